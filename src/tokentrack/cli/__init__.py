@@ -1,0 +1,49 @@
+"""The command line: a lazy group, one small file for each command."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import click
+
+import tokentrack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# command -> (module, one line of help); a command's module is imported only when it runs.
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("tokentrack.cli.init", "Install the hook files that record each turn."),
+    "uninstall": ("tokentrack.cli.uninstall", "Remove exactly what init wrote."),
+    "status": ("tokentrack.cli.status", "Say what is recorded and whether the hooks would fire."),
+    "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
+    "hook-run": ("tokentrack.cli.hook_run", "Record one Kiro event (run by Kiro, always silent)."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names in the order of the table, the one users meet them in."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of a command and return its `command`."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tokentrack.__version__, prog_name="tokentrack")
+def cli() -> None:
+    """Record what each Kiro turn uses, and answer what was used, where and why."""

@@ -1,0 +1,20 @@
+"""What can go wrong in a way that the user can mend."""
+
+from __future__ import annotations
+
+
+class TokenTrackError(Exception):
+    """The base of every error that is shown as one sentence, without a traceback."""
+
+
+class ValidationError(TokenTrackError):
+    """Data that breaks a rule; `issues` lists every problem found, not only the first."""
+
+    def __init__(self, issues: list[str]) -> None:
+        """Keep all problems, one sentence each."""
+        super().__init__("; ".join(issues))
+        self.issues = issues
+
+
+class FileSystemError(TokenTrackError):
+    """A file or folder that could not be read or written as it should."""

@@ -1,0 +1,1 @@
+"""How rows and events reach the disk and are read back: nothing here knows Kiro."""
