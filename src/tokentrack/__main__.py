@@ -1,0 +1,30 @@
+"""The door: Kiro's hook goes straight to the recorder, everything else to the command line."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command that the arguments name and return its exit code."""
+    if sys.argv[1:2] == ["hook-run"]:
+        return _record()
+    from tokentrack.cli import cli
+
+    cli(prog_name="tokentrack")
+    return 0
+
+
+def _record() -> int:
+    # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
+    # exit code can block the prompt or start the agent again. So nothing may come out of here,
+    # not even the report of an import that fails.
+    try:
+        from tokentrack.hook_run import run_silently
+
+        run_silently(sys.argv[2:])
+    except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""`tokentrack uninstall`: remove what init wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tokentrack.cli.init import request_of, shared_options, tell
+from tokentrack.errors import TokenTrackError
+from tokentrack.hookfiles import plan
+from tokentrack.hookfiles.install import perform
+from tokentrack.hookfiles.removal import plan_removal
+
+
+@click.command("uninstall")
+@shared_options
+@click.option("--force", is_flag=True, help="Also remove what was changed since init wrote it.")
+def command(**options: Any) -> None:
+    """Remove exactly what init wrote.
+
+    Hook files that were changed since are left and named. Ledgers, backups and every other
+    record stay where they are.
+    """
+    request = request_of(options)
+    actions = plan_removal(request)
+    tell(actions)
+    if not plan.writes(actions):
+        click.echo("nothing to do")
+    elif options["dry_run"]:
+        click.echo("nothing was removed: this is a dry run")
+    else:
+        _remove(actions)
+    if plan.refused(actions):
+        raise click.ClickException("not everything was removed: see what is refused above")
+
+
+def _remove(actions: list[plan.Action]) -> None:
+    try:
+        perform(actions)
+    except TokenTrackError as error:
+        raise click.ClickException(str(error)) from error

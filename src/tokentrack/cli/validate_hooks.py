@@ -1,0 +1,66 @@
+"""`tokentrack validate-hooks`: check Kiro hook files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from tokentrack.hookfiles.check import check_paths
+from tokentrack.hookfiles.discover import default_places, detect_ide_major
+from tokentrack.hookfiles.display import escape
+from tokentrack.hookfiles.reporters import REPORTERS
+
+_COLORS = {": error: ": "red", ": warning: ": "yellow"}
+
+
+@click.command("validate-hooks")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(list(REPORTERS)),
+    default="text",
+    show_default=True,
+    help="How to write the findings.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+def command(paths: tuple[str, ...], style: str, *, strict: bool) -> None:
+    """Check Kiro hook files: IDE 0.x, v1, and the hooks of CLI agents.
+
+    PATH is a file or a folder. Without any, the places are checked from which Kiro reads:
+    .kiro/hooks and .kiro/agents, here and in the home folder.
+
+    Exit codes: 0 clean (or warnings alone), 1 errors (with --strict also warnings), 2 wrong usage.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise click.BadParameter(f'"{escape(path)}" does not exist.', param_hint="PATH")
+    report = check_paths(paths or default_places_here(), ide_major=detect_ide_major())
+    for line in REPORTERS[style](report):
+        _write(line)
+    if report.count("error") or (strict and report.count("warning")):
+        sys.exit(1)
+
+
+def default_places_here() -> list[str]:
+    """Return the default places that exist."""
+    return [place for place in default_places() if os.path.isdir(place)]
+
+
+def _write(line: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    # A name in any script must not end the run on a terminal that knows few letters.
+    printable = line.encode(encoding, "backslashreplace").decode(encoding)
+    click.echo(_colored(printable))
+
+
+def _colored(line: str) -> str:
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return line
+    for level, color in _COLORS.items():
+        before, separator, after = line.partition(level)
+        if separator:
+            return before + click.style(separator, fg=color) + after
+    return line

@@ -1,0 +1,151 @@
+"""Where the configuration comes from, in order, and what a workspace may say in it.
+
+Arguments > environment (`KIRO_TOKEN_TRACKER_<FIELD>`) > the workspace's file > the hook file's
+`configuration` block > the user's file > defaults. An invalid value falls back to the next
+source with a problem noted, and recording goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from tokentrack import fastjson
+from tokentrack.errors import ValidationError
+from tokentrack.models.config import TrackerConfig
+from tokentrack.models.config_fields import FIELDS, check_value, parse_text
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+CONFIG_NAME = "token_tracker_config.json"
+ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
+
+_MAX_FILE = 1024 * 1024
+
+
+def load_config(
+    root: str,
+    user_folder: str,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+) -> tuple[TrackerConfig, list[str]]:
+    """Return the configuration in force for a workspace, and every problem met on the way.
+
+    Args:
+        root: the workspace's root; "" where there is no workspace.
+        user_folder: the user's Kiro folder.
+        environ: the environment.
+        arguments: fields given on the command line or by a caller.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    unknown: dict[str, Any] = {}
+    for label, trusted, fields in _sources(root, user_folder, environ, arguments, problems):
+        for name, value in fields.items():
+            problem = _refusal(name, value, trusted=trusted)
+            if problem:
+                problems.append(f"{label}: {problem}")
+            elif name in FIELDS:
+                values[name] = value
+            else:
+                unknown[name] = value
+    config = TrackerConfig(**values)
+    config.unknown = unknown
+    return config, problems
+
+
+def _sources(
+    root: str,
+    user_folder: str,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None,
+    problems: list[str],
+) -> list[tuple[str, bool, Mapping[str, Any]]]:
+    # From the weakest to the strongest.
+    found: list[tuple[str, bool, Mapping[str, Any]]] = []
+    user_file = os.path.join(user_folder, CONFIG_NAME)
+    found.append(("the user's configuration", True, _read(user_file, problems)))
+    if root:
+        hook_file = os.path.join(root, ".kiro", "hooks", "token-tracking.kiro.hook")
+        block = _read(hook_file, problems).get("configuration")
+        if isinstance(block, dict):
+            known = {name: value for name, value in block.items() if name in FIELDS}
+            found.append(("the hook file's configuration", False, known))
+        workspace_file = os.path.join(root, ".kiro", CONFIG_NAME)
+        found.append(("the workspace's configuration", False, _read(workspace_file, problems)))
+    found.append(("the environment", True, _from_environment(environ, problems)))
+    found.append(("the arguments", True, arguments or {}))
+    return found
+
+
+def _refusal(name: str, value: Any, *, trusted: bool) -> str:
+    if name not in FIELDS:
+        return ""
+    problem = check_value(name, value)
+    if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
+        problem = (
+            "csv_file_path must stay below .kiro there: name another place in the user's file, "
+            "the environment or an argument"
+        )
+    return problem
+
+
+def is_confined(path: str) -> bool:
+    """Tell whether a relative path names a file below `.kiro`, whatever system reads it."""
+    parts = path.replace("\\", "/").split("/")
+    if ":" in path or parts[0] != ".kiro" or len(parts) < 2:
+        return False
+    return all(part not in ("", ".", "..") for part in parts)
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    values = {}
+    for variable, text in environ.items():
+        name = variable[len(ENVIRONMENT_PREFIX) :].lower()
+        if variable.startswith(ENVIRONMENT_PREFIX) and name in FIELDS:
+            try:
+                values[name] = parse_text(name, text)
+            except ValueError:
+                problems.append(f"{variable} can't be read as {FIELDS[name].kind}")
+    return values
+
+
+def _read(path: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        return read_json_object(path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        problems.append(f"{os.path.basename(path)} can't be read (errno {error.errno})")
+    except ValidationError as error:
+        problems += error.issues
+    return {}
+
+
+def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the JSON object of a regular file of at most 1 MiB.
+
+    Raises:
+        OSError: the file can't be read.
+        ValidationError: it is too large, no regular file or no JSON object.
+    """
+    name = os.path.basename(path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE:
+            raise ValidationError([f"{name} is no regular file of at most 1 MiB"])
+        data = os.read(descriptor, _MAX_FILE)
+    finally:
+        os.close(descriptor)
+    try:
+        value = fastjson.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
+    if not isinstance(value, dict):
+        raise ValidationError([f"{name} must hold a JSON object"])
+    return value

@@ -1,0 +1,130 @@
+"""The files of running and just closed executions, beside the ledger and under its lock.
+
+`running/` has a file for each open execution, `closed/` the last completion of each session.
+Changes are staged, so that a batch of events is written after its rows.
+"""
+
+from __future__ import annotations
+
+from tokentrack import fastjson
+from tokentrack.events import Event
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tokentrack.store.directory import Directory
+
+_MAX_FILE = 16 * 1024 * 1024
+_SWEPT = "swept"
+_SWEEP_SECONDS = 3600
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
+
+
+class ExecutionState:
+    """What is open and what was just closed; a file that can't be read counts as absent."""
+
+    def __init__(self, state: Directory) -> None:
+        """Open the two folders.
+
+        Raises:
+            OSError: they can't be opened or made.
+        """
+        self._running_folder = state.child("running", create=True)
+        self._closed_folder = state.child("closed", create=True)
+        self._names = {name for name in self._running_folder.names() if name.endswith(".json")}
+        self._running: dict[str, Event | None] = {}  # staged: None is to be removed
+        self._closed: dict[str, dict[str, Any]] = {}  # staged
+
+    def close(self) -> None:
+        """Close the folders."""
+        self._running_folder.close()
+        self._closed_folder.close()
+
+    def running(self, name: str) -> Event | None:
+        """Return the start of an open execution by its file's name."""
+        if name in self._running:
+            return self._running[name]
+        data = _load(self._running_folder, name) if name in self._names else None
+        try:
+            return Event.from_dict(data) if data is not None else None
+        except KeyError:
+            return None
+
+    def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:
+        """Return the open executions whose file's name starts with `prefix`, the oldest first."""
+        names = [name for name in self._names if name.startswith(prefix)]
+        found = [(name, event) for name in names if (event := self.running(name)) is not None]
+        return sorted(found, key=lambda item: item[1].at)
+
+    def open(self, name: str, event: Event) -> None:
+        """Stage an open execution."""
+        self._running[name] = event
+        self._names.add(name)
+
+    def discard(self, name: str) -> None:
+        """Stage the removal of an open execution."""
+        self._running[name] = None
+        self._names.discard(name)
+
+    def last_completion(self, session: str) -> dict[str, Any]:
+        """Return what is remembered of a session's last completion, {} when nothing is."""
+        return self._closed.get(session) or _load(self._closed_folder, session) or {}
+
+    def remember_completion(self, session: str, completion: dict[str, Any]) -> None:
+        """Stage a session's last completion."""
+        self._closed[session] = completion
+
+    def commit(self, *, durable: bool) -> None:
+        """Write what was staged.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        for name, event in self._running.items():
+            if event is None:
+                self._running_folder.remove(name)
+            else:
+                data = fastjson.dumps(event.to_dict()).encode("ascii")
+                self._running_folder.replace(name, data, durable=durable)
+        for name, completion in self._closed.items():
+            # Losing this can at worst let a hook that is installed twice count twice.
+            data = fastjson.dumps(completion).encode("ascii")
+            self._closed_folder.replace(name, data, durable=False)
+        self._running.clear()
+        self._closed.clear()
+
+    def is_sweep_due(self, now_seconds: float) -> bool:
+        """Tell, at most once an hour, that old executions should be looked for."""
+        try:
+            last = self._closed_folder.status(_SWEPT).st_mtime
+        except OSError:
+            last = 0.0
+        if 0 <= now_seconds - last < _SWEEP_SECONDS:
+            return False
+        self._closed_folder.replace(_SWEPT, b"", durable=False)
+        return True
+
+    def forget_completions(self, now_seconds: float) -> None:
+        """Remove the completions that are too old to be repeated."""
+        for name in self._closed_folder.names():
+            age = now_seconds - self._closed_folder.status(name).st_mtime
+            if name != _SWEPT and age > _SWEEP_SECONDS:
+                self._closed_folder.remove(name)
+
+
+def file_key(text: str) -> str:
+    """Return a text as a part of a file's name: itself where it is plain, else a digest."""
+    if len(text) <= 100 and _PLAIN.issuperset(text):
+        return f"s-{text}"
+    from hashlib import sha256
+
+    return f"h-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _load(folder: Directory, name: str) -> dict[str, Any] | None:
+    try:
+        value = fastjson.loads(folder.read(name, _MAX_FILE).decode("ascii"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

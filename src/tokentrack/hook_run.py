@@ -1,0 +1,168 @@
+"""`tokentrack hook-run`: record the event that Kiro hands over, and say nothing.
+
+The contract: exit code 0, empty stdout and stderr, bounded in time and memory, for every payload
+and every fault. What is wrong with the input is noted in the log.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack import events, payload, workspace
+from tokentrack.config_sources import load_config
+from tokentrack.log import write_log
+from tokentrack.metadata_collector import MetadataCollector
+from tokentrack.prompts import truncate_prompt
+from tokentrack.tracker import TokenTracker
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from tokentrack.models.config import TrackerConfig
+
+_MAX_TAGS = 50
+_MAX_TAG = 200
+
+
+class Arguments:
+    """The command's arguments; what can't be understood is a problem to note, never an error."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Read `[--event NAME] [--hook NAME] [--workspace DIR] [--no-stdin] [--tag K=V]…`."""
+        self.event = ""
+        self.hook = ""
+        self.workspace = ""
+        self.stdin = True
+        self.tags: dict[str, str] = {}
+        self.problems: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            name, given, value = word.partition("=")
+            if name == "--no-stdin":
+                self.stdin = False
+            elif name in ("--event", "--hook", "--workspace", "--tag"):
+                self._take(name[2:], value if given else next(rest, ""))
+            else:
+                self.problems.append("hook-run was given an argument that it does not know")
+
+    def _take(self, name: str, value: str) -> None:
+        if not value:
+            self.problems.append(f"--{name} has no value")
+        elif name == "tag":
+            self.problems += add_tag(self.tags, value)
+        else:
+            setattr(self, name, value)
+
+
+def add_tag(tags: dict[str, str], text: str) -> list[str]:
+    """Add `key=value` to the tags; return the problem if it is none."""
+    key, given, value = text.partition("=")
+    if not given or not key.strip():
+        return ["a tag is not of the form key=value"]
+    if len(tags) < _MAX_TAGS:
+        tags[key.strip()[:_MAX_TAG]] = value.strip()[:_MAX_TAG]
+    return []
+
+
+def run_silently(words: list[str]) -> None:
+    """Record one event with both output streams sent to nowhere.
+
+    Not even the interpreter's own last words can reach Kiro after that.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    run(words, os.environ)
+
+
+def run(words: list[str], environ: Mapping[str, str]) -> bool:
+    """Record one event from arguments, environment and stdin; return whether it was accepted."""
+    arguments = Arguments(words)
+    fields, problems = _fields(arguments, environ)
+    cwd = _existing_folder(arguments.workspace, events.working_directory(fields))
+    root = workspace.find_root(cwd, environ)
+    if workspace.is_no_workspace(root, environ):
+        root = ""
+    config, config_problems = load_config(root, workspace.kiro_home(environ), environ)
+    if not config.enabled or not config.hook_enabled:
+        return True
+    event, refused = events.parse(fields, environ)
+    event.tags = {**_tags_of_environment(environ), **arguments.tags}
+    collector = MetadataCollector(config, cwd=cwd, environ=environ)
+    refused += collector.complete(event)
+    event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
+    tracker = TokenTracker.for_workspace(root, config, environ)
+    accepted = tracker.record_event(event)
+    _note(tracker, config, [*arguments.problems, *problems, *config_problems, *refused])
+    return accepted
+
+
+def _fields(
+    arguments: Arguments, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
+    decoded, problems = payload.decode(data)
+    fields = events.snake_case(decoded)
+    _add_environment(fields, environ)
+    event = arguments.event or environ.get("KIROCREW_HOOK_EVENT")
+    if event:
+        fields["hook_event_name"] = event
+    if arguments.hook:
+        fields["hook_name"] = arguments.hook
+    if arguments.workspace:
+        fields.pop("workspace_folder", None)
+    if not events.event_name(fields):
+        problems.append("the event has no name: nothing is recorded")
+    return fields, [problem, *problems] if problem else problems
+
+
+def _add_environment(fields: dict[str, Any], environ: Mapping[str, str]) -> None:
+    session = environ.get("KIRO_SESSION_ID")
+    if session:
+        fields["session_id"] = session
+    # The CLI cuts the variable at 4096 characters; stdin has the whole prompt.
+    text = environ.get("USER_PROMPT", "")
+    prompt = fields.get("prompt")
+    if text and not (isinstance(prompt, str) and prompt.startswith(text)):
+        _add_user_prompt(fields, text)
+
+
+def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
+    # For tool events, IDE 0.x puts a JSON object where the prompt would be.
+    if text.startswith("{") and text.endswith("}"):
+        inner, problems = payload.decode(text.encode("utf-8", "surrogateescape"))
+        if not problems:
+            for name, value in events.snake_case(inner).items():
+                fields.setdefault(name, value)
+            return
+    fields["prompt"] = text
+
+
+def _existing_folder(*candidates: str) -> str:
+    for folder in candidates:
+        if folder and os.path.isdir(folder):
+            return folder
+    try:
+        return os.getcwd()
+    except OSError:  # the folder was removed
+        return os.path.expanduser("~")
+
+
+def _tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for text in environ.get("TOKENTRACK_TAGS", "").split(";"):
+        if text:
+            add_tag(tags, text)
+    return tags
+
+
+def _note(tracker: TokenTracker, config: TrackerConfig, problems: list[str]) -> None:
+    if not problems:
+        return
+    try:
+        with tracker.open_state() as state:
+            write_log(state, config.log_level, "WARNING", problems)
+    except OSError:
+        pass

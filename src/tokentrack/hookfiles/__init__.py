@@ -1,0 +1,1 @@
+"""Check Kiro hook files of every form: find them, read them, name what is wrong with them."""

@@ -1,0 +1,104 @@
+"""Guess which Kiro surfaces are in use, by the traces they leave; each guess says its reason."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.hookfiles import scan
+from tokentrack.hookfiles.files import first_link
+from tokentrack.hookfiles.plan import Action, shown_path
+from tokentrack.hookfiles.targets import SURFACES, Request, scope_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_STORAGE = ("Kiro", "User", "globalStorage", "kiro.kiroagent")
+_ASK_AGENT = (
+    "a CLI 1.x or 2.x agent has its own file: run "
+    "`tokentrack init --surface cli-2 --agent NAME` for each agent you use"
+)
+
+
+class Evidence(NamedTuple):
+    """A surface that seems to be in use, and the path that shows it."""
+
+    surface: str
+    path: str
+
+
+def detect(root: str, kiro_home: str, environ: Mapping[str, str] = os.environ) -> list[Evidence]:
+    """Return the surfaces in use, in the order of `SURFACES`, one piece of evidence each."""
+    clues = {
+        "ide-0": _ide0_clues(root, environ),
+        "v1": _v1_clues(root, kiro_home),
+        "cli-2": _cli2_clues(root, kiro_home),
+        "crew": _existing(os.path.join(kiro_home, "crew")),
+    }
+    found = [(surface, next(clues[surface], "")) for surface in SURFACES]
+    return [Evidence(surface, path) for surface, path in found if path]
+
+
+def v1_sessions(kiro_home: str) -> Iterator[str]:
+    """Yield the session folders that only IDE 1.x and CLI V3 write."""
+    folder = os.path.join(kiro_home, "sessions")
+    for bucket in scan.names(folder):
+        for name in scan.names(os.path.join(folder, bucket)):
+            if name.startswith("sess_"):
+                yield os.path.join(folder, bucket, name)
+
+
+def _ide0_clues(root: str, environ: Mapping[str, str]) -> Iterator[str]:
+    if not first_link(root, os.path.join(root, ".kiro", "hooks")):
+        paths = scan.hook_paths(os.path.join(root, ".kiro", "hooks"))
+        yield from (path for path in paths if path.endswith(".kiro.hook"))
+    home = environ.get("HOME") or os.path.expanduser("~")
+    yield from _existing(
+        os.path.join(home, "Library", "Application Support", *_STORAGE),
+        os.path.join(environ.get("APPDATA") or home, *_STORAGE),
+        os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), *_STORAGE),
+        os.path.join(home, ".kiro-server", "data", *_STORAGE[1:]),
+    )
+
+
+def _v1_clues(root: str, kiro_home: str) -> Iterator[str]:
+    yield from v1_sessions(kiro_home)
+    for _, folder in scan.kiro_folders(root, kiro_home, "hooks"):
+        for path in scan.hook_paths(folder):
+            document = scan.decoded(scan.text_of(path)) if path.endswith(".json") else None
+            if isinstance(document, dict) and document.get("version") == "v1":
+                yield path
+
+
+def _cli2_clues(root: str, kiro_home: str) -> Iterator[str]:
+    yield from _existing(os.path.join(kiro_home, "sessions", "cli"))
+    for _, folder in scan.kiro_folders(root, kiro_home, "agents"):
+        yield from scan.json_paths(folder)
+
+
+def _existing(*paths: str) -> Iterator[str]:
+    return (path for path in paths if os.path.exists(path))
+
+
+def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], list[Action]]:
+    """Return the surfaces to install and the lines that say why, or why one is left out."""
+    if request.surfaces:
+        return request.surfaces, []
+    scope = request.scope or "workspace"
+    lines = [Action("found", "", f"{e.surface}: {shown_path(e.path)} exists") for e in found]
+    skips = {e.surface: _why_skipped(e.surface, scope, request.agent) for e in found}
+    lines += [Action("skip", "", f"{s}: {why}") for s, why in skips.items() if why]
+    chosen = {surface for surface, why in skips.items() if not why}
+    if request.agent:
+        chosen.add("cli-2")
+    if not found:
+        both = [surface for surface in ("ide-0", "v1") if not scope_problem(surface, scope)]
+        chosen.update(both)
+        lines.append(Action("found", "", f"no Kiro in use: installing for {' and '.join(both)}"))
+    return tuple(surface for surface in SURFACES if surface in chosen), lines
+
+
+def _why_skipped(surface: str, scope: str, agent: str | None) -> str:
+    if surface == "cli-2" and not agent:
+        return _ASK_AGENT
+    return scope_problem(surface, scope)

@@ -1,0 +1,133 @@
+"""The hooks that a decoded document holds, whatever its form, and which of them are ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from tokentrack.hookfiles import jsonedit
+from tokentrack.hookfiles.plan import RefusedError
+from tokentrack.resources import read_json
+
+IDE0_FILES = ("token-tracking-start.kiro.hook", "token-tracking.kiro.hook")
+V1_FILE = "tokentrack.json"
+AGENT_BLOCK = "cli-agent.json"
+CREW_FILE = "crew-hooks.json"
+
+_OURS = re.compile(r"""(?:^|[\s"'/\\])tokentrack(?:\.exe)?\\?["']?\s+hook-run(?![\w-])""")
+
+
+class Entry(NamedTuple):
+    """One hook of a document."""
+
+    surface: str
+    name: str
+    trigger: str
+    command: str
+    enabled: bool
+    nested: bool = False  # one level too deep, as other agents have it
+
+
+def is_ours(command: object) -> bool:
+    """Tell whether a command starts the recorder, in whatever way the user wrote it."""
+    return isinstance(command, str) and _OURS.search(command) is not None
+
+
+def shipped_commands() -> frozenset[str]:
+    """Return the exact commands of the shipped hook files."""
+    documents = [read_json("hooks", name) for name in (*IDE0_FILES, V1_FILE, CREW_FILE)]
+    found = [entry for document in documents for entry in entries(document)]
+    found += agent_entries(read_json("hooks", AGENT_BLOCK))
+    return frozenset(entry.command for entry in found)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two JSON values are equal, taking 1, 1.0 and true for three values."""
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+
+
+def file_state(text: str, resource: str) -> str:
+    """Return "same", "changed" (ours, then edited) or "foreign" for a file in our file's place."""
+    try:
+        document = jsonedit.load(text)
+    except RefusedError:
+        return "foreign"
+    shipped = read_json("hooks", resource)
+    if same(document, shipped):
+        return "same"
+    names = {entry.name for entry in entries(shipped)}
+    ours = [e for e in entries(document) if e.name in names and is_ours(e.command)]
+    return "changed" if ours else "foreign"
+
+
+def entries(document: Any) -> list[Entry]:
+    """Return the hooks of a 0.x, v1 or Crew document, chosen by content; none for any other."""
+    if isinstance(document, list):
+        return _crew_entries(document)
+    if not isinstance(document, dict):
+        return []
+    if isinstance(document.get("when"), dict):
+        return [_ide0_entry(document)]
+    hooks = document.get("hooks")
+    if not isinstance(hooks, list):
+        return []
+    return _v1_entries(hooks) if document.get("version") == "v1" else _crew_entries(hooks)
+
+
+def agent_entries(document: Any) -> list[Entry]:
+    """Return the hooks of an agent config, those of a nested block included."""
+    found = []
+    for event, items in _dict(_dict(document).get("hooks")).items():
+        for item in _dicts(items):
+            found.append(Entry("cli-2", "", event, _text(item.get("command")), enabled=True))
+            found += [
+                Entry("cli-2", "", event, _text(inner.get("command")), enabled=True, nested=True)
+                for inner in _dicts(item.get("hooks"))
+            ]
+    return found
+
+
+def _ide0_entry(document: dict[str, Any]) -> Entry:
+    trigger = _text(document["when"].get("type"))
+    command = _text(_dict(document.get("then")).get("command"))
+    enabled = document.get("enabled") is not False
+    return Entry("ide-0", _text(document.get("name")), trigger, command, enabled)
+
+
+def _v1_entries(hooks: list[Any]) -> list[Entry]:
+    return [
+        Entry(
+            "v1",
+            _text(hook.get("name")),
+            _text(hook.get("trigger")),
+            _text(_dict(hook.get("action")).get("command")),
+            hook.get("enabled") is not False,
+        )
+        for hook in _dicts(hooks)
+    ]
+
+
+def _crew_entries(hooks: list[Any]) -> list[Entry]:
+    return [
+        Entry(
+            "crew",
+            _text(hook.get("name")),
+            _text(hook.get("event")),
+            _text(hook.get("command")),
+            hook.get("enabled") is not False,
+        )
+        for hook in _dicts(hooks)
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,81 @@
+"""Tell by its content which form of hook file a JSON value is."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokentrack.hookfiles.triggers import Form
+
+_AGENT_KEYS = frozenset(
+    {
+        "allowedTools",
+        "includeMcpJson",
+        "mcpServers",
+        "model",
+        "prompt",
+        "resources",
+        "toolAliases",
+        "tools",
+        "toolsSettings",
+        "useLegacyMcpJson",
+    }
+)
+_HOOK_KEYS = frozenset({"action", "trigger"})
+
+
+def recognise(value: Any, path: str) -> Form:
+    """Return the form of a decoded file; its path decides only where the content says nothing."""
+    if _is_crew(value, path):
+        return "crew"
+    if not isinstance(value, dict):
+        return "unknown"
+    if "hooks" in value:
+        return _with_hooks(value, path)
+    if "when" in value or "then" in value or "triggers" in value:
+        return "ide-0"
+    if value.get("version") == "v1":
+        return "v1"
+    if value.keys() & _HOOK_KEYS:
+        return "loose"
+    return _without_hooks(value, path)
+
+
+def kiro_folder(path: str) -> str:
+    """Return `hooks` or `agents`, the nearest such folder that holds the file, or nothing."""
+    parts = os.path.normpath(path).replace("\\", "/").split("/")[:-1]
+    return next((part for part in reversed(parts) if part in {"hooks", "agents"}), "")
+
+
+def is_legacy_list(value: dict[str, Any]) -> bool:
+    """Tell a file of the first documents, a `triggers` list without `when`."""
+    return "triggers" in value and "when" not in value
+
+
+def _is_crew(value: Any, path: str) -> bool:
+    # Its content alone could as well be a v1 file gone wrong, so the name has to say it.
+    place = os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
+    hooks = value.get("hooks") if isinstance(value, dict) else value
+    return "crew" in place and isinstance(hooks, list)
+
+
+def _with_hooks(value: dict[str, Any], path: str) -> Form:
+    hooks = value["hooks"]
+    if value.get("version") == "v1":
+        return "cli-2" if isinstance(hooks, dict) and value.keys() & _AGENT_KEYS else "v1"
+    if not isinstance(hooks, list):
+        return "cli-2"
+    entries = [entry for entry in hooks if isinstance(entry, dict)]
+    if any(entry.keys() & _HOOK_KEYS for entry in entries):
+        return "v1"
+    is_agent = value.keys() & _AGENT_KEYS or kiro_folder(path) == "agents"
+    return "cli-2" if is_agent else "v1"
+
+
+def _without_hooks(value: dict[str, Any], path: str) -> Form:
+    if path.endswith(".hook"):
+        return "ide-0"
+    if value.keys() & _AGENT_KEYS or kiro_folder(path) == "agents":
+        return "cli-2"
+    return "unknown"

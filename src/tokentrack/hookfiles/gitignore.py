@@ -1,0 +1,75 @@
+"""The marked block in `.gitignore`: put it in, take it out, and leave every other byte alone."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tokentrack.hookfiles.plan import RefusedError
+
+_BEGIN = b"# >>> tokentrack >>>"
+_END = b"# <<< tokentrack <<<"
+_LINES = (
+    _BEGIN,
+    b"# Usage records can quote prompts; hook files and the configuration may be committed.",
+    b".kiro/token_transactions*.csv*",
+    b".kiro/token_usage*.csv*",
+    b".kiro/.tokentrack/",
+    _END,
+)
+_BLOCK = re.compile(
+    rb"^%b(\r?\n)(?:(?!%b).*\n)*?%b(\r?\n|\Z)" % (_BEGIN, _BEGIN, _END), re.MULTILINE
+)
+
+
+def in_git_work_tree(root: str) -> bool:
+    """Tell whether `.git` is in `root` or in a folder above it."""
+    folder = os.path.abspath(root)
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return False
+        folder = parent
+    return True
+
+
+def block_state(data: bytes | None) -> str:
+    """Return "none", "same" or "changed": whether the block is there and is what we write.
+
+    Raises:
+        RefusedError: the block begins and never ends.
+    """
+    match = _BLOCK.search(data or b"")
+    if match:
+        return "same" if tuple(match[0].splitlines()) == _LINES else "changed"
+    for number, text in enumerate((data or b"").splitlines(), start=1):
+        if text == _BEGIN:
+            raise RefusedError(
+                f"line {number} begins tokentrack's block, which never ends: remove it"
+            )
+    return "none"
+
+
+def add_block(data: bytes | None) -> bytes:
+    """Return the file with the block at its end, in the file's own line endings.
+
+    What lacks a final newline still lacks it afterwards: that is how `remove_block` knows.
+    """
+    if data is None:
+        return b"\n".join(_LINES) + b"\n"
+    newline = b"\r\n" if b"\r\n" in data else b"\n"
+    block = newline.join(_LINES)
+    if data.endswith(b"\n"):
+        return data + block + newline
+    return data + newline + block if data else block
+
+
+def remove_block(data: bytes) -> bytes | None:
+    """Return the file as it was before `add_block`, None when there was none."""
+    match = _BLOCK.search(data)
+    if not match:
+        return data
+    head, tail = data[: match.start()], data[match.end() :]
+    if not match[2]:
+        return head.removesuffix(match[1])
+    return head + tail or None

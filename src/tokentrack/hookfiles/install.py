@@ -1,0 +1,171 @@
+"""Plan and do the installation of the hook files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tokentrack.hookfiles import agent_config, crew, files, gitignore, scan
+from tokentrack.hookfiles.entries import V1_FILE, file_state
+from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path, writes
+from tokentrack.hookfiles.targets import Request, Target, scope_of, targets
+from tokentrack.resources import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IN_GITIGNORE = "keeps usage records out of git"
+
+
+def create_hook_files(root: str) -> list[str]:
+    """Install both workspace forms where they are absent and return the paths created.
+
+    Raises:
+        FileSystemError: a file cannot be written.
+    """
+    request = Request(root=root, kiro_home="")
+    planned = [plan_target(t, force=False) for s in ("ide-0", "v1") for t in targets(request, s)]
+    created = [action for action in planned if action.verb == "create"]
+    for action in created:
+        files.apply(action)
+    return [action.path for action in created]
+
+
+def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Action]:
+    """Return every step of an installation, refusals and warnings included."""
+    chosen = [target for surface in surfaces for target in targets(request, surface)]
+    actions = [plan_target(target, force=request.force) for target in chosen]
+    in_workspace = any(scope_of(surface, request.scope) == "workspace" for surface in surfaces)
+    if in_workspace and not request.track and gitignore.in_git_work_tree(request.root):
+        actions.append(_plan_gitignore(request))
+    return actions + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
+
+
+def plan_target(target: Target, *, force: bool) -> Action:
+    """Return the step that brings one file to what is shipped, or says why not."""
+    try:
+        files.check_path(target.base, target.path)
+        before = files.read_file(target.path)
+        if target.merged and (before is not None or target.surface == "cli-2"):
+            return _plan_merge(target, before, force=force)
+        return _plan_file(target, before, force=force)
+    except RefusedError as reason:
+        return Action("refuse", target.path, str(reason))
+
+
+def _plan_file(target: Target, before: bytes | None, *, force: bool) -> Action:
+    after = read_text("hooks", target.resource).encode()
+    if before is None:
+        return Action("create", target.path, target.note, target.base, None, after)
+    state = file_state(before.decode("utf-8", "replace"), target.resource)
+    if state == "same":
+        return Action("keep", target.path, f"{target.note}; already installed")
+    backup = files.free_backup(target.path)
+    kept = f"keeps yours as {os.path.basename(backup)}"
+    if force:
+        note = f"{target.note}; {kept}"
+        return Action("update", target.path, note, target.base, before, after, backup)
+    if state == "changed":
+        return Action(
+            "keep", target.path, f"changed since init wrote it; --force resets it and {kept}"
+        )
+    raise RefusedError(f"was not written by tokentrack: move it, or use --force, which {kept}")
+
+
+def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Action:
+    if before is None:
+        raise RefusedError(_no_agent(target.path))
+    text = decode(before)
+    merge: Callable[..., Edit] = crew.merge if target.surface == "crew" else agent_config.merge
+    edit = merge(text, force=force)
+    if not edit.done:
+        note = "already installed"
+        if edit.left:
+            note = f"{' and '.join(edit.left)} changed since init wrote it; --force resets it"
+        return Action("keep", target.path, f"{target.note}; {note}")
+    note, backup = f"{target.surface}: adds {' and '.join(edit.done)}", ""
+    if force and merge(text, force=False).left:  # adding an entry loses nothing, resetting one does
+        backup = files.free_backup(target.path)
+        note = f"{target.note}; keeps yours as {os.path.basename(backup)}"
+    return Action("update", target.path, note, target.base, before, edit.text.encode(), backup)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a JSON file.
+
+    Raises:
+        RefusedError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise RefusedError(f"line {number} is not UTF-8: save the file as UTF-8 first") from error
+
+
+def _no_agent(path: str) -> str:
+    others = [
+        os.path.basename(p).removesuffix(".json") for p in scan.json_paths(os.path.dirname(path))
+    ]
+    known = f"the agents here are: {', '.join(others[:10])}" if others else "there is no agent here"
+    return (
+        f"does not exist, and {known}; name an agent that has a file in this scope "
+        "(Kiro's built-in default agent has none)"
+    )
+
+
+def _plan_gitignore(request: Request) -> Action:
+    path = os.path.join(request.root, ".gitignore")
+    try:
+        files.check_path(request.root, path)
+        before = files.read_file(path)
+        state = gitignore.block_state(before)
+    except RefusedError as reason:
+        return Action("refuse", path, str(reason))
+    if state != "none":
+        note = _IN_GITIGNORE if state == "same" else "the block was changed since init wrote it"
+        return Action("keep", path, note)
+    verb = "create" if before is None else "update"
+    after = gitignore.add_block(before)
+    return Action(verb, path, _IN_GITIGNORE, request.root, before, after)
+
+
+def _warn_of_doubles(request: Request, chosen: list[Target]) -> list[Action]:
+    paths = {target.path for target in chosen if target.surface == "v1"}
+    if not paths:
+        return []
+    hooks = installed_hooks(request.root, request.kiro_home)
+    doubles = {
+        (hook.path, hook.scope)
+        for hook in hooks
+        if hook.surface == "v1" and hook.fires and hook.path not in paths
+    }
+    return [Action("warn", "", _double_note(path, scope)) for path, scope in sorted(doubles)]
+
+
+def _double_note(path: str, scope: str) -> str:
+    ours = os.path.basename(path) == V1_FILE
+    remedy = f"run `tokentrack uninstall --scope {scope}`" if ours else "remove it there"
+    return (
+        f"{shown_path(path)} has the hook too, so Kiro runs it twice for each turn "
+        f"(the turn is counted once): {remedy} to keep only this one"
+    )
+
+
+def _warn_of_home(request: Request, in_workspace: bool) -> list[Action]:
+    here = os.path.realpath(os.path.join(request.root, ".kiro"))
+    if not in_workspace or here != os.path.realpath(request.kiro_home):
+        return []
+    note = f"{shown_path(here)} is the user's own folder: these hooks fire in every workspace"
+    return [Action("warn", "", note)]
+
+
+def perform(actions: list[Action]) -> None:
+    """Do the steps of a plan that change something, in their order.
+
+    Raises:
+        FileSystemError: a step failed; those before it are done.
+    """
+    for action in writes(actions):
+        files.apply(action)

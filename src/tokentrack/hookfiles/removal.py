@@ -1,0 +1,151 @@
+"""Plan the removal of exactly what the installation wrote."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tokentrack.hookfiles import agent_config, crew, files, gitignore, scan
+from tokentrack.hookfiles.entries import AGENT_BLOCK, file_state, is_ours
+from tokentrack.hookfiles.install import decode
+from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path
+from tokentrack.hookfiles.targets import (
+    SURFACES,
+    Request,
+    Target,
+    kiro_folder,
+    scope_of,
+    scope_problem,
+    targets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FOLDERS = frozenset({".kiro", "hooks", "agents", "crew"})
+_CHANGED = "was changed since init wrote it: remove it yourself, or use --force"
+
+
+def plan_removal(request: Request) -> list[Action]:
+    """Return every step of a removal, in the order in which they are to be done."""
+    chosen = [target for surface in _surfaces(request) for target in _targets(request, surface)]
+    planned = [_plan_target(target, force=request.force) for target in chosen]
+    actions = [action for action in planned if action is not None]
+    actions += _plan_folders(actions)
+    if (request.scope or "workspace") == "workspace" and not request.track:
+        actions += _plan_gitignore(request, actions)
+    return actions
+
+
+def _surfaces(request: Request) -> tuple[str, ...]:
+    scope = request.scope or "workspace"
+    return request.surfaces or tuple(s for s in SURFACES if not scope_problem(s, scope))
+
+
+def _targets(request: Request, surface: str) -> list[Target]:
+    if surface != "cli-2" or request.agent:
+        return targets(request, surface)
+    folder, base = kiro_folder(request, scope_of(surface, request.scope))
+    paths = scan.json_paths(os.path.join(folder, "agents"))
+    return [Target(surface, path, base, AGENT_BLOCK) for path in paths]
+
+
+def _plan_target(target: Target, *, force: bool) -> Action | None:
+    try:
+        before = _ours(target)
+        if before is None:
+            return None
+        if target.merged:
+            return _plan_unmerge(target, before, force=force)
+        return _plan_file(target, before, force=force)
+    except RefusedError as reason:
+        return Action("refuse", target.path, str(reason))
+
+
+def _ours(target: Target) -> bytes | None:
+    if files.first_link(target.base, target.path):
+        return None  # init writes through no link
+    before = files.read_file(target.path)
+    return before if before and is_ours(before.decode("utf-8", "replace")) else None
+
+
+def _plan_file(target: Target, before: bytes, *, force: bool) -> Action:
+    state = file_state(before.decode("utf-8", "replace"), target.resource)
+    if state == "foreign":
+        return Action("keep", target.path, "was not written by tokentrack")
+    if state == "changed" and not force:
+        raise RefusedError(_CHANGED)
+    return Action("remove", target.path, target.surface, target.base, before)
+
+
+def _plan_unmerge(target: Target, before: bytes, *, force: bool) -> Action | None:
+    text = decode(before)
+    if target.surface == "crew" and file_state(text, target.resource) == "same":
+        return Action("remove", target.path, target.surface, target.base, before)
+    unmerge: Callable[..., Edit] = (
+        crew.unmerge if target.surface == "crew" else agent_config.unmerge
+    )
+    edit = unmerge(text, force=force)
+    if edit.left:
+        raise RefusedError(f"{' and '.join(edit.left)} {_CHANGED}")
+    if not edit.done:
+        return None
+    note = f"{target.surface}: removes {' and '.join(edit.done)}"
+    return Action("update", target.path, note, target.base, before, edit.text.encode())
+
+
+def _plan_folders(actions: list[Action]) -> list[Action]:
+    removals = [action for action in actions if action.verb == "remove"]
+    gone = {action.path for action in removals}
+    bases = {os.path.dirname(action.path): action.base for action in removals}
+    bases |= {os.path.dirname(folder): base for folder, base in bases.items()}
+    found = []
+    for folder in sorted(bases, key=len, reverse=True):  # the inner ones first
+        if os.path.basename(folder) in _FOLDERS and _is_emptied(folder, gone):
+            found.append(Action("remove", folder, "left empty", bases[folder]))
+            gone.add(folder)
+    return found
+
+
+def _is_emptied(folder: str, gone: set[str]) -> bool:
+    try:
+        return not os.path.islink(folder) and all(
+            os.path.join(folder, name) in gone for name in os.listdir(folder)
+        )
+    except OSError:
+        return False
+
+
+def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
+    path = os.path.join(request.root, ".gitignore")
+    try:
+        before = None if os.path.islink(path) else files.read_file(path)
+        state = gitignore.block_state(before)
+    except RefusedError as reason:
+        return [Action("refuse", path, str(reason))]
+    if before is None or state == "none":
+        return []
+    if _still_recording(request, actions):
+        return [Action("keep", path, "other hooks still record in this workspace")]
+    if state == "changed" and not request.force:
+        return [Action("refuse", path, f"the block in it {_CHANGED}")]
+    after = gitignore.remove_block(before)
+    verb = "remove" if after is None else "update"
+    note = "takes tokentrack's block out"
+    return [Action(verb, path, note, request.root, before, after), *_warn_of_ledger(request.root)]
+
+
+def _warn_of_ledger(root: str) -> list[Action]:
+    folder = os.path.join(root, ".kiro")
+    records = [n for n in scan.names(folder) if n.startswith(("token_transactions", "token_usage"))]
+    if not records:
+        return []
+    note = f"{shown_path(os.path.join(folder, records[0]))} stays, and git no longer ignores it"
+    return [Action("warn", "", note)]
+
+
+def _still_recording(request: Request, actions: list[Action]) -> bool:
+    gone = {action.path for action in actions if action.verb in {"remove", "update"}}
+    hooks = installed_hooks(request.root, request.kiro_home)
+    return any(hook.scope == "workspace" and hook.path not in gone for hook in hooks)

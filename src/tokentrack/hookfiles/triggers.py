@@ -1,0 +1,114 @@
+"""What Kiro calls its triggers, actions and keys, and the name someone meant by a wrong one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Form = Literal["ide-0", "v1", "cli-2", "crew", "loose", "unknown"]
+
+LABELS: Mapping[Form, str] = {
+    "ide-0": "Kiro IDE 0.x",
+    "v1": "Kiro's v1 hook files",
+    "cli-2": "Kiro CLI agents",
+}
+
+# One row for each thing that can happen; None where a form has no trigger for it.
+_ROWS: tuple[tuple[str | None, str, str | None], ...] = (
+    # ide-0, v1, cli-2
+    ("fileEdited", "PostFileSave", None),
+    ("fileCreated", "PostFileCreate", None),
+    ("fileDeleted", "PostFileDelete", None),
+    ("userTriggered", "Manual", None),
+    ("promptSubmit", "UserPromptSubmit", "userPromptSubmit"),
+    ("agentStop", "Stop", "stop"),
+    ("preToolUse", "PreToolUse", "preToolUse"),
+    ("postToolUse", "PostToolUse", "postToolUse"),
+    ("preTaskExecution", "PreTaskExec", None),
+    ("postTaskExecution", "PostTaskExec", None),
+    (None, "SessionStart", "agentSpawn"),
+    (None, "SessionEnd", None),
+)
+_COLUMN: Mapping[Form, int] = {"ide-0": 0, "v1": 1, "cli-2": 2}
+
+TRIGGERS: Mapping[Form, tuple[str, ...]] = {
+    form: tuple(name for row in _ROWS if (name := row[column])) for form, column in _COLUMN.items()
+}
+ACTIONS: Mapping[Form, tuple[str, ...]] = {
+    "ide-0": ("askAgent", "runCommand"),
+    "v1": ("agent", "command"),
+}
+
+# Names of this project's first documents: no released Kiro fires them.
+LEGACY: Mapping[str, str] = {
+    "agentExecutionStarted": "UserPromptSubmit",
+    "agentExecutionCompleted": "Stop",
+}
+# Names found in real files that no Kiro knows -> the v1 name of what was meant.
+INVENTED: Mapping[str, str] = {
+    "manual": "Manual",
+    "manualTrigger": "Manual",
+    "agentComplete": "Stop",
+    "afterAgentExecution": "Stop",
+    "onMessage": "UserPromptSubmit",
+    "always": "UserPromptSubmit",
+    **LEGACY,
+}
+INVENTED_ACTIONS: Mapping[str, str] = {"shell": "command", "executeScript": "command"}
+_ACTION_PAIRS = tuple(zip(ACTIONS["ide-0"], ACTIONS["v1"], strict=True))
+
+FILE_TRIGGERS = frozenset({"fileEdited", "fileCreated", "fileDeleted"})
+TOOL_TRIGGERS = frozenset({"preToolUse", "postToolUse"})
+# The IDE's own form leaves `patterns` behind on these when the trigger is changed.
+PATTERNS_TOLERATED = frozenset({"userTriggered", "promptSubmit"})
+
+# Keys as people write them -> the key that was meant.
+KEY_ALIASES: Mapping[str, str] = {
+    "timeout": "timeout_ms",
+    "event": "trigger",
+    "when": "trigger",
+    "then": "action",
+    "tool_types": "toolTypes",
+}
+_LONGEST_NAME = 60
+
+
+def equivalent(name: str, form: Form) -> str | None:
+    """Return the trigger of `form` that another form, or someone's invention, calls `name`."""
+    lowered = name.lower()
+    meant = {key.lower(): value for key, value in INVENTED.items()}.get(lowered, name).lower()
+    for row in _ROWS:
+        if meant in {known.lower() for known in row if known}:
+            return row[_COLUMN[form]]
+    return None
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name that looks most like `name`, whatever its case."""
+    by_lower = {candidate.lower(): candidate for candidate in valid}
+    matches = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), by_lower, n=1)
+    return by_lower[matches[0]] if matches else None
+
+
+def suggest_trigger(name: str, form: Form) -> str | None:
+    """Return the trigger of `form` that `name` most likely stands for."""
+    return equivalent(name, form) or nearest(name, TRIGGERS[form])
+
+
+def suggest_action(name: str, form: Form) -> str | None:
+    """Return the action of `form` that `name` most likely stands for."""
+    meant = INVENTED_ACTIONS.get(name, name)
+    for pair in _ACTION_PAIRS:
+        if meant in pair:
+            return pair[_COLUMN[form]]
+    return nearest(name, ACTIONS[form])
+
+
+def suggest_key(name: str, valid: Iterable[str]) -> str | None:
+    """Return the key out of `valid` that `name` most likely stands for."""
+    known = tuple(valid)
+    meant = KEY_ALIASES.get(name)
+    return meant if meant in known else nearest(name, known)

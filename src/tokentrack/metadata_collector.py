@@ -1,0 +1,102 @@
+"""Gather what surrounds an execution: workspace, session, trigger, patterns, hook and branch."""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack import events, workspace
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from tokentrack.models.config import TrackerConfig
+
+
+class MetadataCollector:
+    """Collects from a context (a payload's fields), the environment and the working folder."""
+
+    def __init__(
+        self,
+        config: TrackerConfig | None = None,
+        *,
+        cwd: str | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Look at a working folder.
+
+        Args:
+            config: names the extra collectors and the hook; the defaults without one.
+            cwd: the folder that Kiro works in; the process's own without one.
+            environ: the environment; the process's own without one.
+        """
+        self._config = config
+        self._environ = os.environ if environ is None else environ
+        self._root = workspace.find_root(cwd or os.getcwd(), self._environ)
+
+    def get_workspace_info(self) -> dict[str, Any]:
+        """Return the workspace: root, folder name, git branch and kind.
+
+        `git_kind` is "repository", "worktree", "submodule" or "" for a root outside git; `branch`
+        is "" where no branch is checked out.
+        """
+        return {
+            "workspace_root": self._root,
+            "workspace_folder": os.path.basename(self._root),
+            "git_branch": workspace.git_branch(self._root, self._environ),
+            "git_kind": workspace.git_directory(self._root)[1],
+        }
+
+    def get_hook_context(self, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what a context says of the hook: trigger, execution, session, patterns, name.
+
+        Unknown texts are "", unknown patterns an empty list.
+        """
+        event, _ = events.parse(events.snake_case(context or {}), self._environ)
+        return self._hook_fields(event)
+
+    def collect_execution_metadata(
+        self, context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the workspace's and the hook's fields, with the tags of the extra collectors."""
+        event, _ = events.parse(events.snake_case(context or {}), self._environ)
+        self.complete(event)
+        return {**self.get_workspace_info(), **self._hook_fields(event), "tags": event.tags}
+
+    def complete(self, event: events.Event) -> list[str]:
+        """Fill in what an event's payload does not say and return the problems met.
+
+        An extra collector that fails costs its own tags, never the recording.
+        """
+        event.workspace_folder = event.workspace_folder or os.path.basename(self._root)
+        event.branch = workspace.git_branch(self._root, self._environ)
+        event.patterns = [self._relative(name) for name in event.patterns]
+        if self._config is None or not self._config.collectors:
+            return []
+        from tokentrack.collectors import collect_tags
+
+        tags, problems = collect_tags(self._config.collectors, self._root, event)
+        event.tags = {**tags, **event.tags}
+        return problems
+
+    def _hook_fields(self, event: events.Event) -> dict[str, Any]:
+        default_name = self._config.hook_name if self._config else ""
+        return {
+            "trigger_type": event.trigger,
+            "hook_trigger_type": _canonical(event),
+            "hook_name": event.hook_name or default_name,
+            "session_id": event.session_id,
+            "agent_execution_id": event.execution_id,
+            "file_patterns": list(event.patterns),
+            "surface": event.surface,
+        }
+
+    def _relative(self, name: str) -> str:
+        inside = self._root + os.sep
+        return name.removeprefix(inside) if name != inside else name
+
+
+def _canonical(event: events.Event) -> str:
+    names = {events.START: events.STARTED, events.COMPLETION: events.COMPLETED}
+    return names.get(event.kind, event.trigger)

@@ -1,0 +1,8 @@
+"""The two records of the public API: a ledger row and the tracker's configuration."""
+
+from __future__ import annotations
+
+from tokentrack.models.config import TrackerConfig
+from tokentrack.models.transaction import TokenTransaction
+
+__all__ = ["TokenTransaction", "TrackerConfig"]

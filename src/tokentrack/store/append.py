@@ -1,0 +1,157 @@
+"""Append whole lines to a CSV file, and leave it as it was when that fails.
+
+A single write is not atomic against a kill: it can stop at a page boundary. The torn line does
+no harm by itself, the next append would, by joining it. So, under the lock and before each
+append, the file must end in a line feed; what follows the last one goes to quarantine.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from tokentrack.store import codec
+from tokentrack.store.directory import write_all
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tokentrack.store.directory import Directory
+
+_BLOCK = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class ForeignFileError(OSError):
+    """The file at the ledger's place is not a ledger, so nothing is appended to it."""
+
+    def __init__(self, name: str) -> None:
+        """Name the file."""
+        super().__init__(errno.EINVAL, "not a ledger: its first line is not the header", name)
+
+
+def append_lines(  # noqa: PLR0913  (what one append is made of)
+    directory: Directory,
+    name: str,
+    columns: Sequence[str],
+    lines: Sequence[bytes],
+    *,
+    durable: bool,
+    quarantine: Callable[[bytes, str], None],
+) -> None:
+    """Append lines, with the header first in a new file; the caller holds the lock.
+
+    Args:
+        directory: the file's folder.
+        name: the file's name.
+        columns: the header's names.
+        lines: encoded records, each with its line feed.
+        durable: whether to return only when a power loss can't take the lines away.
+        quarantine: keeps the bytes of a torn last line, with the reason.
+
+    Raises:
+        ForeignFileError: the file holds something else.
+        OSError: the lines could not be written; the file is as it was before.
+    """
+    descriptor = directory.open_file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size:
+            _check_header(descriptor, name, columns)
+            size = _mend_tail(descriptor, size, len(columns), quarantine)
+        header = [] if size else [codec.encode_line(list(columns))]
+        _write_or_restore(descriptor, b"".join([*header, *lines]), size, durable=durable)
+    finally:
+        os.close(descriptor)
+    if durable and header:
+        directory.sync()
+
+
+def _write_or_restore(descriptor: int, data: bytes, size: int, *, durable: bool) -> None:
+    try:
+        write_all(descriptor, data)
+        if durable:
+            # A failed fsync is not tried again: the kernel may have dropped the pages and say
+            # yes the next time.
+            os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
+def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
+    head = _read_at(descriptor, 4096, 0)
+    first, ended, _ = head.removeprefix(_BOM).partition(b"\n")
+    if not ended and len(head) < 4096:
+        return  # a torn header or record: the tail check deals with it
+    found = first.rstrip(b"\r").replace(b'"', b"").split(b",")
+    if found[: len(columns)] == [column.encode() for column in columns]:
+        return
+    # A ledger that lost its header is still a ledger.
+    if len(found) >= len(columns) and found[0][:2].isdigit() and b"T" in found[0]:
+        return
+    raise ForeignFileError(name)
+
+
+def _mend_tail(
+    descriptor: int, size: int, width: int, quarantine: Callable[[bytes, str], None]
+) -> int:
+    if _read_at(descriptor, 1, size - 1) == b"\n":
+        return size
+    start = _after_last_line_feed(descriptor, size)
+    tail = _read_at(descriptor, size - start, start)
+    if _is_whole_record(tail, width):
+        write_all(descriptor, b"\n")  # an editor took off the last line feed
+        return size + 1
+    quarantine(tail, "torn last line")
+    os.ftruncate(descriptor, start)
+    return start
+
+
+def _is_whole_record(tail: bytes, width: int) -> bool:
+    # A record cut inside its error message could look whole; one that ends in an empty message
+    # of an execution without an error can't be cut.
+    if not tail.endswith(b",false,"):
+        return False
+    try:
+        return len(codec.split_line(tail.decode("utf-8"))) == width
+    except ValueError:
+        return False
+
+
+def _after_last_line_feed(descriptor: int, size: int) -> int:
+    end = size
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        found = _read_at(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _read_at(descriptor: int, length: int, offset: int) -> bytes:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    chunks = []
+    while length > 0 and (chunk := os.read(descriptor, length)):
+        chunks.append(chunk)
+        length -= len(chunk)
+    return b"".join(chunks)
+
+
+def read_tail(directory: Directory, name: str, length: int) -> bytes:
+    """Return the last `length` bytes of a file, b"" when there is none.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    try:
+        descriptor = directory.open_file(name, os.O_RDONLY)
+    except FileNotFoundError:
+        return b""
+    try:
+        size = os.fstat(descriptor).st_size
+        return _read_at(descriptor, min(length, size), max(0, size - length))
+    finally:
+        os.close(descriptor)

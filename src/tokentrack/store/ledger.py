@@ -1,0 +1,134 @@
+"""A ledger held under its lock: append to it, look at its end, keep what must not be lost."""
+
+from __future__ import annotations
+
+from tokentrack.store import append, codec, lock
+from tokentrack.timestamps import format_us, now_us
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Self
+
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.place import Place
+
+# An append is at most this much where it can be repeated after a crash, so that the repetition
+# is found in the tail.
+BATCH_BYTES = 64 * 1024
+_TAIL_BYTES = 128 * 1024
+
+QUARANTINE_NAME = "quarantine"
+
+
+class HeldLedger:
+    """A ledger whose lock this process holds; close it, or use it in a `with` statement."""
+
+    def __init__(self, place: Place, folder: Directory, state: Directory, held: lock.Lock) -> None:
+        """Keep what `hold` opened."""
+        self.place = place
+        self.state = state
+        self._folder = folder
+        self._lock = held
+
+    def append(self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool) -> None:
+        """Append records to the ledger.
+
+        Raises:
+            OSError: they could not be written; the file is as it was before.
+        """
+        self._append(self.place.ledger, columns, lines, durable=durable)
+
+    def append_usage(self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool) -> None:
+        """Append records to the usage ledger.
+
+        Raises:
+            OSError: they could not be written; the file is as it was before.
+        """
+        self._append(self.place.usage, columns, lines, durable=durable)
+
+    def recent_ids(self, candidates: Iterable[str], column: int) -> set[str]:
+        """Return which of the ids stand in a column of the ledger's last records.
+
+        Raises:
+            OSError: the ledger can't be read.
+        """
+        tail = append.read_tail(self._folder, self.place.ledger, _TAIL_BYTES)
+        return {text for text in candidates if _is_in_column(tail, text, column)}
+
+    def _append(
+        self, name: str, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool
+    ) -> None:
+        append.append_lines(
+            self._folder, name, columns, lines, durable=durable, quarantine=self.quarantine
+        )
+
+    def quarantine(self, data: bytes, reason: str) -> None:
+        """Keep bytes that have no place in the ledger, with the reason in the file's name.
+
+        Raises:
+            OSError: they could not be written.
+        """
+        stamp = format_us(now_us()).replace(":", "").replace("-", "")
+        name = f"{stamp}-{reason.replace(' ', '-')}.bin"
+        with self.state.child(QUARANTINE_NAME, create=True) as folder:
+            folder.replace(name, data, durable=True)
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        self._lock.release()
+        self.state.close()
+        self._folder.close()
+
+    def __enter__(self) -> Self:
+        """Return the ledger."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the lock."""
+        self.close()
+
+
+def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
+    """Wait for a ledger's lock at most `seconds`; None when another holder kept it.
+
+    Raises:
+        OSError: the ledger's folder or its lock can't be opened.
+    """
+    folder = place.open_folder(create=create)
+    try:
+        state = folder.child(place.state, create=True)
+        try:
+            held = lock.acquire(folder, place.lock, seconds)
+        except OSError:
+            state.close()
+            raise
+    except OSError:
+        folder.close()
+        raise
+    if held is None:
+        state.close()
+        folder.close()
+        return None
+    return HeldLedger(place, folder, state, held)
+
+
+def _is_in_column(tail: bytes, text: str, column: int) -> bool:
+    stored = codec.encode_line([text])[:-1]
+    at = tail.find(stored)
+    while at >= 0:
+        start = tail.rfind(b"\n", 0, at) + 1
+        end = tail.find(b"\n", at)
+        line = tail[start : end if end >= 0 else len(tail)]
+        if _column_of(line, column) == text or (start == 0 and b"," + stored + b"," in line):
+            return True
+        at = tail.find(stored, at + 1)
+    return False
+
+
+def _column_of(line: bytes, column: int) -> str:
+    try:
+        fields = codec.decode_line(line.decode("utf-8"))
+    except ValueError:
+        return ""
+    return fields[column] if column < len(fields) else ""

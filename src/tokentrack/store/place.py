@@ -1,0 +1,102 @@
+"""Where a ledger lies, and what lies beside it."""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+
+from tokentrack.store.directory import Directory
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEDGER_NAME = "token_transactions.csv"
+USAGE_NAME = "token_usage.csv"
+STATE_NAME = ".tokentrack"
+
+
+class Place:
+    """A ledger's file and its companions.
+
+    Attributes:
+        base: a folder that is trusted, the workspace's root or one that the user named.
+        folders: the folders from there to the ledger's; none of them may be a link.
+        ledger: the ledger's file name.
+    """
+
+    __slots__ = ("base", "folders", "ledger")
+
+    def __init__(self, base: str, folders: tuple[str, ...], ledger: str) -> None:
+        """Name the three parts."""
+        self.base = base
+        self.folders = folders
+        self.ledger = ledger
+
+    @property
+    def folder(self) -> str:
+        """The path of the ledger's folder."""
+        return os.path.join(self.base, *self.folders)
+
+    @property
+    def path(self) -> str:
+        """The ledger's path."""
+        return os.path.join(self.folder, self.ledger)
+
+    @property
+    def usage(self) -> str:
+        """The file name of the usage ledger."""
+        if self.ledger == LEDGER_NAME:
+            return USAGE_NAME
+        return f"{self.ledger.removesuffix('.csv')}_usage.csv"
+
+    @property
+    def lock(self) -> str:
+        """The lock's file name."""
+        return f"{self.ledger}.lock"
+
+    @property
+    def state(self) -> str:
+        """The name of the folder with the spool, the quarantine, the log and the executions."""
+        return STATE_NAME if self.ledger == LEDGER_NAME else f"{STATE_NAME}-{self.ledger}"
+
+    def open_folder(self, *, create: bool) -> Directory:
+        """Open the ledger's folder.
+
+        Raises:
+            OSError: it is missing and not to be made, can't be made, or is a link.
+        """
+        # The base itself is made only where it is the last folder: the user's own.
+        directory = Directory.open(self.base, create=create and not self.folders)
+        for name in self.folders:
+            with directory:
+                inner = directory.child(name, create=create)
+            directory = inner
+        return directory
+
+
+def workspace_place(root: str, ledger_path: str) -> Place:
+    """Return the place of a workspace's ledger, whose path may be relative to the root."""
+    if os.path.isabs(ledger_path):
+        folder, name = os.path.split(ledger_path)
+        return Place(folder, (), name)
+    *folders, name = ledger_path.replace("\\", "/").split("/") if os.name == "nt" else ledger_path.split("/")
+    return Place(root, tuple([part for part in folders if part not in ("", ".")]), name)
+
+
+def user_place(user_folder: str) -> Place:
+    """Return the place of the ledger of events that belong to no workspace."""
+    return Place(user_folder, (), LEDGER_NAME)
+
+
+def rescue_folder(place: Place, environ: Mapping[str, str]) -> str:
+    """Return the user's own folder for the events that a ledger's folder can't take.
+
+    `$XDG_STATE_HOME/tokentrack/<ledger>`, by default below `~/.local/state`.
+    """
+    state_home = environ.get("XDG_STATE_HOME") or os.path.join(
+        environ.get("HOME") or os.path.expanduser("~"), ".local", "state"
+    )
+    tail = "".join([c if c.isalnum() and c.isascii() else "-" for c in place.path[-60:]])
+    digest = crc32(os.fsencode(place.path))
+    return os.path.join(state_home, "tokentrack", f"{digest:08x}{tail}")

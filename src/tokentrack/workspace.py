@@ -1,0 +1,104 @@
+"""Which workspace an event belongs to, and its git branch, read without running git."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_GIT_FILE = 4096
+
+
+def home_folder(environ: Mapping[str, str]) -> str:
+    """Return the user's home folder."""
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
+def kiro_home(environ: Mapping[str, str]) -> str:
+    """Return the folder of the user's Kiro settings: `KIRO_HOME`, else `~/.kiro`."""
+    return environ.get("KIRO_HOME") or os.path.join(home_folder(environ), ".kiro")
+
+
+def is_no_workspace(folder: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether a folder is the home, a root or a temporary folder: places of no one project."""
+    shared = [home_folder(environ), "/tmp", "/var/tmp"]  # noqa: S108  (names to compare with)
+    shared += [environ[name] for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)]
+    return os.path.dirname(folder) == folder or folder in {os.path.realpath(f) for f in shared}
+
+
+def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the root of the workspace that `cwd` is in.
+
+    The nearest folder upwards with a `.kiro`, else the root of the git work tree, else `cwd`. A
+    git worktree or submodule (its `.git` is a file) is a workspace of its own: the search for
+    `.kiro` ends there. The home folder's `.kiro` holds Kiro's own settings and never counts.
+    """
+    start = os.path.realpath(cwd)
+    folder, git_root = start, ""
+    while not is_no_workspace(folder, environ):
+        if os.path.isdir(os.path.join(folder, ".kiro")):
+            return folder
+        kind = _kind_of_git_entry(folder)
+        if kind and not git_root:
+            git_root = folder
+        if kind == "file":
+            break
+        folder = os.path.dirname(folder)
+    return git_root or start
+
+
+def _kind_of_git_entry(folder: str) -> str:
+    try:
+        mode = os.stat(os.path.join(folder, ".git")).st_mode
+    except OSError:
+        return ""
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
+
+
+def git_directory(root: str) -> tuple[str, str]:
+    """Return the git directory of a work tree's root, and what the root is.
+
+    The second value is "repository", "worktree", "submodule" or, outside git, "".
+    """
+    entry = os.path.join(root, ".git")
+    kind = _kind_of_git_entry(root)
+    if kind == "folder":
+        return entry, "repository"
+    pointer = _read_small_file(entry) if kind == "file" else ""
+    if not pointer.startswith("gitdir: "):
+        return "", ""
+    target = os.path.normpath(os.path.join(root, pointer[8:].strip()))
+    return target, "worktree" if "/worktrees/" in target.replace(os.sep, "/") else "submodule"
+
+
+def git_branch(root: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the branch of the work tree that `root` is in, "" when there is none to name."""
+    folder = root
+    while not _kind_of_git_entry(folder):
+        parent = os.path.dirname(folder)
+        if parent == folder or is_no_workspace(parent, environ):
+            return ""
+        folder = parent
+    directory, _ = git_directory(folder)
+    head = _read_small_file(os.path.join(directory, "HEAD")) if directory else ""
+    return head[16:].strip() if head.startswith("ref: refs/heads/") else ""
+
+
+def _read_small_file(path: str) -> str:
+    # A workspace can come from anywhere: its files may be FIFOs, devices or endless.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return ""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return os.read(descriptor, _MAX_GIT_FILE).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
