@@ -15,14 +15,21 @@ _MICROSECONDS = 1_000_000
 
 
 class Finished:
-    """An execution that ended: its ledger record and the cells of its usage row."""
+    """An execution that ended: its ledger record and the cells of its usage row.
 
-    __slots__ = ("transaction", "usage")
+    `given` says that a caller handed over the whole record, so that nothing is known about its
+    id; the record of an event is the only one of its id.
+    """
 
-    def __init__(self, transaction: TokenTransaction, usage: list[str]) -> None:
+    __slots__ = ("given", "transaction", "usage")
+
+    def __init__(
+        self, transaction: TokenTransaction, usage: list[str], *, given: bool = False
+    ) -> None:
         """Keep both."""
         self.transaction = transaction
         self.usage = usage
+        self.given = given
 
 
 def execution_id_of(event: Event) -> str:

@@ -28,16 +28,19 @@ class _ScannerSettings:
 
 def _make_scanner() -> Callable[[str, int], tuple[Any, int]]:
     try:
-        from _json import make_scanner
+        import _json
 
-        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_ScannerSettings)
+        private: Any = _json
+        scan: Callable[[str, int], tuple[Any, int]] = private.make_scanner(_ScannerSettings)
         if scan('{"a": [1, 2.5, null]}', 0)[0] == {"a": [1, 2.5, None]}:
             return scan
     except (ImportError, AttributeError, TypeError, ValueError):
         pass
     import json
 
-    return json.JSONDecoder(strict=False).scan_once
+    decoder: Any = json.JSONDecoder(strict=False)
+    slow: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
+    return slow
 
 
 def _make_string_encoder() -> Callable[[str], str]:

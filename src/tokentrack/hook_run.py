@@ -10,7 +10,6 @@ import os
 
 from tokentrack import events, payload, workspace
 from tokentrack.config_sources import load_config
-from tokentrack.log import write_log
 from tokentrack.metadata_collector import MetadataCollector
 from tokentrack.prompts import truncate_prompt
 from tokentrack.tracker import TokenTracker
@@ -19,8 +18,6 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-    from tokentrack.models.config import TrackerConfig
 
 _MAX_TAGS = 50
 _MAX_TAG = 200
@@ -95,13 +92,11 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
     tracker = TokenTracker.for_workspace(root, config, environ)
     accepted = tracker.record_event(event)
-    _note(tracker, config, [*arguments.problems, *problems, *config_problems, *refused])
+    tracker.log("WARNING", [*arguments.problems, *problems, *config_problems, *refused])
     return accepted
 
 
-def _fields(
-    arguments: Arguments, environ: Mapping[str, str]
-) -> tuple[dict[str, Any], list[str]]:
+def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
     decoded, problems = payload.decode(data)
     fields = events.snake_case(decoded)
@@ -156,13 +151,3 @@ def _tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
         if text:
             add_tag(tags, text)
     return tags
-
-
-def _note(tracker: TokenTracker, config: TrackerConfig, problems: list[str]) -> None:
-    if not problems:
-        return
-    try:
-        with tracker.open_state() as state:
-            write_log(state, config.log_level, "WARNING", problems)
-    except OSError:
-        pass

@@ -25,7 +25,9 @@ def resource_path(kind: str, name: str) -> str:
         path = os.path.join(root, kind, name)
         if os.path.isfile(path):
             return path
-    raise FileSystemError(f"{kind}/{name} is missing from this installation: install tokentrack again")
+    raise FileSystemError(
+        f"{kind}/{name} is missing from this installation: install tokentrack again"
+    )
 
 
 def read_text(kind: str, name: str) -> str:

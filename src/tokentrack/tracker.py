@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
-from tokentrack.models.config import TrackerConfig
+from tokentrack.log import write_log
 from tokentrack.recorder import Recorder
 from tokentrack.store.place import Place, user_place, workspace_place
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Self
 
+    from tokentrack.csv_writer import CSVWriter
     from tokentrack.events import Event
+    from tokentrack.models.config import TrackerConfig
     from tokentrack.models.transaction import TokenTransaction
     from tokentrack.store.directory import Directory
 
@@ -45,9 +47,7 @@ class TokenTracker:
             self._create_hooks()
 
     @classmethod
-    def for_workspace(
-        cls, root: str, config: TrackerConfig, environ: Mapping[str, str]
-    ) -> Self:
+    def for_workspace(cls, root: str, config: TrackerConfig, environ: Mapping[str, str]) -> Self:
         """Return the tracker of a workspace; a root of "" means the user's own ledger."""
         path = config.ledger_path
         if root or os.path.isabs(path):
@@ -58,7 +58,7 @@ class TokenTracker:
 
     def record_event(self, event: Event) -> bool:
         """Record a Kiro event within the hook's wait for the lock; return whether it is safe."""
-        return self._recorder.record(event, self.config.hook_lock_timeout_ms / 1000)
+        return self._recorder.record([event], self.config.hook_lock_timeout_ms / 1000) == 1
 
     def record_transaction(
         self,
@@ -77,12 +77,20 @@ class TokenTracker:
         """
         if not self.config.enabled:
             return False
+        from tokentrack.errors import ValidationError
+        from tokentrack.models.transaction import TokenTransaction
         from tokentrack.transactions import build_transaction
 
-        transaction = build_transaction(
-            prompt_text, tokens_used, elapsed_time, context, self.config, self._environ
-        )
-        return transaction is not None and self._writer().write_transaction(transaction)
+        transaction = prompt_text
+        try:
+            if not isinstance(transaction, TokenTransaction):
+                transaction = build_transaction(
+                    transaction, tokens_used, elapsed_time, context, self.config, self._environ
+                )
+        except ValidationError as error:
+            self.log("WARNING", error.issues)
+            return False
+        return self._writer().write_transaction(transaction)
 
     def get_transaction_history(self, limit: int | None = None) -> list[TokenTransaction]:
         """Return the ledger's records in the order of the file, the last `limit` of them."""
@@ -97,6 +105,16 @@ class TokenTracker:
         with self.place.open_folder(create=self.config.auto_create_directories) as folder:
             return folder.child(self.place.state, create=True)
 
+    def log(self, level: str, messages: list[str]) -> None:
+        """Write messages to the ledger's log, as far as the configured level and the disk allow."""
+        if not messages:
+            return
+        try:
+            with self.open_state() as state:
+                write_log(state, self.config.log_level, level, messages)
+        except OSError:
+            pass
+
     def __enter__(self) -> Self:
         """Return the tracker."""
         return self
@@ -105,7 +123,7 @@ class TokenTracker:
         """Record what still waits in the spool."""
         self._recorder.drain()
 
-    def _writer(self) -> Any:
+    def _writer(self) -> CSVWriter:
         from tokentrack.csv_writer import CSVWriter
 
         return CSVWriter(self.config, place=self.place, environ=self._environ)

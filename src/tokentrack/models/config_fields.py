@@ -15,7 +15,7 @@ class Field:
 
     __slots__ = ("choices", "default", "description", "kind", "maximum", "minimum")
 
-    def __init__(  # noqa: PLR0913  (a row of a table)
+    def __init__(
         self,
         kind: str,
         default: Any,
@@ -106,7 +106,9 @@ def check_value(name: str, value: Any) -> str:
         return f"{name} must be one of {', '.join(field.choices)}, not {value!r}"[:300]
     if field.minimum is not None and field.maximum is not None:
         if not field.minimum <= value <= field.maximum:
-            return f"{name} must be from {field.minimum:g} to {field.maximum:g}, not {value!r}"[:300]
+            return f"{name} must be from {field.minimum:g} to {field.maximum:g}, not {value!r}"[
+                :300
+            ]
     elif field.kind in ("text", "path") and not value:
         return f"{name} must not be empty"
     return ""

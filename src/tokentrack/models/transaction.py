@@ -7,7 +7,6 @@ import os
 from tokentrack import timestamps
 from tokentrack.errors import ValidationError
 from tokentrack.models.fields import read_row, row_of
-from tokentrack.models.fields import COLUMNS as COLUMNS
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class TokenTransaction:
     workspace_folder: str
     _patterns: tuple[str, ...]
 
-    def __init__(  # noqa: PLR0913  (one parameter for each column)
+    def __init__(  # noqa: PLR0913, PLR0917  (one parameter for each column)
         self,
         timestamp: datetime | int,
         prompt_text: str,
@@ -212,7 +211,9 @@ def find_issues(values: dict[str, Any]) -> list[str]:
     if elapsed is not None and not _is_duration(elapsed):
         issues.append(f"elapsed_time must be 0 s or more and finite, not {elapsed!r}"[:200])
     if not isinstance(values["error_occurred"], bool):
-        issues.append(f"error_occurred must be True or False, not {values['error_occurred']!r}"[:200])
+        issues.append(
+            f"error_occurred must be True or False, not {values['error_occurred']!r}"[:200]
+        )
     if not all(isinstance(pattern, str) and pattern for pattern in values["_patterns"]):
         issues.append("file_patterns must be a list of texts that are not empty")
     if not _FIRST_US <= values["timestamp_us"] <= _LAST_US:

@@ -20,7 +20,7 @@ USAGE_COLUMNS = (
 )  # fmt: skip
 
 
-def usage_row(  # noqa: PLR0913  (what is known of one execution)
+def usage_row(
     execution_id: str,
     recorded_at: int,
     session_id: str,

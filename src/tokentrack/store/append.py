@@ -31,7 +31,7 @@ class ForeignFileError(OSError):
         super().__init__(errno.EINVAL, "not a ledger: its first line is not the header", name)
 
 
-def append_lines(  # noqa: PLR0913  (what one append is made of)
+def append_lines(
     directory: Directory,
     name: str,
     columns: Sequence[str],

@@ -78,7 +78,10 @@ def _is_stored_escaped(char: str) -> bool:
 def _is_surrogate(text: str, at: int) -> bool:
     digits = text[at + 1 : at + 5]
     return (
-        len(digits) == 4 and digits[0] == "d" and digits[1] in "89abcdef" and _HEX.issuperset(digits)
+        len(digits) == 4
+        and digits[0] == "d"
+        and digits[1] in "89abcdef"
+        and _HEX.issuperset(digits)
     )
 
 

@@ -7,7 +7,7 @@ from tokentrack.timestamps import format_us, now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from tokentrack.store.directory import Directory
@@ -39,7 +39,9 @@ class HeldLedger:
         """
         self._append(self.place.ledger, columns, lines, durable=durable)
 
-    def append_usage(self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool) -> None:
+    def append_usage(
+        self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool
+    ) -> None:
         """Append records to the usage ledger.
 
         Raises:
@@ -47,14 +49,13 @@ class HeldLedger:
         """
         self._append(self.place.usage, columns, lines, durable=durable)
 
-    def recent_ids(self, candidates: Iterable[str], column: int) -> set[str]:
-        """Return which of the ids stand in a column of the ledger's last records.
+    def tail(self) -> Tail:
+        """Return the ledger's end, where whatever a crash could repeat stands.
 
         Raises:
             OSError: the ledger can't be read.
         """
-        tail = append.read_tail(self._folder, self.place.ledger, _TAIL_BYTES)
-        return {text for text in candidates if _is_in_column(tail, text, column)}
+        return Tail(append.read_tail(self._folder, self.place.ledger, _TAIL_BYTES))
 
     def _append(
         self, name: str, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool
@@ -113,17 +114,29 @@ def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
     return HeldLedger(place, folder, state, held)
 
 
-def _is_in_column(tail: bytes, text: str, column: int) -> bool:
-    stored = codec.encode_line([text])[:-1]
-    at = tail.find(stored)
-    while at >= 0:
-        start = tail.rfind(b"\n", 0, at) + 1
-        end = tail.find(b"\n", at)
-        line = tail[start : end if end >= 0 else len(tail)]
-        if _column_of(line, column) == text or (start == 0 and b"," + stored + b"," in line):
-            return True
-        at = tail.find(stored, at + 1)
-    return False
+class Tail:
+    """The last bytes of a ledger, to look for what may stand there already."""
+
+    def __init__(self, data: bytes) -> None:
+        """Keep the bytes; the first line may be a part of one."""
+        self._data = data
+
+    def has_line(self, line: bytes) -> bool:
+        """Tell whether a whole line stands here."""
+        return self._data.startswith(line) or b"\n" + line in self._data
+
+    def has_in_column(self, text: str, column: int) -> bool:
+        """Tell whether a column holds a text in one of the records."""
+        stored = codec.encode_line([text])[:-1]
+        at = self._data.find(stored)
+        while at >= 0:
+            start = self._data.rfind(b"\n", 0, at) + 1
+            line = self._data[start : self._data.find(b"\n", at)]
+            # The start of the first line may be missing, and with it the count of columns.
+            if _column_of(line, column) == text or (start == 0 and b"," + stored + b"," in line):
+                return True
+            at = self._data.find(stored, at + 1)
+        return False
 
 
 def _column_of(line: bytes, column: int) -> str:

@@ -12,8 +12,10 @@ import time
 
 try:
     import fcntl
+
+    _HAS_FLOCK = True
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # the absence is what is recorded
+    _HAS_FLOCK = False
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def acquire(directory: Directory, name: str, seconds: float) -> Lock | None:
     Raises:
         OSError: the lock file can't be opened.
     """
-    if fcntl is None:
+    if not _HAS_FLOCK:
         return _acquire_portably(os.path.join(directory.path, name), seconds)
     deadline = time.monotonic() + seconds
     while True:

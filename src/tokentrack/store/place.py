@@ -80,7 +80,9 @@ def workspace_place(root: str, ledger_path: str) -> Place:
     if os.path.isabs(ledger_path):
         folder, name = os.path.split(ledger_path)
         return Place(folder, (), name)
-    *folders, name = ledger_path.replace("\\", "/").split("/") if os.name == "nt" else ledger_path.split("/")
+    *folders, name = (
+        ledger_path.replace("\\", "/").split("/") if os.name == "nt" else ledger_path.split("/")
+    )
     return Place(root, tuple([part for part in folders if part not in ("", ".")]), name)
 
 

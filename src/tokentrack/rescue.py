@@ -1,0 +1,100 @@
+"""When a ledger can't be written: keep the items elsewhere, and count what can be kept nowhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tokentrack import spooled
+from tokentrack.log import write_log
+from tokentrack.store import spool
+from tokentrack.store.directory import Directory, write_all
+from tokentrack.store.place import rescue_folder
+from tokentrack.timestamps import format_us
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tokentrack.events import Event
+    from tokentrack.execution_records import Finished
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.store.place import Place
+
+LOSSES_NAME = "lost.log"
+_MAX_BYTES = 1024 * 1024
+
+
+def rescue(
+    items: Sequence[Event | Finished],
+    place: Place,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    cause: OSError,
+) -> int:
+    """Leave items in the ledger's own spool, else in the user's; return how many are safe.
+
+    The ledger's own spool may need less room than the ledger, or may be writable where the
+    ledger's file is not.
+    """
+    return sum(_rescue_one(item, place, config, environ, cause) for item in items)
+
+
+def _rescue_one(
+    item: Event | Finished,
+    place: Place,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    cause: OSError,
+) -> bool:
+    data, at = spooled.encode(item), spooled.time_of(item)
+    for open_folder in _folders(place, environ):
+        try:
+            with open_folder() as folder:
+                spool.put(folder, at, data, durable=config.durability == "fsync")
+                message = (
+                    f"an event waits in the spool ({type(cause).__name__}, errno {cause.errno})"
+                )
+                write_log(folder, config.log_level, "ERROR", [message])
+        except OSError:
+            continue
+        return True
+    _count_loss(place, environ, at, cause)
+    return False
+
+
+def _folders(place: Place, environ: Mapping[str, str]) -> Iterator[Callable[[], Directory]]:
+    yield lambda: _open_state(place)
+    yield lambda: Directory.open(rescue_folder(place, environ), create=True)
+
+
+def _open_state(place: Place) -> Directory:
+    with place.open_folder(create=False) as folder:
+        return folder.child(place.state, create=True)
+
+
+def _count_loss(place: Place, environ: Mapping[str, str], at: int, cause: OSError) -> None:
+    line = f"{format_us(at)} errno={cause.errno}\n".encode("ascii")
+    for open_folder in _folders(place, environ):
+        try:
+            with open_folder() as folder:
+                _append(folder, line)
+        except OSError:
+            continue
+        return
+
+
+def _append(folder: Directory, line: bytes) -> None:
+    descriptor = folder.open_file(LOSSES_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        write_all(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def losses(folder: Directory) -> list[str]:
+    """Return the losses that a folder's file notes, one line each: time and errno."""
+    try:
+        data = folder.read(LOSSES_NAME, _MAX_BYTES)
+    except OSError:
+        return []
+    return data.decode("ascii", "replace").splitlines()
