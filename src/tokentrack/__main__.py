@@ -6,21 +6,21 @@ import sys
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     if sys.argv[1:2] == ["hook-run"]:
-        return _record()
-    from tokentrack.cli import cli
+        return record(sys.argv[2:])
+    from tokentrack.cli import run
 
-    cli(prog_name="tokentrack")
-    return 0
+    return run()
 
 
-def _record() -> int:
+def record(words: list[str]) -> int:
+    """Record one Kiro event, saying nothing whatever happens, and return 0."""
     # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
     # exit code can block the prompt or start the agent again. So nothing may come out of here,
     # not even the report of an import that fails.
     try:
         from tokentrack.hook_run import run_silently
 
-        run_silently(sys.argv[2:])
+        run_silently(words)
     except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)
         pass
     return 0

@@ -8,10 +8,9 @@ where a caller gives them (the Python API, custom integrations), they are taken 
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
 from tokentrack.estimate import estimate_tokens
-from tokentrack.reported import reported_usage
+from tokentrack.store.place import digest
 from tokentrack.timestamps import now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -67,6 +66,11 @@ _PATTERN_KEYS = ("file_patterns", "patterns")
 _FILE_KEYS = ("file_path", "path", "file_paths", "files", "paths")
 _CWD_KEYS = ("cwd", "workspace_path", "workspace_root")
 _INNER_OBJECTS = frozenset({"tool_input", "tool_args", "usage", "token_usage", "result"})
+_USAGE_KEYS = frozenset({
+    "tokens_used", "total_tokens", "input_tokens", "output_tokens", "prompt_tokens",
+    "completion_tokens", "cached_tokens", "cache_read_input_tokens",
+    "cache_creation_input_tokens", "usage", "token_usage", "result",
+})  # fmt: skip
 _FAILED = frozenset({"error", "failed", "failure", "aborted", "cancelled", "canceled"})
 
 _MAX_NAME = 256
@@ -205,7 +209,7 @@ def parse(fields: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Event,
     event.branch = ""
     event.tags = {}
     event.patterns = file_names(fields)
-    event.usage, problems = reported_usage(fields)
+    event.usage, problems = _usage(fields)
     event.elapsed = _elapsed(fields, problems)
     event.error, event.error_message = _error(fields)
     return event, problems
@@ -221,9 +225,17 @@ def _first_text(
     return ""
 
 
+def _usage(fields: Mapping[str, Any]) -> tuple[dict[str, int], list[str]]:
+    # No payload of Kiro's own has any: the usual hook does without the module.
+    if _USAGE_KEYS.isdisjoint(fields):
+        return {}, []
+    from tokentrack.reported import reported_usage
+
+    return reported_usage(fields)
+
+
 def _fingerprint(event: Event, response: str, continuation: object) -> str:
-    text = f"{event.kind}\0{event.prompt}\0{response}\0{continuation}"
-    return f"{crc32(text.encode('utf-8', 'surrogatepass')):08x}"
+    return digest(f"{event.kind}\0{event.prompt}\0{response}\0{continuation}")
 
 
 def _session_key(event: Event, fields: Mapping[str, Any], environ: Mapping[str, str]) -> str:

@@ -78,19 +78,17 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     """Record one event from arguments, environment and stdin; return whether it was accepted."""
     arguments = Arguments(words)
     fields, problems = _fields(arguments, environ)
-    cwd = _existing_folder(arguments.workspace, events.working_directory(fields))
-    root = workspace.find_root(cwd, environ)
-    if workspace.is_no_workspace(root, environ):
-        root = ""
-    config, config_problems = load_config(root, workspace.kiro_home(environ), environ)
+    root, shared = _find_workspace(arguments.workspace, fields, environ)
+    ledger_root = "" if shared else root
+    config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
     if not config.enabled or not config.hook_enabled:
         return True
     event, refused = events.parse(fields, environ)
     event.tags = {**_tags_of_environment(environ), **arguments.tags}
-    collector = MetadataCollector(config, cwd=cwd, environ=environ)
+    collector = MetadataCollector(config, root=root, environ=environ)
     refused += collector.complete(event)
     event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
-    tracker = TokenTracker.for_workspace(root, config, environ)
+    tracker = TokenTracker.for_workspace(ledger_root, config, environ)
     accepted = tracker.record_event(event)
     tracker.log("WARNING", [*arguments.problems, *problems, *config_problems, *refused])
     return accepted
@@ -135,14 +133,20 @@ def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
     fields["prompt"] = text
 
 
-def _existing_folder(*candidates: str) -> str:
-    for folder in candidates:
-        if folder and os.path.isdir(folder):
-            return folder
-    try:
-        return os.getcwd()
-    except OSError:  # the folder was removed
-        return os.path.expanduser("~")
+def _find_workspace(
+    given: str, fields: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str, bool]:
+    # The root, and whether it is a place of no one project, whose events go to the user's ledger.
+    if given and os.path.isdir(given):
+        return os.path.realpath(given), False
+    cwd = events.working_directory(fields)
+    if not os.path.isdir(cwd):
+        try:
+            cwd = os.getcwd()
+        except OSError:  # the folder was removed
+            cwd = workspace.home_folder(environ)
+    root = workspace.find_root(cwd, environ)
+    return root, workspace.is_no_workspace(root, environ)
 
 
 def _tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ class MetadataCollector:
         config: TrackerConfig | None = None,
         *,
         cwd: str | None = None,
+        root: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """Look at a working folder.
@@ -29,11 +30,12 @@ class MetadataCollector:
         Args:
             config: names the extra collectors and the hook; the defaults without one.
             cwd: the folder that Kiro works in; the process's own without one.
+            root: the workspace's root, where it is known already.
             environ: the environment; the process's own without one.
         """
         self._config = config
         self._environ = os.environ if environ is None else environ
-        self._root = workspace.find_root(cwd or os.getcwd(), self._environ)
+        self._root = root or workspace.find_root(cwd or os.getcwd(), self._environ)
 
     def get_workspace_info(self) -> dict[str, Any]:
         """Return the workspace: root, folder name, git branch and kind.

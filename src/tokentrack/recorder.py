@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 
-from tokentrack import spooled
 from tokentrack.events import Event
 from tokentrack.execution_state import ExecutionState
 from tokentrack.executions import Executions
@@ -92,6 +91,8 @@ class Recorder:
             return folder.child(self._place.state)
 
     def _leave_in_spool(self, items: Sequence[Item]) -> None:
+        from tokentrack import spooled
+
         with self._open_state() as state:
             for item in items:
                 data = spooled.encode(item)
@@ -147,6 +148,8 @@ class _Turn:
         return taken
 
     def _take_batch(self, new: Directory, names: Sequence[str]) -> int:
+        from tokentrack import spooled
+
         finished: list[Finished] = []
         size = count = 0
         for name in names:

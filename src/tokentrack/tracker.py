@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
-from tokentrack.log import write_log
 from tokentrack.recorder import Recorder
 from tokentrack.store.place import Place, user_place, workspace_place
 
@@ -96,6 +95,10 @@ class TokenTracker:
         """Return the ledger's records in the order of the file, the last `limit` of them."""
         return self._writer().read_transactions(limit)
 
+    def drain(self) -> None:
+        """Record what waits in the spool, unless another process holds the lock and will."""
+        self._recorder.drain()
+
     def open_state(self) -> Directory:
         """Open the folder with the ledger's log, spool and executions.
 
@@ -109,6 +112,8 @@ class TokenTracker:
         """Write messages to the ledger's log, as far as the configured level and the disk allow."""
         if not messages:
             return
+        from tokentrack.log import write_log
+
         try:
             with self.open_state() as state:
                 write_log(state, self.config.log_level, level, messages)
@@ -121,7 +126,7 @@ class TokenTracker:
 
     def __exit__(self, *_: object) -> None:
         """Record what still waits in the spool."""
-        self._recorder.drain()
+        self.drain()
 
     def _writer(self) -> CSVWriter:
         from tokentrack.csv_writer import CSVWriter

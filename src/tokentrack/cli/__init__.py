@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 import tokentrack
+from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,3 +50,16 @@ class LazyGroup(click.Group):
 @click.version_option(tokentrack.__version__, prog_name="tokentrack")
 def cli() -> None:
     """Record what each Kiro turn uses, and answer what was used, where and why."""
+
+
+def run() -> int:
+    """Run the command line; what the user can mend is one sentence on stderr and exit code 1."""
+    try:
+        cli(prog_name="tokentrack")
+    except TokenTrackError as error:
+        click.echo(f"tokentrack: {error}", err=True)
+    except OSError as error:
+        # A full disk or a closed pipe behind stdout: nothing more may be flushed to it.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the exit)
+        click.echo(f"tokentrack: {error.strerror or error}", err=True)
+    return 1

@@ -61,7 +61,8 @@ def request_of(options: dict[str, Any]) -> Request:
     given = dict(options)
     workspace = given.pop("workspace")
     given.pop("dry_run")
-    root = os.path.abspath(workspace) if workspace else find_root(os.getcwd())
+    given["surfaces"] = tuple(dict.fromkeys(given["surfaces"]))
+    root = os.path.abspath(workspace) if workspace else find_root(_current_folder())
     request = Request(root=root, kiro_home=os.path.abspath(kiro_home(os.environ)), **given)
     for surface in request.surfaces:
         if problem := scope_problem(surface, request.scope):
@@ -71,6 +72,13 @@ def request_of(options: dict[str, Any]) -> Request:
     if request.agent and request.surfaces and "cli-2" not in request.surfaces:
         raise click.UsageError("--agent is for Kiro CLI 1.x and 2.x only: add --surface cli-2.")
     return request
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise click.UsageError("the current folder is gone: name one with --workspace.") from error
 
 
 def tell(actions: list[Action]) -> None:
@@ -110,7 +118,7 @@ def _install(request: Request, *, dry_run: bool) -> None:
         click.echo("nothing was written: this is a dry run")
     else:
         perform(actions)
-    if surfaces:
+    if surfaces and not dry_run:
         _say_what_is_next()
 
 

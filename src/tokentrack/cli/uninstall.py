@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.install import perform
 from tokentrack.hookfiles.removal import plan_removal
+
+if TYPE_CHECKING:
+    from tokentrack.hookfiles.targets import Request
 
 
 @click.command("uninstall")
@@ -23,20 +26,20 @@ def command(**options: Any) -> None:
     record stay where they are.
     """
     request = request_of(options)
+    try:
+        _uninstall(request, dry_run=options["dry_run"])
+    except TokenTrackError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _uninstall(request: Request, *, dry_run: bool) -> None:
     actions = plan_removal(request)
     tell(actions)
     if not plan.writes(actions):
         click.echo("nothing to do")
-    elif options["dry_run"]:
+    elif dry_run:
         click.echo("nothing was removed: this is a dry run")
     else:
-        _remove(actions)
-    if plan.refused(actions):
-        raise click.ClickException("not everything was removed: see what is refused above")
-
-
-def _remove(actions: list[plan.Action]) -> None:
-    try:
         perform(actions)
-    except TokenTrackError as error:
-        raise click.ClickException(str(error)) from error
+    if plan.refused(actions):
+        raise TokenTrackError("not everything was removed: see what is refused above")

@@ -75,14 +75,12 @@ class Report:
 
 def check_file(path: str, *, ide_major: int | None = None) -> list[Finding]:
     """Return what is wrong with one file; `ide_major` adds what that version does not read."""
-    return _check(discover.Candidate(path), ide_major).findings
+    return _finished([_check(discover.Candidate(path), ide_major)]).findings
 
 
 def check_paths(paths: Iterable[str], *, ide_major: int | None = None) -> Report:
     """Check the named files and everything in the named folders."""
-    report = Report([_check(each, ide_major) for each in discover.candidates(paths)])
-    _add_duplicate_names(report)
-    return report
+    return _finished([_check(each, ide_major) for each in discover.candidates(paths)])
 
 
 def _check(candidate: discover.Candidate, ide_major: int | None) -> CheckedFile:
@@ -90,12 +88,12 @@ def _check(candidate: discover.Candidate, ide_major: int | None) -> CheckedFile:
     parsed, problems = _read(candidate)
     names: list[tuple[str, KeyPath]] = []
     if parsed.ok:
-        checked.form = recognise(parsed.value, candidate.path)
+        checked.form = recognise(parsed.value, discover.absolute(candidate.path))
         problems += _content_problems(checked, parsed.value, ide_major)
         names = _names(checked, parsed.value)
     places = {problem.keys for problem in problems if problem.keys is not None}
     places.update(keys for _, keys in names)
-    lines = find_lines(parsed.text, places) if parsed.ok and places else {}
+    lines = find_lines(parsed.text, places, last=parsed.repeats) if parsed.ok and places else {}
     checked.findings = _in_order([_finding(checked.path, each, lines) for each in problems])
     checked.names = [HookName(name, key_text(keys), lines[keys]) for name, keys in names]
     return checked
@@ -136,13 +134,17 @@ def _content_problems(checked: CheckedFile, value: Any, ide_major: int | None) -
 
 
 def _names(checked: CheckedFile, value: Any) -> list[tuple[str, KeyPath]]:
-    if checked.form not in {"ide-0", "v1"} or os.path.islink(checked.path):
-        return []  # agents name no hooks, and Kiro skips links
+    if checked.form not in {"ide-0", "v1"} or _is_skipped(checked.path):
+        return []
     hooks: list[tuple[KeyPath, dict[str, Any]]] = [((), value)]
     if checked.form == "v1":
         hooks = list(v1_hooks(Document(checked.path, "v1", value)))
     named = ((hook.get("name"), (*keys, "name")) for keys, hook in hooks)
     return [(name, keys) for name, keys in named if name and isinstance(name, str)]
+
+
+def _is_skipped(path: str) -> bool:
+    return os.path.islink(path) or discover.is_misnamed(path)
 
 
 def _finding(path: str, problem: Problem, lines: Mapping[KeyPath, int]) -> Finding:
@@ -162,15 +164,15 @@ def _in_order(findings: list[Finding]) -> list[Finding]:
         return findings
     # The errors decide the exit code, so they are never the ones left out.
     findings.sort(key=lambda each: each.level)
-    path, rest = findings[0].path, len(findings) - MOST_PROBLEMS
-    note = Finding(path, None, "", "warning", f"{rest} more problems are not shown", "mend these")
+    message = f"only {MOST_PROBLEMS} of its problems are shown"
+    note = Finding(findings[0].path, None, "", "warning", message, "mend these first")
     return [*findings[:MOST_PROBLEMS], note]
 
 
-def _add_duplicate_names(report: Report) -> None:
+def _finished(files: list[CheckedFile]) -> Report:
     """Warn where a name comes back: hook files are added up, so the same hook would fire twice."""
     first: dict[tuple[Form, str], tuple[str, HookName]] = {}
-    for file in report.files:
+    for file in files:
         for hook in file.names:
             path, known = first.setdefault((file.form, hook.name), (file.path, hook))
             if known is hook:
@@ -180,3 +182,4 @@ def _add_duplicate_names(report: Report) -> None:
             hint = "remove one, or give it its own name: both would fire"
             file.findings.append(Finding(file.path, hook.line, hook.key, "warning", message, hint))
             file.findings.sort(key=_by_line)
+    return Report(files)

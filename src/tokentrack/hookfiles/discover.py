@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokentrack.hookfiles.detect import v1_sessions
 from tokentrack.hookfiles.reading import unreadable
+from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,14 +27,9 @@ class Candidate:
     problem: Problem | None = None
 
 
-def kiro_home() -> str:
-    """Return the user's own Kiro folder."""
-    return os.environ.get("KIRO_HOME") or os.path.join(os.path.expanduser("~"), ".kiro")
-
-
 def default_places() -> list[str]:
     """Return the folders from which Kiro reads hooks: those of the workspace, then the user's."""
-    roots = (".kiro", kiro_home())
+    roots = (".kiro", kiro_home(os.environ))
     return [os.path.join(root, name) for root in roots for name in ("hooks", "agents")]
 
 
@@ -42,8 +38,7 @@ def detect_ide_major() -> int | None:
 
     The sign is its session store. Kiro CLI 3 writes the same one, so it is a hint and no proof.
     """
-    sessions = os.path.join(glob.escape(kiro_home()), "sessions", "*", "sess_*")
-    return 1 if next(glob.iglob(sessions), None) else None
+    return 1 if next(v1_sessions(kiro_home(os.environ)), None) else None
 
 
 def is_misnamed(path: str) -> bool:
@@ -86,17 +81,18 @@ def _below(root: str) -> Iterator[Candidate]:
 
 
 def _is_workspace(folder: str) -> bool:
-    return os.path.basename(_absolute(folder)) == ".kiro" or os.path.isdir(
+    return os.path.basename(absolute(folder)) == ".kiro" or os.path.isdir(
         os.path.join(folder, ".kiro")
     )
 
 
 def _inside_kiro_folder(path: str) -> bool:
     # A workspace is full of JSON that has nothing to do with hooks.
-    return _KIRO_FOLDER.search(_absolute(path)) is not None
+    return _KIRO_FOLDER.search(absolute(path)) is not None
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """Return a path with its folders, as far as the current folder still exists."""
     try:
         return os.path.abspath(path)
     except OSError:

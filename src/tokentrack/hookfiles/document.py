@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tokentrack.hookfiles.triggers import Form
 
 
+# More than any person writes into a hook file; what comes after them is held against the schema.
+_MOST_ITEMS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A decoded hook file; `ide_major` is the version of the IDE that was detected, if any."""
@@ -29,14 +33,14 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 def texts(value: Any) -> list[tuple[int, str]]:
     """Return the texts of a list, each with its index."""
-    items = value if isinstance(value, list) else []
+    items = value[:_MOST_ITEMS] if isinstance(value, list) else []
     return [(i, item) for i, item in enumerate(items) if isinstance(item, str)]
 
 
 def v1_hooks(document: Document) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield each hook of a v1 file with its place."""
     hooks = document.value.get("hooks")
-    for i, hook in enumerate(hooks if isinstance(hooks, list) else []):
+    for i, hook in enumerate(hooks[:_MOST_ITEMS] if isinstance(hooks, list) else []):
         if isinstance(hook, dict):
             yield ("hooks", i), hook
 

@@ -23,6 +23,7 @@ _AGENT_KEYS = frozenset(
     }
 )
 _HOOK_KEYS = frozenset({"action", "trigger"})
+_IDE0_KEYS = frozenset({"when", "then", "triggers"})
 
 
 def recognise(value: Any, path: str) -> Form:
@@ -33,13 +34,7 @@ def recognise(value: Any, path: str) -> Form:
         return "unknown"
     if "hooks" in value:
         return _with_hooks(value, path)
-    if "when" in value or "then" in value or "triggers" in value:
-        return "ide-0"
-    if value.get("version") == "v1":
-        return "v1"
-    if value.keys() & _HOOK_KEYS:
-        return "loose"
-    return _without_hooks(value, path)
+    return _by_other_keys(value) or _by_path(value, path)
 
 
 def kiro_folder(path: str) -> str:
@@ -73,7 +68,15 @@ def _with_hooks(value: dict[str, Any], path: str) -> Form:
     return "cli-2" if is_agent else "v1"
 
 
-def _without_hooks(value: dict[str, Any], path: str) -> Form:
+def _by_other_keys(value: dict[str, Any]) -> Form | None:
+    if value.keys() & _IDE0_KEYS:
+        return "ide-0"
+    if value.get("version") == "v1":
+        return "v1"
+    return "loose" if value.keys() & _HOOK_KEYS else None
+
+
+def _by_path(value: dict[str, Any], path: str) -> Form:
     if path.endswith(".hook"):
         return "ide-0"
     if value.keys() & _AGENT_KEYS or kiro_folder(path) == "agents":

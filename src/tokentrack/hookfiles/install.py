@@ -79,16 +79,27 @@ def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Action:
     text = decode(before)
     merge: Callable[..., Edit] = crew.merge if target.surface == "crew" else agent_config.merge
     edit = merge(text, force=force)
-    if not edit.done:
-        note = "already installed"
-        if edit.left:
-            note = f"{' and '.join(edit.left)} changed since init wrote it; --force resets it"
-        return Action("keep", target.path, f"{target.note}; {note}")
-    note, backup = f"{target.surface}: adds {' and '.join(edit.done)}", ""
+    backup = ""
     if force and merge(text, force=False).left:  # adding an entry loses nothing, resetting one does
         backup = files.free_backup(target.path)
-        note = f"{target.note}; keeps yours as {os.path.basename(backup)}"
+    note = _merge_note(target, text, edit, backup)
+    if not edit.done:
+        return Action("keep", target.path, note)
     return Action("update", target.path, note, target.base, before, edit.text.encode(), backup)
+
+
+def _merge_note(target: Target, text: str, edit: Edit, backup: str) -> str:
+    parts = [target.note]
+    if not edit.done and not edit.left:
+        parts.append("already installed")
+    if edit.left:
+        parts.append(f"{' and '.join(edit.left)} changed since init wrote it; --force resets it")
+    if backup:
+        parts.append(f"keeps yours as {os.path.basename(backup)}")
+    unknown = agent_config.unknown_events(text) if target.surface == "cli-2" else []
+    if unknown:
+        parts.append(f"Kiro may ignore this agent, for it knows no event {', '.join(unknown)}")
+    return "; ".join(parts)
 
 
 def decode(data: bytes) -> str:

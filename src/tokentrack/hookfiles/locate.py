@@ -52,17 +52,21 @@ def _line_of_root(text: str) -> int:
     return text.count("\n", 0, match.start()) + 1 if match else 1
 
 
-def find_lines(text: str, wanted: Collection[KeyPath]) -> dict[KeyPath, int]:
-    """Return the line of each wanted key path in a valid JSON text.
+def find_lines(text: str, wanted: Collection[KeyPath], *, last: bool = False) -> dict[KeyPath, int]:
+    """Return the line of each wanted key path in a valid JSON text that holds them all.
 
-    A key written twice is found where it counts: the last time.
+    With `last`, a key written twice is found where it counts: the last time.
     """
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     deepest = max(map(len, wanted), default=0)
     found: dict[KeyPath, int] = {(): _line_of_root(text)}
+    missing = set(wanted) - {()}
     for path, offset in _places(text):
+        if not missing and not last:
+            break
         if len(path) <= deepest and (keys := tuple(path)) in wanted:
             found[keys] = bisect_right(starts, offset)  # type: ignore[index]  # a wanted path has no None
+            missing.discard(keys)
     return found
 
 

@@ -40,7 +40,7 @@ def shown_path(path: str) -> str:
     """Return a path as the user would name it: relative to the current folder when below it."""
     try:
         relative = os.path.relpath(path)
-    except ValueError:  # another drive
+    except (ValueError, OSError):  # another drive, or the current folder is gone
         relative = os.pardir
     outside = relative == os.pardir or relative.startswith(os.pardir + os.sep)
     return escape(path if outside else relative)

@@ -20,9 +20,13 @@ _NO_NUMBER = re.compile(r"-?Infinity|NaN")
 
 @dataclass(slots=True)
 class Parsed:
-    """A decoded file; `problems` may hold warnings even when `ok`."""
+    """A decoded file; `problems` may hold warnings even when `ok`.
+
+    `repeats` when an object has a key twice.
+    """
 
     ok: bool = False
+    repeats: bool = False
     text: str = ""
     value: Any = None
     problems: list[Problem] = field(default_factory=list)
@@ -91,6 +95,7 @@ def _load(parsed: Parsed) -> None:
         parsed.problems.append(_bad_number(parsed.text))
     else:
         parsed.ok = True
+        parsed.repeats = bool(twice)
         parsed.problems += map(_written_twice, find_duplicates(parsed.text, twice) if twice else ())
 
 

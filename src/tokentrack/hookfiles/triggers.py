@@ -95,7 +95,10 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
 
 def suggest_trigger(name: str, form: Form) -> str | None:
     """Return the trigger of `form` that `name` most likely stands for."""
-    return equivalent(name, form) or nearest(name, TRIGGERS[form])
+    if any(name in names for names in TRIGGERS.values()):
+        return equivalent(name, form)  # what the form has no trigger for is like no other
+    near = nearest(name, (*INVENTED, *TRIGGERS[form]))
+    return equivalent(near or name, form)
 
 
 def suggest_action(name: str, form: Form) -> str | None:

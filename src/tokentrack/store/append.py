@@ -11,7 +11,7 @@ import errno
 import os
 
 from tokentrack.store import codec
-from tokentrack.store.directory import write_all
+from tokentrack.store.directory import read_at, write_all
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _write_or_restore(descriptor: int, data: bytes, size: int, *, durable: bool)
 
 
 def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
-    head = _read_at(descriptor, 4096, 0)
+    head = read_at(descriptor, 4096, 0)
     first, ended, _ = head.removeprefix(_BOM).partition(b"\n")
     if not ended and len(head) < 4096:
         return  # a torn header or record: the tail check deals with it
@@ -97,10 +97,10 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
 def _mend_tail(
     descriptor: int, size: int, width: int, quarantine: Callable[[bytes, str], None]
 ) -> int:
-    if _read_at(descriptor, 1, size - 1) == b"\n":
+    if read_at(descriptor, 1, size - 1) == b"\n":
         return size
     start = _after_last_line_feed(descriptor, size)
-    tail = _read_at(descriptor, size - start, start)
+    tail = read_at(descriptor, size - start, start)
     if _is_whole_record(tail, width):
         write_all(descriptor, b"\n")  # an editor took off the last line feed
         return size + 1
@@ -124,34 +124,8 @@ def _after_last_line_feed(descriptor: int, size: int) -> int:
     end = size
     while end > 0:
         start = max(0, end - _BLOCK)
-        found = _read_at(descriptor, end - start, start).rfind(b"\n")
+        found = read_at(descriptor, end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start
     return 0
-
-
-def _read_at(descriptor: int, length: int, offset: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    chunks = []
-    while length > 0 and (chunk := os.read(descriptor, length)):
-        chunks.append(chunk)
-        length -= len(chunk)
-    return b"".join(chunks)
-
-
-def read_tail(directory: Directory, name: str, length: int) -> bytes:
-    """Return the last `length` bytes of a file, b"" when there is none.
-
-    Raises:
-        OSError: it can't be read.
-    """
-    try:
-        descriptor = directory.open_file(name, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        size = os.fstat(descriptor).st_size
-        return _read_at(descriptor, min(length, size), max(0, size - length))
-    finally:
-        os.close(descriptor)

@@ -118,6 +118,19 @@ class Directory:
         finally:
             os.close(descriptor)
 
+    def read_tail(self, name: str, length: int) -> bytes:
+        """Return the last `length` bytes of a file.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        descriptor = self.open_file(name, os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            return read_at(descriptor, min(length, size), max(0, size - length))
+        finally:
+            os.close(descriptor)
+
     def replace(self, name: str, data: bytes, *, durable: bool) -> None:
         """Write a file whole or not at all; with `durable` it survives a power loss.
 
@@ -230,3 +243,17 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def read_at(descriptor: int, length: int, offset: int) -> bytes:
+    """Return `length` bytes from an offset, fewer only where the file ends before.
+
+    Raises:
+        OSError: they can't be read.
+    """
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    chunks = []
+    while length > 0 and (chunk := os.read(descriptor, length)):
+        chunks.append(chunk)
+        length -= len(chunk)
+    return b"".join(chunks)

@@ -55,7 +55,10 @@ class HeldLedger:
         Raises:
             OSError: the ledger can't be read.
         """
-        return Tail(append.read_tail(self._folder, self.place.ledger, _TAIL_BYTES))
+        try:
+            return Tail(self._folder.read_tail(self.place.ledger, _TAIL_BYTES))
+        except FileNotFoundError:
+            return Tail(b"")
 
     def _append(
         self, name: str, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool

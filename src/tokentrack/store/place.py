@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
 from tokentrack.store.directory import Directory
 
@@ -14,6 +13,15 @@ if TYPE_CHECKING:
 LEDGER_NAME = "token_transactions.csv"
 USAGE_NAME = "token_usage.csv"
 STATE_NAME = ".tokentrack"
+
+
+# A prime: the remainder depends on every byte. No import gives a checksum for less.
+_PRIME = 2**61 - 31
+
+
+def digest(text: str) -> str:
+    """Return 16 hexadecimal digits that tell texts apart, where nobody tries to forge them."""
+    return f"{int.from_bytes(text.encode('utf-8', 'surrogatepass'), 'big') % _PRIME:016x}"
 
 
 class Place:
@@ -100,5 +108,4 @@ def rescue_folder(place: Place, environ: Mapping[str, str]) -> str:
         environ.get("HOME") or os.path.expanduser("~"), ".local", "state"
     )
     tail = "".join([c if c.isalnum() and c.isascii() else "-" for c in place.path[-60:]])
-    digest = crc32(os.fsencode(place.path))
-    return os.path.join(state_home, "tokentrack", f"{digest:08x}{tail}")
+    return os.path.join(state_home, "tokentrack", f"{digest(place.path)}{tail}")

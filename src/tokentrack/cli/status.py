@@ -1,0 +1,94 @@
+"""`tokentrack status`: is it on, what is recorded, would the hooks fire, is anything wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.hookfiles.display import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
+@click.option(
+    "--workspace", metavar="DIR", type=click.Path(exists=True, file_okay=False),
+    help="The workspace's root.  [default: the one around the current folder]",
+)  # fmt: skip
+def command(*, as_json: bool, workspace: str | None) -> None:
+    """Say what is recorded here, and whether the hooks would fire.
+
+    Exit code 0 when all is well, 1 when there is a problem.
+    """
+    from tokentrack import status
+    from tokentrack.workspace import find_root, is_no_workspace
+
+    root = os.path.realpath(workspace) if workspace else find_root(os.getcwd())
+    if not workspace and is_no_workspace(root, os.environ):
+        root = ""
+    facts = status.collect_status(root, os.environ)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        for line in _lines(facts):
+            click.echo(escape(line))
+    if facts["problems"]:
+        raise SystemExit(1)
+
+
+def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    ledger, waiting = facts["ledger"], facts["waiting"]
+    place = facts["workspace"] or "no workspace here: the user's own ledger"
+    yield _row("recording", "on" if facts["enabled"] else "off")
+    yield _row("workspace", place)
+    yield _row("ledger", f"{ledger['path']} ({_ledger_state(ledger)})")
+    if ledger["rows"]:
+        yield from _totals(ledger)
+    yield from _hooks(facts["hooks"])
+    yield _row("running", f"{waiting['running']} executions")
+    yield _row("set aside", f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
+                            f"{waiting['lost']} lost")  # fmt: skip
+    yield _row("last problem", waiting["last_error"] or "none logged")
+    for problem in facts["problems"]:
+        yield _row("PROBLEM", problem)
+    for note in facts["notes"]:
+        yield _row("note", note)
+
+
+def _totals(ledger: Mapping[str, Any]) -> Iterator[str]:
+    day = ledger["last_24_hours"]
+    yield _row("rows", f"{ledger['rows']:,}, {ledger['errors']:,} with an error")
+    yield _row("tokens", f"{ledger['tokens']:,} ({_shares(ledger)})")
+    yield _row("first", ledger["first"])
+    yield _row("last", ledger["last"])
+    yield _row("last 24 h", f"{day['rows']:,} rows, {day['tokens']:,} tokens")
+
+
+def _shares(ledger: Mapping[str, Any]) -> str:
+    parts = [f"{basis} in {count:,}" for basis, count in ledger["basis"].items() if count]
+    return ", ".join(parts) + (" rows" if ledger["rows"] != 1 else " row")
+
+
+def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
+    for hook in hooks:
+        state = "fires" if hook["fires"] else f"does not fire: {hook['reason']}"
+        yield _row("hook", f"{hook['surface']} {hook['trigger']}, {hook['scope']}: {state}")
+        yield _row("", _shown(hook["path"]))
+
+
+def _shown(path: str) -> str:
+    inside = os.getcwd() + os.sep
+    return path.removeprefix(inside)
+
+
+def _ledger_state(ledger: Mapping[str, Any]) -> str:
+    return f"{ledger['bytes']:,} bytes" if ledger["exists"] else "not there yet"
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<13} {text}"

@@ -1,0 +1,127 @@
+"""What is recorded, where, and whether anything is wrong: the facts behind `tokentrack status`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import tokentrack
+from tokentrack import workspace
+from tokentrack.config_sources import load_config
+from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.ledger_summary import summarise_ledger
+from tokentrack.log import LOG_NAME
+from tokentrack.rescue import losses
+from tokentrack.store import spool
+from tokentrack.store.directory import Directory
+from tokentrack.store.ledger import QUARANTINE_NAME
+from tokentrack.store.place import rescue_folder
+from tokentrack.tracker import TokenTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SCHEMA_VERSION = 1
+_LOG_TAIL_BYTES = 64 * 1024
+
+
+def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the state of a workspace's recording as JSON values.
+
+    Args:
+        root: the workspace's root; "" means the user's own ledger.
+        environ: the environment.
+
+    `problems` is empty when all is well; `notes` says what may surprise. Unknown numbers are None.
+    """
+    kiro_home = workspace.kiro_home(environ)
+    config, problems = load_config(root, kiro_home, environ)
+    tracker = TokenTracker.for_workspace(root, config, environ)
+    tracker.drain()
+    enabled = config.enabled and config.hook_enabled
+    status = {
+        "schema_version": SCHEMA_VERSION,
+        "version": tokentrack.__version__,
+        "enabled": enabled,
+        "workspace": root or None,
+        "hooks": [hook._asdict() for hook in installed_hooks(root or kiro_home, kiro_home)],
+        "ledger": {"path": tracker.place.path, **summarise_ledger(tracker.place)},
+        "waiting": _waiting(tracker, environ),
+    }
+    problems += _problems(status, tracker)
+    return {**status, "problems": problems, "notes": _notes(status)}
+
+
+def _waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> dict[str, Any]:
+    counts: dict[str, Any] = {"running": 0, "spooled": 0, "quarantined": 0, "lost": 0}
+    last_error = ""
+    for folder in _state_folders(tracker, environ):
+        with folder:
+            counts["running"] += _count(folder, "running")
+            counts["spooled"] += len(spool.waiting(folder))
+            counts["quarantined"] += _count(folder, QUARANTINE_NAME)
+            counts["lost"] += len(losses(folder))
+            last_error = max(last_error, _last_logged(folder))
+    return {**counts, "last_error": last_error or None}
+
+
+def _state_folders(tracker: TokenTracker, environ: Mapping[str, str]) -> Iterator[Directory]:
+    try:
+        with tracker.place.open_folder(create=False) as folder:
+            yield folder.child(tracker.place.state)
+    except OSError:
+        pass
+    try:
+        yield Directory.open(rescue_folder(tracker.place, environ))
+    except OSError:
+        pass
+
+
+def _count(folder: Directory, name: str) -> int:
+    try:
+        with folder.child(name) as inner:
+            return len([entry for entry in inner.names() if not entry.endswith(".tmp")])
+    except OSError:
+        return 0
+
+
+def _last_logged(folder: Directory) -> str:
+    try:
+        data = folder.read_tail(LOG_NAME, _LOG_TAIL_BYTES)
+    except OSError:
+        return ""
+    lines = data.decode("utf-8", "replace").split("\n")
+    wanted = [line for line in lines if line[25:].lstrip().startswith(("WARNING", "ERROR"))]
+    return wanted[-1] if wanted else ""
+
+
+def _problems(status: Mapping[str, Any], tracker: TokenTracker) -> list[str]:
+    ledger, waiting = status["ledger"], status["waiting"]
+    found = [ledger["problem"]] if ledger["problem"] else []
+    if os.path.lexists(tracker.place.folder):
+        try:
+            tracker.place.open_folder(create=False).close()
+        except OSError as error:
+            found.append(f"{tracker.place.folder} can't be used ({error.strerror}): events wait "
+                         "in the spool until it is a folder of its own")  # fmt: skip
+    if ledger["damaged"]:
+        found.append(f"{len(ledger['damaged'])} damaged places in the ledger, the first on line "
+                     f"{ledger['damaged'][0]['line']}: {ledger['damaged'][0]['problem']}")  # fmt: skip
+    if waiting["spooled"]:
+        found.append(f"{waiting['spooled']} events wait in the spool for the ledger to be writable")
+    if waiting["lost"]:
+        found.append(f"{waiting['lost']} events could be written nowhere: see lost.log")
+    if status["hooks"] and not any(hook["fires"] for hook in status["hooks"]):
+        found.append("hooks are installed, but Kiro would run none of them: see the reasons above")
+    return found
+
+
+def _notes(status: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if not status["enabled"]:
+        notes.append("recording is switched off in the configuration")
+    if not status["hooks"]:
+        notes.append("no hook is installed: run `tokentrack init`")
+    if status["ledger"]["rows"] == 0 and status["hooks"]:
+        notes.append("nothing is recorded yet: run a turn in Kiro")
+    return notes
