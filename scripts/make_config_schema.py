@@ -1,6 +1,6 @@
-"""Write schemas/tracker-config.schema.json from the table of the configuration's fields.
+"""Write what is made from the table of the configuration's fields: the schema and the docs' table.
 
-With --check, write nothing and exit 1 when the file is not what the table makes.
+With --check, write nothing and exit 1 when a file is not what the table makes.
 """
 
 from __future__ import annotations
@@ -9,21 +9,51 @@ import json
 import sys
 from pathlib import Path
 
+from tokentrack.models.config_fields import FIELDS
 from tokentrack.models.config_schema import configuration_schema
 
-TARGET = Path(__file__).parents[1] / "schemas" / "tracker-config.schema.json"
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "schemas" / "tracker-config.schema.json"
+DOCS = ROOT / "docs" / "configuration.md"
+BEGIN = "<!-- fields: made by scripts/make_config_schema.py -->\n"
+END = "<!-- end of fields -->\n"
+
+
+def made_files() -> dict[Path, str]:
+    """Return the text that each file should have."""
+    docs = DOCS.read_text(encoding="utf-8")
+    before, _, rest = docs.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return {
+        SCHEMA: json.dumps(configuration_schema(), indent=2) + "\n",
+        DOCS: f"{before}{BEGIN}\n{fields_table()}\n{END}{after}",
+    }
+
+
+def fields_table() -> str:
+    """Return the fields as a Markdown table."""
+    rows = ["| field | default | bounds | meaning |", "|---|---|---|---|"]
+    for name, field in FIELDS.items():
+        bounds = ", ".join(field.choices)
+        if field.minimum is not None:
+            bounds = f"{field.minimum:g} to {field.maximum:g}"
+        default = json.dumps(field.default)
+        rows.append(f"| `{name}` | `{default}` | {bounds} | {field.description} |")
+    return "\n".join(rows) + "\n"
 
 
 def main() -> int:
-    """Write or check the schema."""
-    text = json.dumps(configuration_schema(), indent=2) + "\n"
-    if sys.argv[1:] == ["--check"]:
-        if TARGET.read_text(encoding="utf-8") != text:
-            print("schemas/tracker-config.schema.json is stale: run scripts/make_config_schema.py")
-            return 1
-        return 0
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+    """Write or check the files."""
+    stale = 0
+    for path, text in made_files().items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if sys.argv[1:] == ["--check"]:
+            print(f"{path.relative_to(ROOT)} is stale: run scripts/make_config_schema.py")
+            stale = 1
+        else:
+            path.write_text(text, encoding="utf-8")
+    return stale
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from tokentrack.tracker import TokenTracker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tokentrack.store.place import Place
+
 SCHEMA_VERSION = 1
 _LOG_TAIL_BYTES = 64 * 1024
 
@@ -98,15 +100,13 @@ def _last_logged(folder: Directory) -> str:
 def _problems(status: Mapping[str, Any], tracker: TokenTracker) -> list[str]:
     ledger, waiting = status["ledger"], status["waiting"]
     found = [ledger["problem"]] if ledger["problem"] else []
-    if os.path.lexists(tracker.place.folder):
-        try:
-            tracker.place.open_folder(create=False).close()
-        except OSError as error:
-            found.append(f"{tracker.place.folder} can't be used ({error.strerror}): events wait "
-                         "in the spool until it is a folder of its own")  # fmt: skip
+    found += _folder_problem(tracker.place)
     if ledger["damaged"]:
-        found.append(f"{len(ledger['damaged'])} damaged places in the ledger, the first on line "
-                     f"{ledger['damaged'][0]['line']}: {ledger['damaged'][0]['problem']}")  # fmt: skip
+        first = ledger["damaged"][0]
+        found.append(
+            f"{len(ledger['damaged'])} damaged places in the ledger, the first on line "
+            f"{first['line']}: {first['problem']}"
+        )
     if waiting["spooled"]:
         found.append(f"{waiting['spooled']} events wait in the spool for the ledger to be writable")
     if waiting["lost"]:
@@ -114,6 +114,17 @@ def _problems(status: Mapping[str, Any], tracker: TokenTracker) -> list[str]:
     if status["hooks"] and not any(hook["fires"] for hook in status["hooks"]):
         found.append("hooks are installed, but Kiro would run none of them: see the reasons above")
     return found
+
+
+def _folder_problem(place: Place) -> list[str]:
+    if not os.path.lexists(place.folder):
+        return []
+    try:
+        place.open_folder(create=False).close()
+    except OSError as error:
+        wait = "events wait in the spool until it is a folder of its own"
+        return [f"{place.folder} can't be used ({error.strerror}): {wait}"]
+    return []
 
 
 def _notes(status: Mapping[str, Any]) -> list[str]:
