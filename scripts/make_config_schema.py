@@ -36,7 +36,7 @@ def fields_table() -> str:
     for name, field in FIELDS.items():
         bounds = ", ".join(field.choices)
         if field.minimum is not None:
-            bounds = f"{field.minimum:g} to {field.maximum:g}"
+            bounds = f"{field.minimum:,} to {field.maximum:,}"
         default = json.dumps(field.default)
         rows.append(f"| `{name}` | `{default}` | {bounds} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -126,11 +126,36 @@ class Event:
 
         Raises:
             KeyError: a field is missing.
+            TypeError: a field is of another type; the file was not written by this program.
         """
         event = cls()
         for name in cls.__slots__:
-            setattr(event, name, data[name])
+            value = data[name]
+            if not isinstance(value, _FIELD_TYPES.get(name, str)) or not _is_plain(value):
+                raise TypeError(f"the event's {name} is no {_FIELD_TYPES.get(name, str)}")
+            setattr(event, name, value)
         return event
+
+
+# The types of an event's attributes that are no text, to check what comes back from a file.
+_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "at": int,
+    "elapsed": (float, int, type(None)),
+    "error": bool,
+    "patterns": list,
+    "prompt_tokens": int,
+    "response_tokens": int,
+    "tags": dict,
+    "usage": dict,
+}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(inner, str | int) for inner in value.values())
+    if isinstance(value, list):
+        return all(isinstance(inner, str) and inner for inner in value)
+    return True
 
 
 def snake_case(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class ExecutionState:
         data = _load(self._running_folder, name) if name in self._names else None
         try:
             return Event.from_dict(data) if data is not None else None
-        except KeyError:
+        except (KeyError, TypeError):
             return None
 
     def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:

@@ -78,19 +78,23 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     """Record one event from arguments, environment and stdin; return whether it was accepted."""
     arguments = Arguments(words)
     fields, problems = _fields(arguments, environ)
-    root, shared = _find_workspace(arguments.workspace, fields, environ)
+    root, shared = _find_workspace(arguments, fields, environ)
     ledger_root = "" if shared else root
     config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
     if not config.enabled or not config.hook_enabled:
         return True
+    tracker = TokenTracker.for_workspace(ledger_root, config, environ)
+    problems = [*arguments.problems, *problems, *config_problems]
     event, refused = events.parse(fields, environ)
+    if event.kind == events.OTHER:
+        tracker.log("WARNING", problems)
+        return True
     event.tags = {**_tags_of_environment(environ), **arguments.tags}
     collector = MetadataCollector(config, root=root, environ=environ)
     refused += collector.complete(event)
     event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
-    tracker = TokenTracker.for_workspace(ledger_root, config, environ)
     accepted = tracker.record_event(event)
-    tracker.log("WARNING", [*arguments.problems, *problems, *config_problems, *refused])
+    tracker.log("WARNING", [*problems, *refused])
     return accepted
 
 
@@ -98,47 +102,39 @@ def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str,
     data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
     decoded, problems = payload.decode(data)
     fields = events.snake_case(decoded)
-    _add_environment(fields, environ)
     event = arguments.event or environ.get("KIROCREW_HOOK_EVENT")
     if event:
         fields["hook_event_name"] = event
     if arguments.hook:
         fields["hook_name"] = arguments.hook
-    if arguments.workspace:
-        fields.pop("workspace_folder", None)
+    if environ.get("KIRO_SESSION_ID"):
+        fields["session_id"] = environ["KIRO_SESSION_ID"]
+    _add_user_prompt(fields, environ.get("USER_PROMPT", ""))
     if not events.event_name(fields):
         problems.append("the event has no name: nothing is recorded")
     return fields, [problem, *problems] if problem else problems
 
 
-def _add_environment(fields: dict[str, Any], environ: Mapping[str, str]) -> None:
-    session = environ.get("KIRO_SESSION_ID")
-    if session:
-        fields["session_id"] = session
-    # The CLI cuts the variable at 4096 characters; stdin has the whole prompt.
-    text = environ.get("USER_PROMPT", "")
-    prompt = fields.get("prompt")
-    if text and not (isinstance(prompt, str) and prompt.startswith(text)):
-        _add_user_prompt(fields, text)
-
-
 def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
-    # For tool events, IDE 0.x puts a JSON object where the prompt would be.
-    if text.startswith("{") and text.endswith("}"):
+    prompt = fields.get("prompt")
+    if events.kind_of(events.event_name(fields)) == events.ACTIVITY:
+        # For tool events, IDE 0.x puts a JSON object where the prompt would be.
         inner, problems = payload.decode(text.encode("utf-8", "surrogateescape"))
-        if not problems:
-            for name, value in events.snake_case(inner).items():
-                fields.setdefault(name, value)
-            return
-    fields["prompt"] = text
+        for name, value in events.snake_case({} if problems else inner).items():
+            fields.setdefault(name, value)
+    # The CLI cuts the variable at 4096 characters; stdin has the whole prompt.
+    elif text and not (isinstance(prompt, str) and prompt.startswith(text)):
+        fields["prompt"] = text
 
 
 def _find_workspace(
-    given: str, fields: Mapping[str, Any], environ: Mapping[str, str]
+    arguments: Arguments, fields: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[str, bool]:
     # The root, and whether it is a place of no one project, whose events go to the user's ledger.
-    if given and os.path.isdir(given):
-        return os.path.realpath(given), False
+    if os.path.isdir(arguments.workspace):
+        return os.path.realpath(arguments.workspace), False
+    if arguments.workspace:
+        arguments.problems.append("--workspace names no folder: the one around cwd counts")
     cwd = events.working_directory(fields)
     if not os.path.isdir(cwd):
         try:

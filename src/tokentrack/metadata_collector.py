@@ -40,12 +40,13 @@ class MetadataCollector:
     def get_workspace_info(self) -> dict[str, Any]:
         """Return the workspace: root, folder name, git branch and kind.
 
-        `git_kind` is "repository", "worktree", "submodule" or "" for a root outside git; `branch`
-        is "" where no branch is checked out.
+        `workspace_folder` is "" for a place of no one project, such as the home folder;
+        `git_kind` is "repository", "worktree", "submodule" or "" for a root outside git;
+        `git_branch` is "" where no branch is checked out.
         """
         return {
             "workspace_root": self._root,
-            "workspace_folder": os.path.basename(self._root),
+            "workspace_folder": self._folder_name(),
             "git_branch": workspace.git_branch(self._root, self._environ),
             "git_kind": workspace.git_directory(self._root)[1],
         }
@@ -71,7 +72,7 @@ class MetadataCollector:
 
         An extra collector that fails costs its own tags, never the recording.
         """
-        event.workspace_folder = event.workspace_folder or os.path.basename(self._root)
+        event.workspace_folder = event.workspace_folder or self._folder_name()
         event.branch = workspace.git_branch(self._root, self._environ)
         event.patterns = [self._relative(name) for name in event.patterns]
         if self._config is None or not self._config.collectors:
@@ -81,6 +82,12 @@ class MetadataCollector:
         tags, problems = collect_tags(self._config.collectors, self._root, event)
         event.tags = {**tags, **event.tags}
         return problems
+
+    def _folder_name(self) -> str:
+        # The home folder's name is the user's, not a project's.
+        if workspace.is_no_workspace(self._root, self._environ):
+            return ""
+        return os.path.basename(self._root)
 
     def _hook_fields(self, event: events.Event) -> dict[str, Any]:
         default_name = self._config.hook_name if self._config else ""

@@ -68,7 +68,8 @@ class Recorder:
         """Record what waits in the spool, unless another process holds the lock and will."""
         # Called after letting go of the lock too: what was left in the spool while it was held
         # must not wait for the next turn.
-        while self._is_waiting():
+        deadline = now_us() + _DRAIN_US
+        while self._is_waiting() and now_us() < deadline:
             held = self._hold(0)
             if held is None:
                 return
@@ -143,33 +144,41 @@ class _Turn:
     def _take_spool(self, new: Directory, deadline: int) -> int:
         names = new.names()
         taken = 0
-        while taken < len(names) and now_us() < deadline:
-            taken += self._take_batch(new, names[taken : taken + _BATCH_ITEMS])
+        while names and now_us() < deadline:
+            batch, names = self._read_batch(new, names)
+            self._take_batch(new, batch)
+            taken += len(batch)
         return taken
 
-    def _take_batch(self, new: Directory, names: Sequence[str]) -> int:
+    def _read_batch(self, new: Directory, names: list[str]) -> tuple[dict[str, bytes], list[str]]:
+        batch: dict[str, bytes] = {}
+        size = 0
+        for count, name in enumerate(names[:_BATCH_ITEMS], start=1):
+            try:
+                batch[name] = spool.read(new, name)
+            except OSError:
+                continue  # one that can't be read must not keep the others waiting
+            size += len(batch[name])
+            if size > BATCH_BYTES:
+                return batch, names[count:]
+        return batch, names[_BATCH_ITEMS:]
+
+    def _take_batch(self, new: Directory, batch: dict[str, bytes]) -> None:
         from tokentrack import spooled
 
         finished: list[Finished] = []
-        size = count = 0
-        for name in names:
-            data = spool.read(new, name)
+        for data in batch.values():
             item = spooled.decode(data)
             if item is None:
                 self._held.quarantine(data, "spooled event")
             else:
                 finished += self._apply(item)
-            count += 1
-            size += len(data)
-            if size > BATCH_BYTES:
-                break
         self._write(finished, repeated=True)
         # The spool comes before the state: an execution that stays open although its row is
         # written is known by its id, while an event that stays in the spool would be a new one.
-        for name in names[:count]:
+        for name in batch:
             new.remove(name)
         self._state.commit(durable=self._durable)
-        return count
 
     def _write(self, finished: list[Finished], *, repeated: bool) -> None:
         if not finished:

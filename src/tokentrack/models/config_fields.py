@@ -47,10 +47,12 @@ FIELDS = {
         "int", 1000, "Characters of the prompt that are stored; 0 stores no prompt.",
         0, 1_000_000,
     ),
-    "backup_enabled": Field("bool", True, "Whether backups are made."),
-    "backup_interval_hours": Field("int", 24, "Hours between two backups.", 1, 8760),
-    "compression_enabled": Field("bool", False, "Whether rotated archives are compressed."),
-    "retention_days": Field("int", 365, "Days that rows are kept.", 1, 36500),
+    "backup_enabled": Field("bool", True, "Whether backups are made. Not used yet."),
+    "backup_interval_hours": Field("int", 24, "Hours between two backups. Not used yet.", 1, 8760),
+    "compression_enabled": Field(
+        "bool", False, "Whether rotated archives are compressed. Not used yet.",
+    ),
+    "retention_days": Field("int", 365, "Days that rows are kept. Not used yet.", 1, 36500),
     "auto_create_directories": Field("bool", True, "Whether missing folders are made."),
     "auto_create_hooks": Field(
         "bool", False, "Whether the Python API installs missing hook files on first use.",
@@ -65,8 +67,12 @@ FIELDS = {
         "the spool.",
         0, 1000,
     ),
-    "max_concurrent_writes": Field("int", 10, "Writers of one process at a time.", 1, 1000),
-    "enable_validation": Field("bool", True, "Whether records are checked before they are stored."),
+    "max_concurrent_writes": Field(
+        "int", 10, "Writers of one process at a time. Not used yet.", 1, 1000,
+    ),
+    "enable_validation": Field(
+        "bool", True, "Whether records are checked before they are stored. Not used yet.",
+    ),
     "log_level": Field("text", "INFO", "The least level that is logged.", choices=LOG_LEVELS),
     "hook_enabled": Field("bool", True, "Whether the hook records events."),
     "hook_name": Field(
