@@ -150,12 +150,15 @@ _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
+_LAST_US = 253_402_300_799_999_999  # the year 9999 ends
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
-        return all(isinstance(inner, str | int) for inner in value.values())
+        return all(_is_plain(inner) for inner in value.values())
     if isinstance(value, list):
         return all(isinstance(inner, str) and inner for inner in value)
-    return True
+    return isinstance(value, str) or value is None or 0 <= value <= _LAST_US
 
 
 def snake_case(data: Mapping[str, Any]) -> dict[str, Any]:

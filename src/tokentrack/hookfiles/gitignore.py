@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from tokentrack.hookfiles.plan import RefusedError
@@ -20,17 +19,6 @@ _LINES = (
 _BLOCK = re.compile(
     rb"^%b(\r?\n)(?:(?!%b).*\n)*?%b(\r?\n|\Z)" % (_BEGIN, _BEGIN, _END), re.MULTILINE
 )
-
-
-def in_git_work_tree(root: str) -> bool:
-    """Tell whether `.git` is in `root` or in a folder above it."""
-    folder = os.path.abspath(root)
-    while not os.path.lexists(os.path.join(folder, ".git")):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return False
-        folder = parent
-    return True
 
 
 def block_state(data: bytes | None) -> str:

@@ -37,7 +37,8 @@ def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Action]:
     chosen = [target for surface in surfaces for target in targets(request, surface)]
     actions = [plan_target(target, force=request.force) for target in chosen]
     in_workspace = any(scope_of(surface, request.scope) == "workspace" for surface in surfaces)
-    if in_workspace and not request.track and gitignore.in_git_work_tree(request.root):
+    # Without git too: a folder can become a repository later, with the prompts in it.
+    if in_workspace and not request.track:
         actions.append(_plan_gitignore(request))
     return actions + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
 
