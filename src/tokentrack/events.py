@@ -168,7 +168,7 @@ def snake_case(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     result: dict[str, Any] = {}
     for key, value in data.items():
-        name = key if key.islower() else _snake(key)
+        name = key if key == key.lower() else _snake(key)
         inner = snake_case(value) if name in _INNER_OBJECTS and isinstance(value, dict) else value
         if name == key:
             result[name] = inner

@@ -7,9 +7,12 @@ escaped, so text that merely quotes a payload does not match.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokentrack import fastjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TEXT_FIELDS = (
     "hook_event_name", "event", "event_name", "trigger_type", "hook_trigger_type",
@@ -24,6 +27,9 @@ _NUMBER_FIELDS = (
 
 # How much of one text is kept: far more than any stored prompt, far less than the payload.
 _KEPT_BYTES = 64 * 1024
+
+_HEAD_BYTES = 512 * 1024
+_TAIL_BYTES = 64 * 1024
 
 
 def _spellings(names: tuple[str, ...]) -> dict[bytes, str]:
@@ -48,15 +54,26 @@ _STRING_BODY = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
 def find_fields(data: bytes) -> dict[str, Any]:
-    """Return the first value of each known field found in `data`, under its snake_case name."""
+    """Return the first value of each known field found in `data`, under its snake_case name.
+
+    Looks at both ends only, which bounds the time: a long text in between has the fields before
+    or after it.
+    """
     fields: dict[str, Any] = {}
-    for match in _FIELD.finditer(data):
+    for match in _matches(data):
         text_key, number_key, number = match.groups()
-        if text_key is not None:
-            fields.setdefault(_TEXT_KEYS[text_key], _text_at(data, match.end()))
-        elif _NUMBER_KEYS[number_key] not in fields:
-            fields[_NUMBER_KEYS[number_key]] = fastjson.loads(number.decode())
+        name = _TEXT_KEYS[text_key] if text_key else _NUMBER_KEYS[number_key]
+        if name not in fields:
+            fields[name] = (
+                _text_at(data, match.end()) if text_key else fastjson.loads(number.decode())
+            )
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _matches(data: bytes) -> Iterator[re.Match[bytes]]:
+    head = min(len(data), _HEAD_BYTES)
+    yield from _FIELD.finditer(data, 0, head)
+    yield from _FIELD.finditer(data, max(head, len(data) - _TAIL_BYTES))
 
 
 def _text_at(data: bytes, start: int) -> str | None:
