@@ -51,6 +51,7 @@ def load_config(
             elif name in FIELDS:
                 values[name] = value
             else:
+                problems.append(f"{label}: {_unknown(name)}")
                 unknown[name] = value
     config = TrackerConfig(**values)
     config.unknown = unknown
@@ -93,6 +94,10 @@ def _refusal(name: str, value: Any, *, trusted: bool) -> str:
     return problem
 
 
+def _unknown(name: str) -> str:
+    return f"{name!r} is no known field: it is kept, without effect"[:200]
+
+
 def is_confined(path: str) -> bool:
     """Tell whether a relative path names a file below `.kiro`, whatever system reads it."""
     parts = path.replace("\\", "/").split("/")
@@ -104,12 +109,16 @@ def is_confined(path: str) -> bool:
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     values = {}
     for variable, text in environ.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
         name = variable[len(ENVIRONMENT_PREFIX) :].lower()
-        if variable.startswith(ENVIRONMENT_PREFIX) and name in FIELDS:
-            try:
-                values[name] = parse_text(name, text)
-            except ValueError:
-                problems.append(f"{variable} can't be read as {FIELDS[name].kind}")
+        if name not in FIELDS:
+            problems.append(f"{variable[:100]} names no field")
+            continue
+        try:
+            values[name] = parse_text(name, text)
+        except ValueError:
+            problems.append(f"{variable} can't be read as {FIELDS[name].kind}")
     return values
 
 

@@ -88,9 +88,9 @@ class Event:
 
     __slots__ = (
         "at", "branch", "elapsed", "error", "error_message", "event_id", "execution_id",
-        "fingerprint", "hook_name", "kind", "model", "patterns", "prompt", "prompt_tokens",
-        "response_tokens", "session_id", "session_key", "surface", "tags", "trigger", "usage",
-        "workspace_folder",
+        "fingerprint", "hook_name", "kind", "model", "patterns", "prompt",
+        "prompt_is_cut", "prompt_tokens", "response_tokens", "session_id", "session_key",
+        "surface", "tags", "trigger", "usage", "workspace_folder",
     )  # fmt: skip
 
     at: int
@@ -106,6 +106,7 @@ class Event:
     model: str
     patterns: list[str]
     prompt: str
+    prompt_is_cut: bool
     prompt_tokens: int
     response_tokens: int
     session_id: str
@@ -143,6 +144,7 @@ _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     "elapsed": (float, int, type(None)),
     "error": bool,
     "patterns": list,
+    "prompt_is_cut": bool,
     "prompt_tokens": int,
     "response_tokens": int,
     "tags": dict,
@@ -228,6 +230,7 @@ def parse(fields: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Event,
     event.execution_id = _first_text(fields, _EXECUTION_KEYS)
     event.prompt = _first_text(fields, _PROMPT_KEYS, limit=None)
     response = _first_text(fields, _RESPONSE_KEYS, limit=None)
+    event.prompt_is_cut = False
     event.prompt_tokens = estimate_tokens(event.prompt)
     event.response_tokens = estimate_tokens(response)
     event.fingerprint = _fingerprint(event, response, fields.get("hook_continuation_count"))

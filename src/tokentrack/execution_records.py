@@ -42,9 +42,9 @@ def completed(event: Event, started: Event | None, config: TrackerConfig) -> Fin
     first = started or event
     tokens, basis = _tokens(event, first, config)
     new_patterns = [pattern for pattern in event.patterns if pattern not in first.patterns]
-    transaction = TokenTransaction(
+    transaction = TokenTransaction.recorded(
         timestamp=event.at,
-        prompt_text=event.prompt or first.prompt,
+        prompt_text=_with_prompt(event, first).prompt,
         tokens_used=tokens,
         elapsed_time=_elapsed(event, started),
         session_id=event.session_id or first.session_id,
@@ -62,7 +62,7 @@ def completed(event: Event, started: Event | None, config: TrackerConfig) -> Fin
 def aborted(started: Event, reason: str, config: TrackerConfig) -> Finished:
     """Return the error record of a start that nothing completed: aborted turns are billed too."""
     tokens, basis = _tokens(started, started, config)
-    transaction = TokenTransaction(
+    transaction = TokenTransaction.recorded(
         timestamp=started.at,
         prompt_text=started.prompt,
         tokens_used=tokens,
@@ -89,10 +89,18 @@ def _tokens(event: Event, first: Event, config: TrackerConfig) -> tuple[int, str
     usage = event.usage or first.usage
     if "total" in usage:
         return usage["total"], REPORTED
-    estimate = (event.prompt_tokens or first.prompt_tokens) + event.response_tokens
+    estimate = _with_prompt(event, first).prompt_tokens + event.response_tokens
     if config.estimate_tokens and estimate:
         return estimate, ESTIMATED
     return 0, UNKNOWN
+
+
+def _with_prompt(event: Event, first: Event) -> Event:
+    # The completion's prompt, unless it has none or only the part that an environment variable
+    # has room for.
+    if first.prompt_tokens and (event.prompt_is_cut or not event.prompt_tokens):
+        return first
+    return event
 
 
 def _with_usage(transaction: TokenTransaction, event: Event, first: Event, basis: str) -> Finished:

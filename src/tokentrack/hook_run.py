@@ -12,6 +12,7 @@ from tokentrack import events, payload, workspace
 from tokentrack.config_sources import load_config
 from tokentrack.metadata_collector import MetadataCollector
 from tokentrack.prompts import truncate_prompt
+from tokentrack.redaction import redact
 from tokentrack.tracker import TokenTracker
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from tokentrack.models.config import TrackerConfig
+
 _MAX_TAGS = 50
+
+# Where the CLI cuts USER_PROMPT.
+_CUT_LENGTH = 4096
 _MAX_TAG = 200
 
 
@@ -85,17 +91,36 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
         return True
     tracker = TokenTracker.for_workspace(ledger_root, config, environ)
     problems = [*arguments.problems, *problems, *config_problems]
-    event, refused = events.parse(fields, environ)
+    tags = {**tags_of_environment(environ), **arguments.tags}
+    event, refused = build_event(fields, root, config, environ, tags)
     if event.kind == events.OTHER:
         tracker.log("WARNING", problems)
         return True
-    event.tags = {**_tags_of_environment(environ), **arguments.tags}
-    collector = MetadataCollector(config, root=root, environ=environ)
-    refused += collector.complete(event)
-    event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
     accepted = tracker.record_event(event)
     tracker.log("WARNING", [*problems, *refused])
     return accepted
+
+
+def build_event(
+    fields: Mapping[str, Any],
+    root: str,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    tags: dict[str, str],
+) -> tuple[events.Event, list[str]]:
+    """Return the event of a payload's fields, ready to record, and what was refused in them."""
+    event, refused = events.parse(fields, environ)
+    if event.kind == events.OTHER:
+        return event, refused
+    event.prompt_is_cut = _is_cut(environ, fields)
+    event.tags = tags
+    refused += MetadataCollector(config, root=root, environ=environ).complete(event)
+    if config.redact_secrets:
+        # Before the cut, which could leave a part of a secret that no rule knows.
+        event.prompt = redact(event.prompt)
+        event.error_message = redact(event.error_message)
+    event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
+    return event, refused
 
 
 def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -122,9 +147,14 @@ def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
         inner, problems = payload.decode(text.encode("utf-8", "surrogateescape"))
         for name, value in events.snake_case({} if problems else inner).items():
             fields.setdefault(name, value)
-    # The CLI cuts the variable at 4096 characters; stdin has the whole prompt.
+    # stdin has the whole prompt, the variable perhaps a part of it.
     elif text and not (isinstance(prompt, str) and prompt.startswith(text)):
         fields["prompt"] = text
+
+
+def _is_cut(environ: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
+    text = environ.get("USER_PROMPT", "")
+    return len(text) >= _CUT_LENGTH and fields.get("prompt") == text
 
 
 def _find_workspace(
@@ -145,7 +175,8 @@ def _find_workspace(
     return root, workspace.is_no_workspace(root, environ)
 
 
-def _tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags in `TOKENTRACK_TAGS`; what is no tag is left out."""
     tags: dict[str, str] = {}
     for text in environ.get("TOKENTRACK_TAGS", "").split(";"):
         if text:

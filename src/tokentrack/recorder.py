@@ -51,18 +51,35 @@ class Recorder:
         Those that are not are counted as lost.
         """
         try:
-            held = self._hold(seconds)
-            if held is None:
-                self._leave_in_spool(items)
-            else:
-                with held:
-                    _Turn(held, self._config).take(self._spools(held), items)
-            self.drain()
+            self.write(items, seconds)
         except OSError as error:
-            from tokentrack.rescue import rescue
-
-            return rescue(items, self._place, self._config, self._environ, error)
+            return self.rescue(items, error)
         return len(items)
+
+    def write(self, items: Sequence[Item], seconds: float, *, repeated: bool = False) -> None:
+        """Record items, or leave them in the spool when the lock is not free within `seconds`.
+
+        Args:
+            items: what to record.
+            seconds: how long to wait for the lock.
+            repeated: whether an earlier call failed, perhaps after its rows were written.
+
+        Raises:
+            OSError: neither was possible, as far as one can tell.
+        """
+        held = self._hold(seconds)
+        if held is None:
+            self._leave_in_spool(items)
+        else:
+            with held:
+                _Turn(held, self._config).take(self._spools(held), items, repeated=repeated)
+        self.drain()
+
+    def rescue(self, items: Sequence[Item], cause: OSError) -> int:
+        """Keep items that could not be recorded wherever that is possible; return how many are."""
+        from tokentrack.rescue import rescue
+
+        return rescue(items, self._place, self._config, self._environ, cause)
 
     def drain(self) -> None:
         """Record what waits in the spool, unless another process holds the lock and will."""
@@ -122,7 +139,9 @@ class _Turn:
         self._executions = Executions(self._state, config)
         self._durable = config.durability == "fsync"
 
-    def take(self, spools: Iterator[Directory], items: Sequence[Item]) -> int:
+    def take(
+        self, spools: Iterator[Directory], items: Sequence[Item], *, repeated: bool = False
+    ) -> int:
         """Record what the spools hold, as time allows, then the items; return how many waited."""
         try:
             deadline = now_us() + _DRAIN_US
@@ -132,7 +151,7 @@ class _Turn:
             finished = self._executions.expire(now_us())
             for item in items:
                 finished += self._apply(item)
-            self._write(finished, repeated=False)
+            self._write(finished, repeated=repeated)
             self._state.commit(durable=self._durable)
             return taken
         finally:

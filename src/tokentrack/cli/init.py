@@ -124,8 +124,6 @@ def _install(request: Request, *, dry_run: bool) -> None:
 
 def _say_what_is_next() -> None:
     if shutil.which("tokentrack") is None:
-        note = (
-            "no tokentrack is on PATH, so Kiro would not find it: install it with pipx or uv tool"
-        )
-        click.echo(f"warning: {note}, or put {os.path.dirname(sys.executable)} on PATH", err=True)
+        note = "no tokentrack is on PATH, so Kiro would not find it"
+        click.echo(f"warning: {note}: put {os.path.dirname(sys.executable)} on PATH", err=True)
     click.echo("next: run a turn in Kiro, then `tokentrack status`")

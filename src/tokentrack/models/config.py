@@ -37,6 +37,7 @@ class TrackerConfig:
     log_level: str
     max_concurrent_writes: int
     max_prompt_length: int
+    redact_secrets: bool
     retention_days: int
     stale_execution_hours: float
 
@@ -63,7 +64,8 @@ class TrackerConfig:
 
     @csv_file_path.setter
     def csv_file_path(self, path: str | os.PathLike[str]) -> None:
-        self.ledger_path = path if isinstance(path, str) else path.__fspath__()
+        # What is no path is kept, for `validate` to report.
+        self.ledger_path: str = path.__fspath__() if hasattr(path, "__fspath__") else path
 
     @classmethod
     def create_default(cls) -> Self:
@@ -87,6 +89,28 @@ class TrackerConfig:
         problems = [check_value(name, value) for name, value in self._values().items()]
         return [problem for problem in problems if problem]
 
+    def copy(self, **changes: Any) -> Self:
+        """Return a copy, with other values for some fields.
+
+        Raises:
+            TypeError: a name is no field.
+        """
+        values = {name: list(v) if type(v) is list else v for name, v in self._values().items()}
+        config = type(self)(**{**values, **changes})
+        config.unknown = dict(self.unknown)
+        return config
+
+    def repaired(self) -> tuple[Self, list[str]]:
+        """Return a configuration with the default in place of each invalid value, and the problems.
+
+        A valid configuration is returned itself.
+        """
+        problems = self.validate()
+        if not problems:
+            return self, problems
+        invalid = [name for name, value in self._values().items() if check_value(name, value)]
+        return self.copy(**{name: FIELDS[name].default for name in invalid}), problems
+
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values, with the unknown keys that a file brought."""
         return {**self._values(), **self.unknown}
@@ -97,9 +121,19 @@ class TrackerConfig:
 
     @classmethod
     def from_dict(cls, config_dict: Mapping[str, Any]) -> Self:
-        """Return the configuration of a dictionary; unknown keys are kept for the next save."""
+        """Return the configuration of a dictionary; unknown keys are kept for the next save.
+
+        A warning of the logger `tokentrack` names them: a newer version may have written them.
+        """
         config = cls(**{name: value for name, value in config_dict.items() if name in FIELDS})
         config.unknown = {n: value for n, value in config_dict.items() if n not in FIELDS}
+        if config.unknown:
+            import logging
+
+            logging.getLogger("tokentrack").warning(
+                "unknown fields of the configuration are kept without effect: %s",
+                ", ".join(sorted(config.unknown)),
+            )
         return config
 
     def save_to_file(self, path: str | os.PathLike[str]) -> None:

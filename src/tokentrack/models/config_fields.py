@@ -84,6 +84,9 @@ FIELDS = {
         "process.",
         choices=("fsync", "none"),
     ),
+    "redact_secrets": Field(
+        "bool", True, "Whether recognisable secrets are taken out of texts before they are stored.",
+    ),
     "estimate_tokens": Field(
         "bool", True, "Whether tokens that nobody reports are estimated from the visible text.",
     ),

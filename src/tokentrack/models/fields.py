@@ -1,4 +1,4 @@
-"""The twelve columns of the ledger: their order and the text of each cell."""
+"""The twelve columns of the ledger: their order, what is valid and the text of each cell."""
 
 from __future__ import annotations
 
@@ -52,10 +52,74 @@ def read_row(row: Sequence[str]) -> dict[str, Any]:
         try:
             values[name] = _READERS.get(name, str)(cell)
         except ValueError:
-            issues.append(f"{name} {cell[:60]!r} can't be read")
+            issues.append(f"{name} {_shown_cell(cell)} can't be read")
     if issues:
         raise ValidationError(issues)
     return values
+
+
+_TEXT_FIELDS = (
+    "prompt_text", "session_id", "workspace_folder", "hook_trigger_type", "agent_execution_id",
+    "hook_name", "error_message",
+)  # fmt: skip
+
+
+def find_issues(values: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the fields of a record, one sentence each.
+
+    A sentence names numbers, but no text that was given: it could be a prompt.
+    """
+    issues = [
+        f"{name} must be text, not {type(values[name]).__name__}"
+        for name in _TEXT_FIELDS
+        if not isinstance(values[name], str)
+    ]
+    if values["agent_execution_id"] == "":
+        issues.append("agent_execution_id must not be empty")
+    tokens, elapsed = values["tokens_used"], values["elapsed_time"]
+    if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
+        issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
+    if elapsed is not None and not _is_duration(elapsed):
+        issues.append(f"elapsed_time must be 0 s or more and finite, not {_shown(elapsed)}")
+    if not isinstance(values["error_occurred"], bool):
+        issues.append(
+            f"error_occurred must be True or False, not {_shown(values['error_occurred'])}"
+        )
+    patterns = values["_patterns"]
+    if not isinstance(patterns, tuple) or not all(isinstance(p, str) and p for p in patterns):
+        issues.append("file_patterns must be a list of texts that are not empty")
+    return issues + _timestamp_issues(values["timestamp_us"])
+
+
+# What every reader of the file can hold: pandas, databases, spreadsheets as text.
+_LARGEST = 2**63 - 1
+_FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
+_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+
+
+def _timestamp_issues(at: object) -> list[str]:
+    if not isinstance(at, int) or isinstance(at, bool):
+        return [f"timestamp must be a datetime, not {type(at).__name__}"]
+    if not _FIRST_US <= at <= _LAST_US:
+        return ["timestamp must be a time of the years 1 to 9999"]
+    return []
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return "one beyond 64 bits"
+    return repr(value) if isinstance(value, int | float | None) else type(value).__name__
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_duration(value: Any) -> bool:
+    # A whole number beyond 2**53 would come back as another one.
+    if _is_whole(value):
+        return bool(0 <= value <= 2**53)
+    return isinstance(value, float) and 0 <= value < float("inf")
 
 
 def join_list(items: Sequence[str]) -> str:
@@ -98,6 +162,11 @@ def split_list(text: str) -> list[str]:
         run = 0
     item += "\\" * run
     return [*items, item] if text else []
+
+
+def _shown_cell(cell: str) -> str:
+    # In a row with a cell too many, any cell can be the prompt.
+    return repr(cell) if len(cell) <= 32 and " " not in cell else f"({len(cell)} characters)"
 
 
 def _read_count(cell: str) -> int:

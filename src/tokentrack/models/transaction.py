@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from tokentrack import timestamps
 from tokentrack.errors import ValidationError
-from tokentrack.models.fields import read_row, row_of
+from tokentrack.models.fields import COLUMNS, find_issues, read_row, row_of
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from typing import Any
+
+# The registered rules by name; `tokentrack.models.rules` fills it.
+RULES: dict[str, Callable[[TokenTransaction], str | Iterable[str] | None]] = {}
 
 
 class TokenTransaction:
@@ -77,27 +81,65 @@ class TokenTransaction:
             error_message: why it failed.
 
         Raises:
+            ValidationError: with every problem found, those of the registered rules included.
+        """
+        issues = self._keep(
+            timestamp=timestamp,
+            prompt_text=prompt_text,
+            tokens_used=tokens_used,
+            elapsed_time=elapsed_time,
+            session_id=session_id,
+            workspace_folder=workspace_folder,
+            hook_trigger_type=hook_trigger_type,
+            agent_execution_id=agent_execution_id,
+            file_patterns=file_patterns,
+            hook_name=hook_name,
+            error_occurred=error_occurred,
+            error_message=error_message,
+        )
+        if RULES:
+            from tokentrack.models.rules import rule_issues
+
+            issues += rule_issues(self, sound=not issues)
+        if issues:
+            raise ValidationError(issues)
+
+    @classmethod
+    def recorded(cls, **fields: Any) -> TokenTransaction:
+        """Return the record of an event or of a row: the registered rules don't apply to it.
+
+        A rule of this process must not cost a row that Kiro, or another process, accepted.
+
+        Raises:
             ValidationError: with every problem found.
         """
+        self = cls.__new__(cls)
+        issues = self._keep(**fields)
+        if issues:
+            raise ValidationError(issues)
+        return self
+
+    def _keep(
+        self,
+        timestamp: Any,
+        file_patterns: Any = None,
+        hook_name: str = "",
+        error_occurred: bool = False,
+        error_message: str | None = None,
+        **fields: Any,
+    ) -> list[str]:
+        patterns = () if file_patterns is None else file_patterns
         values: dict[str, Any] = {
-            "timestamp_us": timestamp if isinstance(timestamp, int) else _microseconds(timestamp),
-            "prompt_text": prompt_text,
-            "tokens_used": tokens_used,
-            "elapsed_time": elapsed_time,
-            "session_id": session_id,
-            "workspace_folder": workspace_folder,
-            "hook_trigger_type": hook_trigger_type,
-            "agent_execution_id": agent_execution_id,
-            "_patterns": tuple(file_patterns or ()),
+            **fields,
+            "timestamp_us": _microseconds(timestamp),
+            "_patterns": patterns if isinstance(patterns, str) else _as_tuple(patterns),
             "hook_name": hook_name,
             "error_occurred": error_occurred,
             "error_message": error_message or "",
         }
-        issues = find_issues(values)
-        if issues:
-            raise ValidationError(issues)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        return find_issues(values)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a record does not change."""
@@ -151,24 +193,12 @@ class TokenTransaction:
         Raises:
             ValidationError: with every cell that can't be read.
         """
-        return cls(**read_row(row))
+        return cls.recorded(**read_row(row))
 
     def get_summary(self) -> dict[str, Any]:
         """Return the record as a dictionary of JSON values, by column."""
-        return {
-            "timestamp": timestamps.format_us(self.timestamp_us),
-            "prompt_text": self.prompt_text,
-            "tokens_used": self.tokens_used,
-            "elapsed_time": self.elapsed_time,
-            "session_id": self.session_id,
-            "workspace_folder": self.workspace_folder,
-            "hook_trigger_type": self.hook_trigger_type,
-            "agent_execution_id": self.agent_execution_id,
-            "file_patterns": self.file_patterns,
-            "hook_name": self.hook_name,
-            "error_occurred": self.error_occurred,
-            "error_message": self.error_message,
-        }
+        values = {name: getattr(self, name) for name in COLUMNS[1:]}
+        return {"timestamp": timestamps.format_us(self.timestamp_us), **values}
 
     def _key(self) -> tuple[object, ...]:
         return tuple([getattr(self, name) for name in self.__slots__])
@@ -190,48 +220,18 @@ class TokenTransaction:
         )
 
 
-_TEXT_FIELDS = (
-    "prompt_text", "session_id", "workspace_folder", "hook_trigger_type", "agent_execution_id",
-    "hook_name", "error_message",
-)  # fmt: skip
-
-
-def find_issues(values: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the fields of a record, one sentence each."""
-    issues = [
-        f"{name} must be text, not {type(values[name]).__name__}"
-        for name in _TEXT_FIELDS
-        if not isinstance(values[name], str)
-    ]
-    if values["agent_execution_id"] == "":
-        issues.append("agent_execution_id must not be empty")
-    tokens, elapsed = values["tokens_used"], values["elapsed_time"]
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
-        issues.append(f"tokens_used must be a whole number of 0 or more, not {tokens!r}"[:200])
-    if elapsed is not None and not _is_duration(elapsed):
-        issues.append(f"elapsed_time must be 0 s or more and finite, not {elapsed!r}"[:200])
-    if not isinstance(values["error_occurred"], bool):
-        issues.append(
-            f"error_occurred must be True or False, not {values['error_occurred']!r}"[:200]
-        )
-    if not all(isinstance(pattern, str) and pattern for pattern in values["_patterns"]):
-        issues.append("file_patterns must be a list of texts that are not empty")
-    if not _FIRST_US <= values["timestamp_us"] <= _LAST_US:
-        issues.append("timestamp must be a time of the years 1 to 9999")
-    return issues
-
-
-_FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
-_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
-
-
-def _is_duration(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 <= value < float("inf")  # type: ignore[operator]  # a number by now
-
-
-def _microseconds(timestamp: object) -> int:
+def _microseconds(timestamp: Any) -> Any:
     # Without importing datetime, which the hook does without.
     if not hasattr(timestamp, "astimezone"):
-        raise ValidationError([f"timestamp must be a datetime, not {type(timestamp).__name__}"])
-    return timestamps.from_datetime(timestamp)  # type: ignore[arg-type]  # a datetime by now
+        return timestamp
+    try:
+        return timestamps.from_datetime(timestamp)
+    except (OverflowError, ValueError, OSError):  # beyond the years that UTC has
+        return -sys.maxsize
+
+
+def _as_tuple(items: Any) -> Any:
+    try:
+        return tuple(items)
+    except TypeError:
+        return items
