@@ -1,0 +1,160 @@
+"""Read Kiro's files: regular ones only, never through a link, never more at once than a limit."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from tokentrack.fastjson import loads
+from tokentrack.kiro import scan as reasons
+
+TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
+    from tokentrack.kiro.scan import Scan
+
+MAX_LINE = 32 * 1024 * 1024
+MAX_DOCUMENT = 64 * 1024 * 1024
+
+_READ = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # each is missing somewhere
+    _READ |= getattr(os, _name, 0)
+
+
+def open_regular(path: str, scan: Scan) -> BinaryIO | None:
+    """Open a regular file for reading; None, with a note, when it is gone or something else."""
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode):  # Windows has no O_NOFOLLOW
+            scan.skip(reasons.NOT_REGULAR, path)
+            return None
+        descriptor = os.open(path, _READ)
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        scan.skip(reasons.VANISHED if gone else reasons.UNREADABLE, path)
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        scan.skip(reasons.NOT_REGULAR, path)
+        return None
+    return open(descriptor, "rb")
+
+
+def folders(path: str) -> list[str]:
+    """Return the paths of the real folders in a folder, sorted; none if it can't be listed."""
+    return [p for p, mode in _entries(path) if stat.S_ISDIR(mode)]
+
+
+def regular_files(path: str) -> list[str]:
+    """Return the paths of the regular files in a folder, sorted; none if it can't be listed."""
+    return [p for p, mode in _entries(path) if stat.S_ISREG(mode)]
+
+
+def _entries(path: str) -> list[tuple[str, int]]:
+    found = []
+    if not is_real_folder(path):
+        return []
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return []
+    for name in names:
+        entry = os.path.join(path, name)
+        try:
+            found.append((entry, os.lstat(entry).st_mode))
+        except OSError:
+            pass  # it vanished
+    return found
+
+
+def is_real_folder(path: str) -> bool:
+    """Tell whether a path is a folder and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def modified_at(path: str) -> int | None:
+    """Return when a file was last written, in microseconds since the epoch; None if it is gone."""
+    try:
+        return os.stat(path, follow_symlinks=False).st_mtime_ns // 1000
+    except OSError:
+        return None
+
+
+def read_document(path: str, scan: Scan) -> dict[str, Any]:
+    """Return the JSON object that a file holds; empty, with a note, when there is none."""
+    file = open_regular(path, scan)
+    if file is None:
+        return {}
+    with file:
+        try:
+            data = file.read(MAX_DOCUMENT + 1)
+        except OSError:
+            scan.skip(reasons.UNREADABLE, path)
+            return {}
+    if len(data) > MAX_DOCUMENT:
+        scan.skip(reasons.TOO_LONG, path)
+        return {}
+    return decode(data, path, 0, scan)
+
+
+def read_lines(path: str, scan: Scan) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbers and bytes of a file's lines; one of over 32 MiB is left out, with a note.
+
+    The last line may lack its line feed.
+    """
+    file = open_regular(path, scan)
+    if file is None:
+        return
+    number = 0
+    with file:
+        try:
+            while line := file.readline(MAX_LINE):
+                number += 1
+                if len(line) < MAX_LINE or line.endswith(b"\n"):
+                    yield number, line
+                else:
+                    scan.skip(reasons.TOO_LONG, path, number)
+                    _pass_line(file)
+        except OSError:
+            scan.skip(reasons.UNREADABLE, path, number + 1)
+
+
+def _pass_line(file: BinaryIO) -> None:
+    while (chunk := file.readline(MAX_LINE // 32)) and not chunk.endswith(b"\n"):
+        pass
+
+
+def read_tail(path: str, size: int, scan: Scan) -> tuple[bytes, bool]:
+    """Return the last `size` bytes of a file, and whether that is all of it."""
+    file = open_regular(path, scan)
+    if file is None:
+        return b"", True
+    with file:
+        try:
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - size))
+            return file.read(size), length <= size
+        except OSError:
+            scan.skip(reasons.UNREADABLE, path)
+            return b"", True
+
+
+def decode(data: bytes, path: str, line: int, scan: Scan) -> dict[str, Any]:
+    """Return the JSON object of some bytes; empty, with a note, when they are none.
+
+    Bytes that are not UTF-8 become U+FFFD: no number is lost for them.
+    """
+    try:
+        value = loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        torn = line != 0 and not data.endswith(b"\n")
+        scan.skip(reasons.HALF_WRITTEN if torn else reasons.NOT_JSON, path, line)
+        return {}
+    if not isinstance(value, dict):
+        scan.skip(reasons.WRONG_SHAPE, path, line)
+        return {}
+    return value

@@ -1,0 +1,60 @@
+"""All that Kiro has on this machine, from every place, as one stream of turns."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tokentrack.kiro import (
+    cli_database,
+    cli_sessions,
+    ide_storage,
+    ide_workspaces,
+    v1_sessions,
+)
+from tokentrack.kiro.turn import CLI_DATABASE, CLI_SESSION, IDE_STORAGE, V1_SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from tokentrack.kiro.homes import Homes
+    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.turn import Turn
+
+SOURCES = (V1_SESSION, CLI_SESSION, CLI_DATABASE, IDE_STORAGE)
+
+
+def turns(
+    homes: Homes,
+    scan: Scan,
+    sources: Collection[str] = SOURCES,
+    workspaces: Iterable[str] = (),
+) -> Iterator[Turn]:
+    """Yield the turns of the wanted sources, once each; a place that does not exist is passed.
+
+    `workspaces` are paths that IDE 0.x's storage may mean, beside those that it names itself.
+    """
+    for source, path in places(homes):
+        if source not in sources or not os.path.lexists(path):
+            continue
+        if source == V1_SESSION:
+            yield from v1_sessions.turns(path, scan)
+        elif source == CLI_SESSION:
+            yield from cli_sessions.turns(path, scan)
+        elif source == CLI_DATABASE:
+            yield from cli_database.turns(path, scan)
+        else:
+            user = os.path.dirname(os.path.dirname(path))
+            names = ide_workspaces.workspaces(user, workspaces, scan)
+            yield from ide_storage.turns(path, scan, names)
+
+
+def places(homes: Homes) -> list[tuple[str, str]]:
+    """Return every source and path that can hold turns, whether or not it exists."""
+    by_source = {
+        V1_SESSION: homes.sessions,
+        CLI_SESSION: homes.cli_sessions,
+        CLI_DATABASE: homes.cli_databases,
+        IDE_STORAGE: homes.ide_storages,
+    }
+    return [(source, path) for source, paths in by_source.items() for path in paths]

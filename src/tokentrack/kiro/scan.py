@@ -1,0 +1,103 @@
+"""One pass over Kiro's files: since when, which turns it had already, and what it left out."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+if TYPE_CHECKING:
+    from typing import Self
+
+    from tokentrack.kiro.seen import Seen
+    from tokentrack.kiro.turn import Turn
+
+# Why something was left out.
+VANISHED = "vanished"  # listed, but gone when it was opened
+UNREADABLE = "unreadable"  # the system or SQLite says no
+NOT_REGULAR = "not a regular file"  # a link, a folder, a pipe or a device
+TOO_LONG = "too long"  # a line or a document over its limit
+NOT_JSON = "not JSON"
+HALF_WRITTEN = "half-written"  # a last line without its end
+WRONG_SHAPE = "wrong shape"  # JSON, but not what Kiro writes there
+REFUSED_NUMBER = "refused number"  # credits that are no finite number of 0 or more
+DUPLICATE = "duplicate"  # the same turn in a copied, resumed or rewound session
+
+_MAX_EXAMPLES = 50
+
+
+class Skipped:
+    """Something that was left out: why, in which file, and in which line (0: the whole file)."""
+
+    __slots__ = ("line", "path", "reason")
+
+    def __init__(self, reason: str, path: str, line: int) -> None:
+        """Keep it."""
+        self.reason = reason
+        self.path = path
+        self.line = line
+
+    def __repr__(self) -> str:
+        """Show it as `FILE:LINE: REASON`."""
+        return f"{self.path}:{self.line}: {self.reason}" if self.line else (
+            f"{self.path}: {self.reason}"
+        )  # fmt: skip
+
+
+class Scan:
+    """What the readers of one pass share; close it, or use it in a `with` statement.
+
+    Attributes:
+        since: turns that ended before are left out, microseconds since the epoch; None is all.
+        counts: how much was left out, by reason.
+        examples: the first 50 of them.
+    """
+
+    __slots__ = ("_seen", "counts", "examples", "since")
+
+    def __init__(self, since: int | None = None) -> None:
+        """Begin a pass that has seen nothing."""
+        self.since = since
+        self.counts: dict[str, int] = {}
+        self.examples: list[Skipped] = []
+        self._seen: Seen | None = None
+
+    def skip(self, reason: str, path: str, line: int = 0) -> None:
+        """Note that something was left out."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        if len(self.examples) < _MAX_EXAMPLES:
+            self.examples.append(Skipped(reason, path, line))
+
+    def add(self, other: Scan) -> None:
+        """Take over what another pass left out."""
+        for reason, count in other.counts.items():
+            self.counts[reason] = self.counts.get(reason, 0) + count
+        self.examples += other.examples[: _MAX_EXAMPLES - len(self.examples)]
+
+    def is_recent(self, at: int | None) -> bool:
+        """Tell whether a time is not before `since`; an unknown time counts as recent."""
+        return self.since is None or at is None or at >= self.since
+
+    def accepts(self, turn: Turn, path: str) -> bool:
+        """Tell whether a turn is wanted and new, and remember it."""
+        if not self.is_recent(turn.ended_at or turn.started_at):
+            return False
+        if self._seen is None:
+            from tokentrack.kiro.seen import Seen
+
+            self._seen = Seen()
+        if self._seen.add(f"{turn.source}\0{turn.source_id}"):
+            return True
+        self.skip(DUPLICATE, path)
+        return False
+
+    def close(self) -> None:
+        """Forget the turns; closing twice is fine."""
+        if self._seen is not None:
+            self._seen.close()
+            self._seen = None
+
+    def __enter__(self) -> Self:
+        """Return the pass."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forget the turns."""
+        self.close()
