@@ -1,0 +1,99 @@
+"""A model's price, its name, and the table of prices that the documents promise."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypedDict
+
+PER_TOKENS = 1000
+
+
+class ModelPrice(TypedDict):
+    """A price in USD per 1,000 tokens, with its source and the day it was compared with it."""
+
+    input: float
+    output: float
+    cached: float
+    source: str
+    as_of: str
+
+
+# The table that the documents promise. Read at each look-up: a program may add its own models.
+MODEL_PRICING: dict[str, ModelPrice] = {
+    "claude-opus-4.6": {
+        "input": 0.015,
+        "output": 0.075,
+        "cached": 0.0015,
+        # The documents' number; the list price is a third of it (docs/usage.md says more).
+        "source": "tokentrack's documents; the list price of claude-opus-4.1",
+        "as_of": "2026-11-21",
+    },
+    "claude-sonnet-4.5": {
+        "input": 0.003,
+        "output": 0.015,
+        "cached": 0.0003,
+        "source": "Anthropic's list price",
+        "as_of": "2026-11-21",
+    },
+    "claude-haiku-4.5": {
+        "input": 0.001,
+        "output": 0.005,
+        "cached": 0.0001,
+        "source": "Anthropic's list price",
+        "as_of": "2026-11-21",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs in USD per 1,000 tokens; cached tokens are a part of the input."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    source: str
+    as_of: str
+
+    def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
+        """Return the cost in USD, exactly."""
+        plain = (input_tokens - cached_tokens) * self.input
+        return (plain + cached_tokens * self.cached + output_tokens * self.output) / PER_TOKENS
+
+    def to_dict(self) -> ModelPrice:
+        """Return the price as an entry of `MODEL_PRICING`."""
+        return {
+            "input": float(self.input),
+            "output": float(self.output),
+            "cached": float(self.cached),
+            "source": self.source,
+            "as_of": self.as_of,
+        }
+
+
+# Bedrock's and Anthropic's spellings: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.
+_CLAUDE = re.compile(
+    r"(?:[a-z]{2,6}\.)?(?:anthropic[./])?(claude-[a-z]+)-(\d{1,2})[.-](\d{1,2})"
+    r"(?:-\d{8})?(?:-v\d+(?:[:-]\d+)?)?"
+)
+
+
+def canonical_model(name: str) -> str:
+    """Return a Claude model's name as `claude-sonnet-4.5`, and any other name as it is."""
+    match = _CLAUDE.fullmatch(name.strip().lower().replace("_", "-"))
+    return f"{match[1]}-{match[2]}.{match[3]}" if match else name
+
+
+def built_in(entry: ModelPrice) -> Price:
+    """Return an entry of `MODEL_PRICING` as a price."""
+    return _price(entry["input"], entry["output"], entry["cached"], entry["source"], entry["as_of"])
+
+
+@functools.lru_cache
+def _price(rate: float, output: float, cached: float, source: str, as_of: str) -> Price:
+    return Price(
+        Decimal(str(rate)), Decimal(str(output)), Decimal(str(cached)), source=source, as_of=as_of
+    )

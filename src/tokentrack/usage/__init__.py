@@ -1,0 +1,74 @@
+"""What each request to a model used, by session: tracked by programs, kept in the usage ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokentrack.formatting import (
+        format_cost,
+        format_tokens,
+        format_usage_compact,
+        format_usage_detailed,
+    )
+    from tokentrack.pricing import MODEL_PRICING, PriceTable
+    from tokentrack.usage.budgets import Budget, BudgetAlert, BudgetStatus
+    from tokentrack.usage.records import SessionTokenUsage, TokenUsage, UsageTotal
+    from tokentrack.usage.totals import PeriodUsage
+    from tokentrack.usage.tracker import TrackedRequest, UsageTracker
+    from tokentrack.usage.tracker import UsageTracker as TokenTracker
+
+__all__ = [
+    "MODEL_PRICING",
+    "Budget",
+    "BudgetAlert",
+    "BudgetStatus",
+    "PeriodUsage",
+    "PriceTable",
+    "SessionTokenUsage",
+    "TokenTracker",
+    "TokenUsage",
+    "TrackedRequest",
+    "UsageTotal",
+    "UsageTracker",
+    "format_cost",
+    "format_tokens",
+    "format_usage_compact",
+    "format_usage_detailed",
+]
+
+# The public names and where they live; each is loaded when it is first used.
+_HOMES = {
+    "MODEL_PRICING": "pricing",
+    "Budget": "usage.budgets",
+    "BudgetAlert": "usage.budgets",
+    "BudgetStatus": "usage.budgets",
+    "PeriodUsage": "usage.totals",
+    "PriceTable": "pricing",
+    "SessionTokenUsage": "usage.records",
+    "TokenUsage": "usage.records",
+    "TrackedRequest": "usage.tracker",
+    "UsageTotal": "usage.records",
+    "UsageTracker": "usage.tracker",
+    "format_cost": "formatting",
+    "format_tokens": "formatting",
+    "format_usage_compact": "formatting",
+    "format_usage_detailed": "formatting",
+}
+# The documents call the class TokenTracker; `tokentrack.TokenTracker` is another one.
+_ALIASES = {"TokenTracker": "UsageTracker"}
+
+
+def __getattr__(name: str) -> object:
+    known = _ALIASES.get(name, name)
+    if known not in _HOMES:
+        raise AttributeError(f"module 'tokentrack.usage' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"tokentrack.{_HOMES[known]}"), known)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,156 @@
+"""Tables for spreadsheets: CSV, and Excel with the extra `tokentrack[excel]`.
+
+A text that a spreadsheet would take for a formula stays a text. An unknown number is an empty
+cell. The file is written whole or not at all, and only its owner can read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tokentrack import timestamps
+from tokentrack.errors import FileSystemError, TokenTrackError
+from tokentrack.store.directory import Directory
+from tokentrack.usage.sums import cost_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tokentrack.pricing import PriceTable
+    from tokentrack.usage.records import SessionTokenUsage
+    from tokentrack.usage.rows import Request
+
+    Cell = str | int | float | None
+    Row = Sequence[Cell]
+
+SESSION_COLUMNS = (
+    "session_id", "model_name", "requests", "input_tokens", "output_tokens", "cached_tokens",
+    "total_tokens", "cost_usd", "unpriced_requests", "created_at", "last_updated",
+)  # fmt: skip
+REQUEST_COLUMNS = (
+    "request_id", "recorded_at", "session_id", "model_name", "input_tokens", "output_tokens",
+    "cached_tokens", "total_tokens", "cost_usd", "price_source", "user",
+)  # fmt: skip
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_EXCEL_ROWS = 1_048_576
+_EXCEL_TEXT = 32_767
+
+
+def session_rows(sessions: Mapping[str, SessionTokenUsage]) -> list[Row]:
+    """Return the rows of the table of sessions."""
+    return [
+        (
+            session.session_id,
+            session.model_name,
+            session.request_count,
+            session.total_usage.input_tokens,
+            session.total_usage.output_tokens,
+            session.total_usage.cached_tokens,
+            session.total_usage.total_tokens,
+            session.total_cost_usd,
+            session.unpriced_requests,
+            timestamps.format_us(round(session.created_at * 1_000_000)),
+            timestamps.format_us(round(session.last_updated * 1_000_000)),
+        )
+        for session in sessions.values()
+    ]
+
+
+def request_rows(requests: Iterable[Request], prices: PriceTable) -> list[Row]:
+    """Return the rows of the table of requests."""
+    sources: dict[str, str] = {}
+    rows: list[Row] = []
+    for request in requests:
+        model, usage, cost = request.model_name, request.usage, cost_of(request, prices)
+        if model not in sources:
+            sources[model] = prices.explain(model)
+        rows.append(
+            (
+                request.request_id,
+                timestamps.format_us(request.at),
+                request.session_id,
+                model,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cached_tokens,
+                usage.total_tokens,
+                None if cost is None else float(cost),
+                sources[model],
+                request.user,
+            )
+        )
+    return rows
+
+
+def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write a table as CSV in UTF-8.
+
+    Raises:
+        FileSystemError: the file can't be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[_inert(cell) for cell in row] for row in rows])
+    _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def write_excel(
+    path: str | os.PathLike[str], sheets: Mapping[str, tuple[Sequence[str], Sequence[Row]]]
+) -> None:
+    """Write tables as the sheets of an Excel workbook.
+
+    Raises:
+        TokenTrackError: the extra is missing, or a table is too long for Excel.
+        FileSystemError: the file can't be written.
+    """
+    try:
+        library: Any = import_module("xlsxwriter")
+    except ImportError:
+        raise TokenTrackError(
+            "Excel files need xlsxwriter: install tokentrack[excel], or export CSV"
+        ) from None
+    data = io.BytesIO()
+    with library.Workbook(data, {"in_memory": True}) as book:
+        bold = book.add_format({"bold": True})
+        for name, (columns, rows) in sheets.items():
+            if len(rows) >= _EXCEL_ROWS:
+                raise TokenTrackError(
+                    f"{len(rows)} {name.lower()} are more than an Excel sheet holds: export CSV"
+                )
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(1, 0)
+            for number, row in enumerate([columns, *rows]):
+                _write_row(sheet, number, row, None if number else bold)
+    _write(path, data.getvalue())
+
+
+def _write_row(sheet: Any, number: int, row: Row, style: Any) -> None:
+    for column, cell in enumerate(row):
+        if isinstance(cell, str):
+            # Never write(): it would take a text for a formula, a number or a link.
+            text = cell.encode("utf-8", "backslashreplace").decode()[:_EXCEL_TEXT]
+            sheet.write_string(number, column, text, style)
+        elif cell is not None:
+            sheet.write_number(number, column, cell, style)
+
+
+def _inert(cell: Cell) -> Cell:
+    if cell is None:
+        return ""
+    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
+        return f"'{cell}"
+    return cell
+
+
+def _write(path: str | os.PathLike[str], data: bytes) -> None:
+    try:
+        with Directory.of_file(path) as (folder, name):
+            folder.replace(name, data, durable=True)
+    except OSError as error:
+        raise FileSystemError(f"{path} can't be written: {error.strerror}") from error

@@ -1,0 +1,110 @@
+"""The JSON file of an older tracker, read once as an import; the file stays as it is.
+
+Its requests have no times of their own: the first gets the time when its session was created,
+the others that of the session's last update, and the tag `recorded_at=estimated` says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.errors import ValidationError
+from tokentrack.reported import MAX_TOKENS
+from tokentrack.store.place import digest
+from tokentrack.usage.records import TokenUsage
+from tokentrack.usage.rows import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MAX_FILE = 256 * 1024 * 1024
+_LATEST = 253402300799  # the end of the year 9999, in seconds since the epoch
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
+
+
+class Legacy(NamedTuple):
+    """What an older file holds, and each place in it that can't be read."""
+
+    requests: list[Request]
+    problems: list[str]
+
+
+def read_legacy(path: str) -> Legacy:
+    """Return the requests of an older tracker's file; a missing file has none."""
+    name = os.path.basename(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MAX_FILE + 1)
+        content = json.loads(data.decode("utf-8-sig"))
+    except FileNotFoundError:
+        return Legacy([], [])
+    except OSError as error:
+        return Legacy([], [f"{name} can't be read, and is not imported: {error.strerror}"])
+    except (ValueError, RecursionError) as error:
+        return Legacy([], [f"{name} is not JSON, and is not imported: {error}"])
+    sessions = content.get("sessions") if isinstance(content, dict) else None
+    if not isinstance(sessions, dict):
+        return Legacy([], [f"{name} has no `sessions`, and is not imported"])
+    found: list[Request] = []
+    problems: list[str] = []
+    for session_id, session in sessions.items():
+        try:
+            found += _session_requests(session_id, session)
+        except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+            what = "; ".join(getattr(error, "issues", [])) or type(error).__name__
+            problems.append(f"{name}: session {session_id[:60]!r} is not imported: {what}")
+    count = len(found)
+    numbered = [
+        request._replace(source_id=f"{name} {number}/{count}")
+        for number, request in enumerate(found, start=1)
+    ]
+    return Legacy(numbered, problems)
+
+
+def _session_requests(session_id: str, session: dict[str, Any]) -> list[Request]:
+    created, updated = _time(session["created_at"]), _time(session["last_updated"])
+    model = session["model_name"]
+    if not isinstance(model, str) or not model or not session_id:
+        raise ValidationError(["session_id and model_name must be text that is not empty"])
+    return [
+        Request(
+            request_id=f"import-{digest(f'{session_id} {created} {index}')}",
+            at=created if index == 0 else updated,
+            session_id=session_id,
+            model_name=model,
+            usage=usage,
+            tags={"recorded_at": "estimated"},
+        )
+        for index, usage in enumerate(_usages(session))
+    ]
+
+
+def _usages(session: dict[str, Any]) -> Iterator[TokenUsage]:
+    # The history, then what the total has beyond it as one request.
+    total = _usage(session["total_usage"])
+    rest = [total.input_tokens, total.output_tokens, total.cached_tokens]
+    for entry in session.get("request_history") or []:
+        usage = _usage(entry)
+        yield usage
+        rest[0] -= usage.input_tokens
+        rest[1] -= usage.output_tokens
+        rest[2] -= usage.cached_tokens
+    if any(rest):
+        if min(rest) < 0:
+            raise ValidationError(["its requests are more than its total"])
+        yield TokenUsage(*rest)
+
+
+def _usage(entry: dict[str, Any]) -> TokenUsage:
+    usage = TokenUsage(*[entry.get(name, 0) for name in _COUNTS])
+    if usage.total_tokens > MAX_TOKENS:
+        raise ValidationError([f"more than {MAX_TOKENS} tokens in one request"])
+    return usage
+
+
+def _time(seconds: float) -> int:
+    if isinstance(seconds, bool) or not 0 <= seconds <= _LATEST:
+        raise ValueError(seconds)
+    return int(seconds * 1_000_000)

@@ -1,0 +1,239 @@
+"""Track what each request to a model used, by session, for any number of threads and processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Self
+from weakref import finalize
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tokentrack import timestamps
+from tokentrack.errors import FileSystemError, ValidationError
+from tokentrack.pricing import prices_in_force
+from tokentrack.reported import MAX_TOKENS
+from tokentrack.usage.budgets import BudgetSpend
+from tokentrack.usage.legacy import read_legacy
+from tokentrack.usage.outbox import Outbox
+from tokentrack.usage.places import find_storage
+from tokentrack.usage.reading import UsageReading
+from tokentrack.usage.records import TokenUsage, usage_issues
+from tokentrack.usage.rows import Request, current_user, new_id
+from tokentrack.usage.view import UsageView
+from tokentrack.usage.writer import UsageWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+
+    from tokentrack.pricing import PriceTable
+    from tokentrack.usage.budgets import Budget, BudgetAlert
+
+_MAX_NAME = 1000
+_log = logging.getLogger("tokentrack.usage")
+
+
+class TrackedRequest(NamedTuple):
+    """What became of a request.
+
+    Attributes:
+        request_id: its id in the usage ledger, column `agent_execution_id`.
+        saved: whether it is on disk; False while it waits (`UsageTracker.unsaved_requests`) or
+            where it was lost (`UsageTracker.lost_requests`).
+        alerts: the budgets' alerts that this call brought about.
+    """
+
+    request_id: str
+    saved: bool
+    alerts: tuple[BudgetAlert, ...]
+
+
+class UsageTracker(UsageReading):
+    """Tracks the usage of sessions in a usage ledger that other processes may write too.
+
+    Attributes:
+        path: the usage ledger's file.
+    """
+
+    def __init__(
+        self,
+        persistence_path: str | os.PathLike[str] | None = None,
+        *,
+        history_limit: int | None = 1000,
+        background: bool = False,
+        queue_size: int = 1000,
+        budgets: Sequence[Budget] = (),
+        on_alert: Callable[[BudgetAlert], object] | None = None,
+        prices: PriceTable | None = None,
+        zone: tzinfo | str | None = None,
+    ) -> None:
+        """Open a tracker; nothing is written before the first request.
+
+        Args:
+            persistence_path: the usage ledger; the user's own without one. One that ends in
+                `.json` is an older tracker's file: it is imported once, into a `.csv` beside it.
+            history_limit: how many requests of each session are kept in memory; None keeps all.
+            background: whether a thread writes; without it, a request is on disk when
+                `track_request` returns.
+            queue_size: how many requests may wait for the disk.
+            budgets: the budgets to check with each request.
+            on_alert: called with each alert, in the background by the thread that writes.
+            prices: the prices; the user's own and `MODEL_PRICING` without them.
+            zone: the time zone of days, weeks and months, or its name; the system's without one.
+
+        Raises:
+            ValidationError: an argument is out of bounds, or the user's prices are.
+        """
+        _check_bounds(history_limit, queue_size)
+        storage = find_storage(persistence_path, os.environ)
+        prices = prices_in_force() if prices is None else prices
+        zone = _zone_of(zone)
+        spends = [BudgetSpend(budget, zone) for budget in budgets]
+        view = UsageView(storage.place, prices, history_limit, spends)
+        writer = UsageWriter(storage.place, view, spends)
+        deliver = partial(_deliver, on_alert)
+        outbox = Outbox(writer.write, deliver, queue_size, background=background)
+        super().__init__(writer, outbox, prices, spends, zone)
+        self.path = storage.path
+        self._deliver = deliver
+        self._import_problems: list[str] = []
+        # Runs at the end of the process too, and must not keep the tracker alive.
+        self._finalizer = finalize(self, outbox.close)
+        if storage.legacy:
+            self._import(storage.legacy)
+
+    def track_request(
+        self,
+        session_id: str,
+        model_name: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_tokens: int = 0,
+    ) -> TrackedRequest:
+        """Track a request; a disk that fails does not raise, see `TrackedRequest.saved`.
+
+        Args:
+            session_id: the session, up to 1,000 characters.
+            model_name: the model that served the request, up to 1,000 characters.
+            input_tokens: all input, cached tokens included.
+            output_tokens: all output.
+            cached_tokens: the part of the input that was read from the cache.
+
+        Raises:
+            ValidationError: with every problem found; nothing is tracked then.
+        """
+        issues = _name_issues(session_id, model_name)
+        issues += usage_issues(input_tokens, output_tokens, cached_tokens)
+        if not issues and input_tokens + output_tokens > MAX_TOKENS:
+            issues.append(f"more than {MAX_TOKENS} tokens are no single request")
+        if issues:
+            raise ValidationError(issues)
+        usage = TokenUsage(input_tokens, output_tokens, cached_tokens)
+        request = Request(
+            new_id(), timestamps.now_us(), session_id, model_name, usage, current_user()
+        )
+        saved, alerts = self._outbox.put(request)
+        self._deliver(alerts)
+        return TrackedRequest(request.request_id, saved, tuple(alerts))
+
+    def reset_session_usage(self, session_id: str) -> bool:
+        """Begin a session's count anew, for every process; return whether it had one.
+
+        False also when the disk failed, which the log says. The requests stay in the ledger, and
+        in the totals over time, over users and of budgets: what is spent is spent.
+        """
+        saved, alerts = self._outbox.flush()
+        self._deliver(alerts)
+        try:
+            return saved and self._writer.reset(session_id)
+        except (OSError, FileSystemError) as error:
+            _log.warning("the session could not be reset: %s", error)
+            return False
+
+    @property
+    def unsaved_requests(self) -> int:
+        """How many requests are not on disk yet."""
+        return len(self._outbox.waiting())
+
+    @property
+    def lost_requests(self) -> int:
+        """How many requests could be kept neither on disk nor in memory."""
+        return self._outbox.lost
+
+    def check(self) -> list[str]:
+        """Return what can't be read: damaged rows of the ledger, parts of an older file.
+
+        Raises:
+            FileSystemError: the usage ledger can't be read.
+        """
+        with self._sessions():
+            view = self._writer.view
+            more = view.damaged - len(view.problems)
+            rest = [f"and {more} more damaged rows"] if more else []
+            return [*self._import_problems, *view.problems, *rest]
+
+    def flush(self) -> bool:
+        """Write what waits; return whether all of it is on disk now."""
+        saved, alerts = self._outbox.flush()
+        self._deliver(alerts)
+        return saved
+
+    def close(self) -> None:
+        """Write what waits and end the thread; closing twice is fine."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        """Return the tracker."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what waits and end the thread."""
+        self.close()
+
+    def _import(self, path: str) -> None:
+        name = os.path.basename(path)
+        try:
+            if self._writer.has_imported(name):
+                return
+            legacy = read_legacy(path)
+            self._import_problems += legacy.problems
+            if legacy.requests:
+                self._writer.import_requests(legacy.requests)
+        except (OSError, FileSystemError) as error:
+            self._import_problems.append(f"{name} is not imported: {error}")
+        for problem in self._import_problems:
+            _log.warning("%s", problem)
+
+
+def _check_bounds(history_limit: int | None, queue_size: int) -> None:
+    issues = []
+    if history_limit is not None and history_limit < 0:
+        issues.append(f"history_limit must be None, 0 or more, not {history_limit!r}")
+    if queue_size < 1:
+        issues.append(f"queue_size must be 1 or more, not {queue_size!r}")
+    if issues:
+        raise ValidationError(issues)
+
+
+def _zone_of(zone: tzinfo | str | None) -> tzinfo | None:
+    if not isinstance(zone, str):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValidationError([f"there is no time zone {zone!r}"]) from None
+
+
+def _name_issues(session_id: str, model_name: str) -> list[str]:
+    return [
+        f"{name} must be text of 1 to {_MAX_NAME} characters"
+        for name, value in {"session_id": session_id, "model_name": model_name}.items()
+        if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME
+    ]
+
+
+def _deliver(on_alert: Callable[[BudgetAlert], object] | None, alerts: list[BudgetAlert]) -> None:
+    if on_alert is not None:
+        for alert in alerts:
+            on_alert(alert)

@@ -1,0 +1,156 @@
+"""Append to the usage ledger under its lock, with the code that the hook appends with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tokentrack import timestamps
+from tokentrack.errors import FileSystemError
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store.append import ForeignFileError
+from tokentrack.store.ledger import hold
+from tokentrack.usage.alerts import new_alerts
+from tokentrack.usage.forks import pause_for_forks, renew_in_children
+from tokentrack.usage.rows import Request, Reset, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tokentrack.store.ledger import HeldLedger
+    from tokentrack.store.place import Place
+    from tokentrack.usage.budgets import BudgetAlert, BudgetSpend
+    from tokentrack.usage.rows import Fact
+    from tokentrack.usage.view import UsageView
+
+LOCK_SECONDS = 10.0
+_log = logging.getLogger("tokentrack.usage")
+
+
+class UsageWriter:
+    """Writes the facts of one usage ledger.
+
+    Attributes:
+        view: what the ledger holds.
+        reading: held by whoever looks into the view.
+    """
+
+    def __init__(self, place: Place, view: UsageView, spends: Sequence[BudgetSpend]) -> None:
+        """Name the ledger, and the view and the budgets that follow it."""
+        self._place = place
+        self._spends = spends
+        self.view = view
+        self.renew()
+        pause_for_forks(self)
+        renew_in_children(self)
+
+    def pause(self) -> None:
+        """Wait until nobody holds the ledger, before a fork."""
+        self._holding.acquire()
+
+    def resume(self) -> None:
+        """Let the next holder in."""
+        self._holding.release()
+
+    def renew(self) -> None:
+        """Begin anew in a forked child: another thread may have been reading."""
+        self.reading = threading.RLock()
+        self._holding = threading.Lock()
+        self.view.clear()
+
+    def write(self, requests: Sequence[Request]) -> list[BudgetAlert]:
+        """Append requests, and return the alerts that they give.
+
+        Raises:
+            OSError: they could not be written; the file is as it was before.
+            FileSystemError: another process held the lock for 10 s.
+        """
+        with self._hold() as held:
+            self._append(held, requests)
+            return self._alerts(held) if self._spends else []
+
+    def reset(self, session_id: str) -> bool:
+        """Begin a session's count anew; return whether it had one.
+
+        Raises:
+            OSError: the reset could not be written.
+            FileSystemError: the ledger can't be read, or its lock was held for 10 s.
+        """
+        with self._hold() as held, self.reading:
+            self.view.refresh()
+            if session_id not in self.view.sessions:
+                return False
+            self._append(held, [Reset(timestamps.now_us(), session_id)])
+            self.view.refresh()
+            return True
+
+    def has_imported(self, name: str) -> bool:
+        """Tell whether an older tracker's file is in the ledger as a whole.
+
+        Raises:
+            FileSystemError: the ledger can't be read.
+        """
+        with self.reading:
+            self.view.refresh()
+            return name in self.view.imports
+
+    def import_requests(self, requests: Sequence[Request]) -> None:
+        """Append the requests that the ledger does not have.
+
+        Raises:
+            OSError: they could not be written.
+            FileSystemError: the ledger can't be read, or its lock was held for 10 s.
+        """
+        with self._hold() as held, self.reading:
+            self.view.refresh()
+            missing = [request for request in requests if not self.view.knows(request)]
+            if missing:
+                self._append(held, missing)
+
+    @contextmanager
+    def _hold(self) -> Iterator[HeldLedger]:
+        with self._holding:
+            held = hold(self._place, LOCK_SECONDS, create=True)
+            if held is None:
+                raise FileSystemError(
+                    f"{self._place.lock} in {self._place.folder} was held by another process for "
+                    f"{LOCK_SECONDS:.0f} s: try again when it is done"
+                )
+            with held:
+                yield held
+
+    def _append(self, held: HeldLedger, facts: Sequence[Fact]) -> None:
+        lines = [encode(fact) for fact in facts]
+        try:
+            held.append_usage(USAGE_COLUMNS, lines, durable=True)
+        except ForeignFileError:
+            self._set_aside()
+            held.append_usage(USAGE_COLUMNS, lines, durable=True)
+
+    def _set_aside(self) -> None:
+        # A file that is no usage ledger is kept under another name, never written to.
+        name = self._place.usage
+        stamp = timestamps.format_us(timestamps.now_us()).replace(":", "").replace("-", "")
+        aside = f"{name}.corrupt-{stamp}-{os.urandom(2).hex()}"
+        with self._place.open_folder(create=False) as folder:
+            if folder.read(name, 4096).startswith(",".join(COLUMNS[:4]).encode()):
+                raise FileSystemError(
+                    f"{name} in {folder.path} is a ledger of executions: name a usage ledger"
+                )
+            folder.rename_to(name, folder, aside)
+            folder.sync()
+        _log.warning("%s was no usage ledger: it is kept as %s", name, aside)
+
+    def _alerts(self, held: HeldLedger) -> list[BudgetAlert]:
+        try:
+            with self.reading:
+                self.view.refresh()
+                return new_alerts(held.state, self._spends)
+        except (OSError, FileSystemError) as error:
+            # The requests are safe; the alert comes with the next one.
+            _log.warning("the budgets can't be checked now: %s", error)
+            return []
