@@ -52,7 +52,7 @@ def check_tracker(tracker: TokenTracker, context: Mapping[str, Any]) -> bool:
     if not tracker.record_transaction("Test file patterns", 100, 1.0, context):
         print("✗ the transaction was not recorded")
         return False
-    history = tracker.get_transaction_history(1)
+    history = tracker.get_transaction_history(limit=1)
     recorded = history[0].file_patterns if history else None
     if recorded != PATTERNS:
         print(f"✗ file_patterns lost in transaction: {recorded}")

@@ -3,7 +3,9 @@
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from tokentrack.csv_writer import CSVWriter
+    from tokentrack.error_handler import ErrorHandler
     from tokentrack.errors import FileSystemError, TokenTrackError, ValidationError
+    from tokentrack.hook import TokenTrackingHook
     from tokentrack.metadata_collector import MetadataCollector
     from tokentrack.models import TokenTransaction, TrackerConfig
     from tokentrack.tracker import TokenTracker
@@ -12,10 +14,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CSVWriter",
+    "ErrorHandler",
     "FileSystemError",
     "MetadataCollector",
     "TokenTrackError",
     "TokenTracker",
+    "TokenTrackingHook",
     "TokenTransaction",
     "TrackerConfig",
     "ValidationError",
@@ -24,10 +28,12 @@ __all__ = [
 # The public names and where they live; each is loaded when it is first used.
 _HOMES = {
     "CSVWriter": "csv_writer",
+    "ErrorHandler": "error_handler",
     "FileSystemError": "errors",
     "MetadataCollector": "metadata_collector",
     "TokenTrackError": "errors",
     "TokenTracker": "tracker",
+    "TokenTrackingHook": "hook",
     "TokenTransaction": "models",
     "TrackerConfig": "models",
     "ValidationError": "errors",

@@ -16,11 +16,16 @@ def record(words: list[str]) -> int:
     """Record one Kiro event, saying nothing whatever happens, and return 0."""
     # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
     # exit code can block the prompt or start the agent again. So nothing may come out of here,
-    # not even the report of an import that fails.
+    # not even what a module prints while it is imported, or the interpreter's last words.
     try:
-        from tokentrack.hook_run import run_silently
+        import os
 
-        run_silently(words)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        from tokentrack.hook_run import run
+
+        run(words, os.environ)
     except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)
         pass
     return 0

@@ -8,10 +8,9 @@ source with a problem noted, and recording goes on.
 from __future__ import annotations
 
 import os
-import stat
 
-from tokentrack import fastjson
 from tokentrack.errors import ValidationError
+from tokentrack.fastjson import read_json_object
 from tokentrack.models.config import TrackerConfig
 from tokentrack.models.config_fields import FIELDS, check_value, parse_text
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "token_tracker_config.json"
 ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
-
-_MAX_FILE = 1024 * 1024
 
 
 def load_config(
@@ -132,29 +129,3 @@ def _read(path: str, problems: list[str]) -> dict[str, Any]:
     except ValidationError as error:
         problems += error.issues
     return {}
-
-
-def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the JSON object of a regular file of at most 1 MiB.
-
-    Raises:
-        OSError: the file can't be read.
-        ValidationError: it is too large, no regular file or no JSON object.
-    """
-    name = os.path.basename(path)
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE:
-            raise ValidationError([f"{name} is no regular file of at most 1 MiB"])
-        data = os.read(descriptor, _MAX_FILE)
-    finally:
-        os.close(descriptor)
-    try:
-        value = fastjson.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
-    if not isinstance(value, dict):
-        raise ValidationError([f"{name} must hold a JSON object"])
-    return value

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from tokentrack.api_place import default_place
+from tokentrack.error_handler import Action, handler_of
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.execution_records import Finished
+from tokentrack.ledger_rows import ledger_rows
 from tokentrack.models.config import TrackerConfig
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.models.usage_record import REPORTED, usage_row
 from tokentrack.recorder import Recorder
-from tokentrack.store.place import Place, workspace_place
-from tokentrack.store.reader import has_header, read_records
-from tokentrack.timestamps import now_us
+from tokentrack.slots import write_slot
+from tokentrack.store.reader import has_header
+from tokentrack.transactions import as_finished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from tokentrack.store.reader import Record
+    from tokentrack.error_handler import ErrorHandler
+    from tokentrack.execution_records import Finished
+    from tokentrack.filters import Test
+    from tokentrack.store.place import Place
+
+_FIRST_PAUSE = 0.02  # seconds before the first repetition; each further one doubles it
 
 
 class CSVWriter:
-    """The ledger of a configuration, safe for any number of threads and processes."""
+    """The ledger of a configuration, safe for any number of threads and processes.
+
+    Records are stored as they are; `TokenTracker` is where prompts are cut and secrets redacted.
+    """
 
     def __init__(
         self,
@@ -32,39 +43,76 @@ class CSVWriter:
         *,
         place: Place | None = None,
         environ: Mapping[str, str] | None = None,
+        error_handler: ErrorHandler | None = None,
     ) -> None:
-        """Name the ledger; nothing is written before the first transaction."""
-        self.config = config or TrackerConfig()
-        self.place = place or workspace_place(os.getcwd(), self.config.ledger_path)
-        self._recorder = Recorder(self.place, self.config, environ or os.environ)
+        """Name the ledger; nothing is written before the first transaction.
+
+        Args:
+            config: how to write; the defaults without one.
+            place: the ledger; without one, the configuration's path, as for `TokenTracker`.
+            environ: the environment; the process's own without one.
+            error_handler: answers errors; without one, one with the workspace's policy.
+        """
+        self.config = (config or TrackerConfig()).sound()
+        self.environ = os.environ if environ is None else environ
+        self.place = place or default_place(self.config, self.environ, in_force=False)
+        self.error_handler = error_handler or handler_of(self.place, None)
+        self._recorder = Recorder(self.place, self.config, self.environ)
 
     def write_transaction(self, transaction: TokenTransaction) -> bool:
         """Append a transaction; return whether it is safe, in the ledger or in the spool."""
         return self.write_transactions_batch([transaction]) == 1
 
     def write_transactions_batch(self, transactions: Iterable[TokenTransaction]) -> int:
-        """Append transactions under one lock and with one fsync; return how many are safe."""
-        finished = [Finished(t, _usage_of(t), given=True) for t in transactions]
+        """Append transactions under one lock and with one fsync; return how many are safe.
+
+        What is no transaction, or breaks a registered rule, is left out and counted as an error.
+        """
+        return self.write_finished([as_finished(t) for t in transactions if self.is_valid(t)])
+
+    def write_finished(self, finished: Sequence[Finished]) -> int:
+        """Append executions with what is known of their cost; return how many are safe."""
         if not finished:
             return 0
-        return self._recorder.record(finished, self.config.file_lock_timeout_seconds)
+        config = self.config
+        seconds = config.file_lock_timeout_seconds
+        with write_slot(self.place.path, config.max_concurrent_writes, seconds) as left:
+            return self._write(finished, left)
 
-    def read_transactions(self, limit: int | None = None) -> list[TokenTransaction]:
+    def read_transactions(
+        self, limit: int | None = None, *, test: Test | None = None
+    ) -> list[TokenTransaction]:
         """Return the transactions in the order of the file, the last `limit` of them.
 
         What can't be read is left out here and listed by `validate_csv_integrity`.
 
+        Args:
+            limit: how many at most.
+            test: which of them count; all without one.
+
+        Raises:
+            FileSystemError: the ledger can't be opened.
+            ValidationError: the limit is negative or no whole number.
+        """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise ValidationError([f"limit must be a whole number, not {type(limit).__name__}"])
+        if limit is not None and limit < 0:
+            raise ValidationError([f"limit must be 0 or more, not {limit}"])
+        found = self.iter_transactions()
+        return list(deque(filter(test, found) if test else found, maxlen=limit))
+
+    def iter_transactions(self) -> Iterator[TokenTransaction]:
+        """Yield the transactions in the order of the file, one at a time in memory.
+
         Raises:
             FileSystemError: the ledger can't be opened.
         """
-        kept: deque[TokenTransaction] = deque(maxlen=limit)
-        for record in self._records():
-            try:
-                if not record.problem:
-                    kept.append(TokenTransaction.from_csv_row(record.cells))
-            except ValidationError:
-                continue
-        return list(kept)
+        try:
+            for row in ledger_rows(self.place.path):
+                if row.transaction is not None:
+                    yield row.transaction
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def validate_csv_integrity(self) -> dict[str, Any]:
         """Return `file_exists, valid_headers, valid_rows, total_rows, issues`.
@@ -76,54 +124,111 @@ class CSVWriter:
         """
         issues: list[str] = []
         total = 0
-        for record in self._records():
-            total += 1
-            problem = record.problem or _problem_of(record)
-            if problem:
-                issues.append(f"line {record.line}: {problem}")
+        try:
+            for row in ledger_rows(self.place.path):
+                total += 1
+                if row.problem:
+                    issues.append(f"line {row.line}: {row.problem}")
+            damaged = len(issues)
+            headed = self._check_ends(issues)
+        except OSError as error:
+            raise self._unreadable(error) from error
         return {
             "file_exists": os.path.exists(self.place.path),
-            "valid_headers": self._has_header(),
-            "valid_rows": total - len(issues),
+            "valid_headers": headed,
+            "valid_rows": total - damaged,
             "total_rows": total,
             "issues": issues,
         }
 
-    def _has_header(self) -> bool:
+    def validate_unicode_handling(
+        self, test_strings: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Write texts to a temporary ledger and read them back, never to this one.
+
+        Returns:
+            `unicode_support_verified`, `total_tests`, `passed_tests` and `failed_tests`, a list
+            of `{"test_string", "problem"}`.
+        """
+        from tokentrack.selftest import check_texts
+
+        return check_texts(CSVWriter, test_strings)
+
+    def create_backup(self) -> Path | None:
+        """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) beside it.
+
+        The copy is made under the lock, has mode 0600, and appears whole or not at all. None
+        when there is no ledger yet, or when it can't be copied, which is logged and counted.
+        """
+        from tokentrack.backups import back_up
+
+        try:
+            return back_up(self.place, self.config)
+        except (OSError, FileSystemError) as error:
+            self.error_handler.handle_csv_read_error(error, self.place.path)
+            return None
+
+    def test_csv_operations(self) -> dict[str, Any]:
+        """Try creating, writing, reading, checking and copying on a temporary ledger.
+
+        Returns:
+            `success`; `checks`, by name whether each went well; `issues`, a sentence for each
+            that did not.
+        """
+        from tokentrack.selftest import check_csv_operations
+
+        return check_csv_operations(CSVWriter, self.config)
+
+    def is_valid(self, transaction: Any) -> bool:
+        """Tell whether a value may be stored; if not, that is counted and logged.
+
+        With `enable_validation` the registered rules are asked; the policy's
+        `on_validation_error` decides whether what they find is a reason to refuse.
+        """
+        from tokentrack.models.rules import rule_issues
+
+        if not isinstance(transaction, TokenTransaction):
+            issue = f"a TokenTransaction is needed, not {type(transaction).__name__}"
+            self.error_handler.handle_validation_error([issue])
+            return False
+        issues = rule_issues(transaction, sound=True) if self.config.enable_validation else []
+        if not issues:
+            return True
+        decision = self.error_handler.handle_validation_error(issues, transaction)
+        return decision.action is Action.CONTINUE
+
+    def _write(self, finished: Sequence[Finished], seconds: float) -> int:
+        first, path, handler = finished[0].transaction, self.place.path, self.error_handler
+        pause, failed = _FIRST_PAUSE, False
+        while True:
+            try:
+                safe = self._recorder.write(finished, seconds, repeated=failed)
+            except OSError as error:
+                decision = handler.handle_csv_write_error(error, path, first)
+                if decision.action is Action.QUEUE:
+                    return self._recorder.rescue(finished, error)
+                if decision.action is not Action.RETRY:
+                    return 0
+            else:
+                if failed:
+                    handler.forget_attempts(path, first)
+                return safe
+            failed = True
+            time.sleep(pause)
+            pause *= 2
+
+    def _check_ends(self, issues: list[str]) -> bool:
         try:
             with open(self.place.path, "rb") as file:
-                return has_header(file, COLUMNS)
+                headed = has_header(file, COLUMNS)
+                if file.seek(0, os.SEEK_END):
+                    file.seek(-1, os.SEEK_END)
+                    if file.read() != b"\n":
+                        issues.append("the last line is not whole: being written, or torn")
         except FileNotFoundError:
             return False
+        return headed
 
-    def _records(self) -> Iterator[Record]:
-        try:
-            with open(self.place.path, "rb") as file:
-                yield from read_records(file, COLUMNS)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise FileSystemError(
-                f"the ledger {self.place.path} can't be read: {error.strerror}"
-            ) from error
-
-
-def _problem_of(record: Record) -> str:
-    try:
-        TokenTransaction.from_csv_row(record.cells)
-    except ValidationError as error:
-        return str(error)
-    return ""
-
-
-def _usage_of(transaction: TokenTransaction) -> list[str]:
-    return usage_row(
-        transaction.agent_execution_id,
-        now_us(),
-        transaction.session_id,
-        "api",
-        "",
-        {"total": transaction.tokens_used},
-        REPORTED,
-        {},
-    )
+    def _unreadable(self, error: OSError) -> FileSystemError:
+        self.error_handler.handle_csv_read_error(error, self.place.path)
+        return FileSystemError(f"the ledger {self.place.path} can't be read: {error.strerror}")

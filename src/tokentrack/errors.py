@@ -18,3 +18,16 @@ class ValidationError(TokenTrackError):
 
 class FileSystemError(TokenTrackError):
     """A file or folder that could not be read or written as it should."""
+
+
+class CollectorError(TokenTrackError):
+    """An extra metadata collector that is missing or failed; it names the collector only."""
+
+
+class MissingExtraError(TokenTrackError):
+    """A package that is not installed, with the extra that brings it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        """Name both, and the command that installs them."""
+        super().__init__(f"{package} is not installed: run `pip install 'tokentrack[{extra}]'`")
+        self.extra = extra

@@ -15,7 +15,7 @@ from tokentrack.timestamps import now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 STARTED = "agentExecutionStarted"
@@ -83,12 +83,13 @@ class Event:
     `at` is in microseconds since the epoch. `execution_id` is "" unless the caller gave one.
     `session_key` tells running executions apart where there is no session id. The two token
     counts are estimates from the visible text. `fingerprint` is equal for the same event that
-    two installed hooks report.
+    two installed hooks report. `ledger_size` is the ledger's size when a start was recorded: the
+    execution's row can only come after it.
     """
 
     __slots__ = (
         "at", "branch", "elapsed", "error", "error_message", "event_id", "execution_id",
-        "fingerprint", "hook_name", "kind", "model", "patterns", "prompt",
+        "fingerprint", "hook_name", "kind", "ledger_size", "model", "patterns", "prompt",
         "prompt_is_cut", "prompt_tokens", "response_tokens", "session_id", "session_key",
         "surface", "tags", "trigger", "usage", "workspace_folder",
     )  # fmt: skip
@@ -103,6 +104,7 @@ class Event:
     fingerprint: str
     hook_name: str
     kind: str
+    ledger_size: int
     model: str
     patterns: list[str]
     prompt: str
@@ -132,35 +134,47 @@ class Event:
         event = cls()
         for name in cls.__slots__:
             value = data[name]
-            if not isinstance(value, _FIELD_TYPES.get(name, str)) or not _is_plain(value):
-                raise TypeError(f"the event's {name} is no {_FIELD_TYPES.get(name, str)}")
+            if not _FIELD_CHECKS.get(name, _is_text)(value):
+                raise TypeError(f"the event's {name} is not as this program writes it")
             setattr(event, name, value)
         return event
-
-
-# The types of an event's attributes that are no text, to check what comes back from a file.
-_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
-    "at": int,
-    "elapsed": (float, int, type(None)),
-    "error": bool,
-    "patterns": list,
-    "prompt_is_cut": bool,
-    "prompt_tokens": int,
-    "response_tokens": int,
-    "tags": dict,
-    "usage": dict,
-}
 
 
 _LAST_US = 253_402_300_799_999_999  # the year 9999 ends
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(_is_plain(inner) for inner in value.values())
-    if isinstance(value, list):
-        return all(isinstance(inner, str) and inner for inner in value)
-    return isinstance(value, str) or value is None or 0 <= value <= _LAST_US
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return number and 0 <= value <= _LAST_US
+
+
+def _is_seconds(value: Any) -> bool:
+    return value is None or _is_number(value) or (isinstance(value, float) and 0 <= value < 1e9)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+# What an event's attributes must be that are no text, when they come back from a file.
+_FIELD_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "at": _is_number,
+    "elapsed": _is_seconds,
+    "error": _is_flag,
+    "event_id": lambda value: _is_text(value) and value != "",
+    "kind": lambda value: value in (START, COMPLETION, ACTIVITY, OTHER),
+    "ledger_size": _is_number,
+    "patterns": lambda value: isinstance(value, list) and all(v and _is_text(v) for v in value),
+    "prompt_is_cut": _is_flag,
+    "prompt_tokens": _is_number,
+    "response_tokens": _is_number,
+    "tags": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+    "usage": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+}
 
 
 def snake_case(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,6 +245,7 @@ def parse(fields: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Event,
     event.prompt = _first_text(fields, _PROMPT_KEYS, limit=None)
     response = _first_text(fields, _RESPONSE_KEYS, limit=None)
     event.prompt_is_cut = False
+    event.ledger_size = 0
     event.prompt_tokens = estimate_tokens(event.prompt)
     event.response_tokens = estimate_tokens(response)
     event.fingerprint = _fingerprint(event, response, fields.get("hook_continuation_count"))
@@ -316,6 +331,7 @@ def _error(fields: Mapping[str, Any]) -> tuple[bool, str]:
     message = _first_text({**fields, "error": error}, ("error_message", "error"), limit=2000)
     occurred = fields.get("error_occurred")
     if not isinstance(occurred, bool):
-        failed = fields.get("success") is False or fields.get("status") in _FAILED
+        status = fields.get("status")
+        failed = fields.get("success") is False or (isinstance(status, str) and status in _FAILED)
         occurred = failed or bool(message) or bool(error)
     return occurred, message

@@ -18,18 +18,25 @@ class Finished:
     """An execution that ended: its ledger record and the cells of its usage row.
 
     `given` says that a caller handed over the whole record, so that nothing is known about its
-    id; the record of an event is the only one of its id.
+    id; the record of an event is the only one of its id. `since` is where in the ledger the
+    record can stand already, after a crash or another hook; None is its end.
     """
 
-    __slots__ = ("given", "transaction", "usage")
+    __slots__ = ("given", "since", "transaction", "usage")
 
     def __init__(
-        self, transaction: TokenTransaction, usage: list[str], *, given: bool = False
+        self,
+        transaction: TokenTransaction,
+        usage: list[str],
+        *,
+        given: bool = False,
+        since: int | None = None,
     ) -> None:
-        """Keep both."""
+        """Keep all four."""
         self.transaction = transaction
         self.usage = usage
         self.given = given
+        self.since = since
 
 
 def execution_id_of(event: Event) -> str:
@@ -56,7 +63,9 @@ def completed(event: Event, started: Event | None, config: TrackerConfig) -> Fin
         error_occurred=event.error,
         error_message=event.error_message,
     )
-    return _with_usage(transaction, event, first, basis)
+    finished = _with_usage(transaction, event, first, basis)
+    finished.since = started.ledger_size if started else None
+    return finished
 
 
 def aborted(started: Event, reason: str, config: TrackerConfig) -> Finished:
@@ -76,7 +85,9 @@ def aborted(started: Event, reason: str, config: TrackerConfig) -> Finished:
         error_occurred=True,
         error_message=reason,
     )
-    return _with_usage(transaction, started, started, basis)
+    finished = _with_usage(transaction, started, started, basis)
+    finished.since = started.ledger_size
+    return finished
 
 
 def _elapsed(event: Event, started: Event | None) -> float | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from tokentrack import fastjson
 from tokentrack.events import Event
+from tokentrack.store import spool
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from tokentrack.store.directory import Directory
@@ -30,9 +32,15 @@ class ExecutionState:
         Raises:
             OSError: they can't be opened or made.
         """
+        self._state = state
         self._running_folder = state.child("running", create=True)
-        self._closed_folder = state.child("closed", create=True)
-        self._names = {name for name in self._running_folder.names() if name.endswith(".json")}
+        self._closed_folder = self._running_folder
+        try:
+            self._closed_folder = state.child("closed", create=True)
+            self._names = {name for name in self._running_folder.names() if name.endswith(".json")}
+        except OSError:
+            self.close()
+            raise
         self._running: dict[str, Event | None] = {}  # staged: None is to be removed
         self._closed: dict[str, dict[str, Any]] = {}  # staged
 
@@ -75,24 +83,50 @@ class ExecutionState:
         """Stage a session's last completion."""
         self._closed[session] = completion
 
+    def staged(self) -> dict[str, Any]:
+        """Return what was staged as JSON data."""
+        running = {n: event and event.to_dict() for n, event in self._running.items()}
+        return {"running": running, "closed": dict(self._closed)}
+
+    def stage(self, data: Mapping[str, Any]) -> None:
+        """Stage again what `staged` returned.
+
+        Raises:
+            KeyError, TypeError: the data is nothing that `staged` returned.
+        """
+        for name, event in data["running"].items():
+            if event is None:
+                self.discard(name)
+            else:
+                self.open(name, Event.from_dict(event))
+        self._closed.update(data["closed"])
+
     def commit(self, *, durable: bool) -> None:
         """Write what was staged.
 
         Raises:
-            OSError: it can't be written.
+            OSError: an execution could not be opened, or a folder not be changed.
         """
+        # What opens comes first: where that fails, what it replaces must still be there.
+        for name, event in self._running.items():
+            if event is not None:
+                data = fastjson.dumps(event.to_dict()).encode("ascii")
+                self._running_folder.replace(name, data, durable=durable, sync_folder=False)
+        if durable and self.opens():
+            self._running_folder.sync()
         for name, event in self._running.items():
             if event is None:
                 self._running_folder.remove(name)
-            else:
-                data = fastjson.dumps(event.to_dict()).encode("ascii")
-                self._running_folder.replace(name, data, durable=durable)
         for name, completion in self._closed.items():
             # Losing this can at worst let a hook that is installed twice count twice.
             data = fastjson.dumps(completion).encode("ascii")
             self._closed_folder.replace(name, data, durable=False)
         self._running.clear()
         self._closed.clear()
+
+    def opens(self) -> bool:
+        """Tell whether an execution is staged to be opened."""
+        return any(event is not None for event in self._running.values())
 
     def is_sweep_due(self, now_seconds: float) -> bool:
         """Tell, at most once an hour, that old executions should be looked for."""
@@ -105,12 +139,14 @@ class ExecutionState:
         self._closed_folder.replace(_SWEPT, b"", durable=False)
         return True
 
-    def forget_completions(self, now_seconds: float) -> None:
-        """Remove the completions that are too old to be repeated."""
-        for name in self._closed_folder.names():
-            age = now_seconds - self._closed_folder.status(name).st_mtime
-            if name != _SWEPT and age > _SWEEP_SECONDS:
-                self._closed_folder.remove(name)
+    def sweep(self, now_seconds: float) -> None:
+        """Remove the completions that are too old to be repeated, and what a kill left behind."""
+        spool.remove_leftovers(self._state, now_seconds - _SWEEP_SECONDS)
+        for folder in (self._closed_folder, self._running_folder):
+            for name in folder.names():
+                disposable = folder is self._closed_folder and name != _SWEPT
+                if disposable or name.endswith(".tmp"):
+                    folder.remove_old(name, now_seconds - _SWEEP_SECONDS)
 
 
 def file_key(text: str) -> str:

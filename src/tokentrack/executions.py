@@ -19,9 +19,16 @@ _MAX_PATTERNS = 200
 class Executions:
     """The rules that turn a ledger's events into finished executions."""
 
-    def __init__(self, state: ExecutionState, config: TrackerConfig) -> None:
-        """Work on a state that the caller opened under the ledger's lock, and commits."""
+    def __init__(self, state: ExecutionState, config: TrackerConfig, ledger_size: int) -> None:
+        """Work on a state that the caller opened under the ledger's lock, and commits.
+
+        Args:
+            state: what is open and was just closed.
+            config: the hours and the window.
+            ledger_size: where the row of an execution that starts now can come at the earliest.
+        """
         self._state = state
+        self._ledger_size = ledger_size
         self._config = config
         self._window = int(config.duplicate_window_seconds * _SECOND_US)
 
@@ -45,7 +52,7 @@ class Executions:
             for name, started in self._state.all_running()
             if started.at < now - int(hours * _HOUR_US)
         ]
-        self._state.forget_completions(now / _SECOND_US)
+        self._state.sweep(now / _SECOND_US)
         return ended
 
     def _start(self, event: Event) -> list[Finished]:
@@ -59,23 +66,38 @@ class Executions:
             for other, started in self._of_session(event)
             if not (event.execution_id and started.execution_id)
         ]
+        event.ledger_size = self._ledger_size
         self._state.open(name, event)
         return ended
 
     def _complete(self, event: Event) -> list[Finished]:
         name, started = self._started_by(event)
+        if started is not None and not started.execution_id and self._was_completed(event):
+            name, started = "", None  # it belongs to another execution
         if started is None:
             if self._is_repeated_completion(event):
                 return []
             name, started = self._started_elsewhere(event)
         if started is not None:
             self._state.discard(name)
-        if not event.execution_id:
-            self._state.remember_completion(
-                file_key(event.session_key),
-                {"at": event.at, "done": now_us(), "fingerprint": event.fingerprint},
-            )
-        return [completed(event, started, self._config)]
+        finished = completed(event, started, self._config)
+        self._remember(event, finished)
+        return [finished]
+
+    def _remember(self, event: Event, finished: Finished) -> None:
+        # An event from the spool was done about when it came, not when it is taken.
+        done = min(now_us(), event.at + self._window)
+        last: dict[str, object] = {"at": event.at, "done": done}
+        if event.execution_id:
+            # A second hook brings the same id: it is looked for from here on.
+            since = self._state.last_completion(_id_key(event)).get("since")
+            if finished.since is None and isinstance(since, int):
+                finished.since = since
+            last["since"] = self._ledger_size if finished.since is None else finished.since
+            self._state.remember_completion(_id_key(event), last)
+        else:
+            last["fingerprint"] = event.fingerprint
+            self._state.remember_completion(file_key(event.session_key), last)
 
     def _started_by(self, event: Event) -> tuple[str, Event | None]:
         name = _file_name(event)
@@ -88,8 +110,11 @@ class Executions:
         return found[-1] if found else ("", None)
 
     def _started_elsewhere(self, event: Event) -> tuple[str, Event | None]:
-        # What stands in for a missing session id can differ between two hooks of one turn.
-        for name, started in [] if event.session_id else self._state.all_running():
+        # What stands in for a missing session id can differ between two hooks of one turn; an
+        # IDE's process does not.
+        if event.session_id or event.surface == "ide-0":
+            return "", None
+        for name, started in self._state.all_running():
             if not started.session_id and started.surface == event.surface:
                 return name, started
         return "", None
@@ -124,8 +149,15 @@ class Executions:
             return False
         return at - self._window <= event.at <= done + self._window
 
+    def _was_completed(self, event: Event) -> bool:
+        return event.execution_id != "" and self._state.last_completion(_id_key(event)) != {}
+
     def _of_session(self, event: Event) -> list[tuple[str, Event]]:
         return self._state.all_running(file_key(event.session_key) + ".")
+
+
+def _id_key(event: Event) -> str:
+    return f"id-{file_key(event.execution_id)}"
 
 
 def _file_name(event: Event) -> str:

@@ -69,17 +69,6 @@ def add_tag(tags: dict[str, str], text: str) -> list[str]:
     return []
 
 
-def run_silently(words: list[str]) -> None:
-    """Record one event with both output streams sent to nowhere.
-
-    Not even the interpreter's own last words can reach Kiro after that.
-    """
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    run(words, os.environ)
-
-
 def run(words: list[str], environ: Mapping[str, str]) -> bool:
     """Record one event from arguments, environment and stdin; return whether it was accepted."""
     arguments = Arguments(words)

@@ -9,6 +9,7 @@ from tokentrack.errors import ValidationError
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
+from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
 from tokentrack.timestamps import format_us, now_us
 
@@ -25,6 +26,8 @@ _MAX_DAMAGED = 100
 class _Totals:
     def __init__(self, since: int) -> None:
         self.rows = self.tokens = self.errors = self.day_rows = self.day_tokens = 0
+        self.timed = 0
+        self.seconds = 0.0
         self.first: int | None = None
         self.last: int | None = None
         self._since = since
@@ -34,6 +37,9 @@ class _Totals:
         self.rows += 1
         self.tokens += transaction.tokens_used
         self.errors += transaction.error_occurred
+        if transaction.elapsed_time is not None:
+            self.timed += 1
+            self.seconds += transaction.elapsed_time
         self.first = at if self.first is None else min(self.first, at)
         self.last = at if self.last is None else max(self.last, at)
         if at >= self._since:
@@ -42,20 +48,21 @@ class _Totals:
 
 
 def summarise_ledger(place: Place) -> dict[str, Any]:
-    """Return size, rows, tokens, times and shares of a ledger, and its damaged places.
+    """Return size, rows, tokens, times and shares of a ledger with its archives, and its damage.
 
     `problem` is "" unless the ledger can't be read; times are ISO 8601 or None; `basis` counts
     the rows by what their token numbers are, and `estimated_share` is the share of rows whose
-    number is an estimate, None without rows.
+    number is an estimate, None without rows. `elapsed_seconds` is the sum of the `timed_rows`,
+    those that have a time, None without any.
     """
     totals = _Totals(now_us() - _DAY_US)
     damaged: list[dict[str, Any]] = []
     problem = ""
-    bases = _bases(place)
     counts = dict.fromkeys((REPORTED, ESTIMATED, UNKNOWN), 0)
     try:
-        for record in _records(place.path, COLUMNS):
-            transaction = _transaction(record, damaged)
+        bases = token_bases(place)
+        for name, record in _records(place, COLUMNS):
+            transaction = _transaction(name, record, damaged)
             if transaction is not None:
                 totals.add(transaction)
                 counts[bases.get(transaction.agent_execution_id, UNKNOWN)] += 1
@@ -67,6 +74,8 @@ def summarise_ledger(place: Place) -> dict[str, Any]:
         "rows": totals.rows,
         "tokens": totals.tokens,
         "errors": totals.errors,
+        "timed_rows": totals.timed,
+        "elapsed_seconds": totals.seconds if totals.timed else None,
         "first": None if totals.first is None else format_us(totals.first),
         "last": None if totals.last is None else format_us(totals.last),
         "last_24_hours": {"rows": totals.day_rows, "tokens": totals.day_tokens},
@@ -77,15 +86,18 @@ def summarise_ledger(place: Place) -> dict[str, Any]:
     }
 
 
-def _records(path: str, columns: tuple[str, ...]) -> Iterator[Record]:
-    try:
-        with open(path, "rb") as file:
-            yield from read_records(file, columns)
-    except FileNotFoundError:
-        return
+def _records(
+    place: Place, columns: tuple[str, ...], *, usage: bool = False
+) -> Iterator[tuple[str, Record]]:
+    with open_ledger_files(place, usage=usage) as files:
+        for name, file in files.items():
+            for record in read_records(file, columns):
+                yield name, record
 
 
-def _transaction(record: Record, damaged: list[dict[str, Any]]) -> TokenTransaction | None:
+def _transaction(
+    name: str, record: Record, damaged: list[dict[str, Any]]
+) -> TokenTransaction | None:
     problem = record.problem
     if not problem:
         try:
@@ -93,17 +105,23 @@ def _transaction(record: Record, damaged: list[dict[str, Any]]) -> TokenTransact
         except ValidationError as error:
             problem = str(error)
     if len(damaged) < _MAX_DAMAGED:
-        damaged.append({"line": record.line, "problem": problem})
+        damaged.append({"file": name, "line": record.line, "problem": problem})
     return None
 
 
-def _bases(place: Place) -> dict[str, str]:
-    # A later row of the same execution supersedes the earlier one.
+def token_bases(place: Place) -> dict[str, str]:
+    """Return by execution id what its token number is: reported, estimated or unknown.
+
+    A later row of the same execution supersedes the earlier one.
+
+    Raises:
+        OSError: the usage ledger can't be read.
+    """
     column = USAGE_COLUMNS.index("token_basis")
     known = {REPORTED, ESTIMATED, UNKNOWN}
     return {
         record.cells[0]: record.cells[column]
-        for record in _records(os.path.join(place.folder, place.usage), USAGE_COLUMNS)
+        for _, record in _records(place, USAGE_COLUMNS, usage=True)
         if not record.problem and record.cells[column] in known
     }
 

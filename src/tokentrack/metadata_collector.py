@@ -65,7 +65,12 @@ class MetadataCollector:
         """Return the workspace's and the hook's fields, with the tags of the extra collectors."""
         event, _ = events.parse(events.snake_case(context or {}), self._environ)
         self.complete(event)
-        return {**self.get_workspace_info(), **self._hook_fields(event), "tags": event.tags}
+        return {
+            **self.get_workspace_info(),
+            **self._hook_fields(event),
+            "workspace_folder": event.workspace_folder,
+            "tags": event.tags,
+        }
 
     def complete(self, event: events.Event) -> list[str]:
         """Fill in what an event's payload does not say and return the problems met.
@@ -103,7 +108,11 @@ class MetadataCollector:
 
     def _relative(self, name: str) -> str:
         inside = self._root + os.sep
-        return name.removeprefix(inside) if name != inside else name
+        # The root is a real path, while a tool may name a file by way of a link.
+        if os.path.isabs(name) and not name.startswith(inside):
+            real = os.path.realpath(name)
+            name = real if real.startswith(inside) else name
+        return name.removeprefix(inside) or name
 
 
 def _canonical(event: events.Event) -> str:

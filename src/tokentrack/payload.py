@@ -79,6 +79,7 @@ def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
     """
     if not data.strip():
         return {}, []
+    data = _as_utf8(data)
     if len(data) > _MAX_DECODED_BYTES:
         return _salvage(data), []
     text, problems = _to_text(data)
@@ -95,13 +96,20 @@ def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
 
 
 def _to_text(data: bytes) -> tuple[str, list[str]]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace"), []
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8"), []
     except UnicodeDecodeError as error:
         return data.decode("utf-8", "replace"), [f"the payload is not UTF-8 at byte {error.start}"]
+
+
+# What UTF-16 begins with: a byte order mark, or the NUL beside the object's brace.
+_UTF_16 = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"{\0": "utf-16-le", b"\0{": "utf-16-be"}
+
+
+def _as_utf8(data: bytes) -> bytes:
+    encoding = _UTF_16.get(data[:2])
+    return data.decode(encoding, "replace").encode("utf-8", "replace") if encoding else data
 
 
 def _salvage(data: bytes) -> dict[str, Any]:

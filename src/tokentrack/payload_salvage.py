@@ -18,15 +18,15 @@ _TEXT_FIELDS = (
     "hook_event_name", "event", "event_name", "trigger_type", "hook_trigger_type",
     "session_id", "parent_session_key", "subagent_id", "cwd", "prompt", "prompt_text",
     "assistant_response", "assistant_text", "agent_execution_id", "execution_id", "hook_name",
-    "tool_name", "file_path", "model", "error_message",
+    "tool_name", "file_path", "path", "model", "error_message",
 )  # fmt: skip
 _NUMBER_FIELDS = (
     "tokens_used", "total_tokens", "input_tokens", "output_tokens", "elapsed_time",
     "cache_read_input_tokens", "cache_creation_input_tokens", "hook_continuation_count",
 )  # fmt: skip
 
-# How much of one text is kept: far more than any stored prompt, far less than the payload.
-_KEPT_BYTES = 64 * 1024
+# How much of one text is kept: its length is the estimate of its tokens.
+_KEPT_BYTES = 4 * 1024 * 1024
 
 _HEAD_BYTES = 512 * 1024
 _TAIL_BYTES = 64 * 1024
@@ -50,7 +50,8 @@ _FIELD = re.compile(
     + b"|".join(_NUMBER_KEYS)
     + rb')"\s{0,9}:\s{0,9}(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)(?=[\s,}]))'
 )
-_STRING_BODY = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+# Possessive: going back would keep a note of each of millions of escapes.
+_STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 def find_fields(data: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tokentrack.log import write_log
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory, write_all
 from tokentrack.store.place import rescue_folder
-from tokentrack.timestamps import format_us
+from tokentrack.timestamps import format_us, now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOSSES_NAME = "lost.log"
 _MAX_BYTES = 1024 * 1024
+_LEFT_SECONDS = 3600
 
 
 def rescue(
@@ -50,6 +51,7 @@ def _rescue_one(
     for open_folder in _folders(place, environ):
         try:
             with open_folder() as folder:
+                spool.remove_leftovers(folder, now_us() / 1_000_000 - _LEFT_SECONDS)
                 spool.put(folder, at, data, durable=config.durability == "fsync")
                 message = (
                     f"an event waits in the spool ({type(cause).__name__}, errno {cause.errno})"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from tokentrack import fastjson
+from tokentrack.errors import ValidationError
 from tokentrack.events import Event
 from tokentrack.execution_records import Finished
+from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import USAGE_COLUMNS
 
 
 def encode(item: Event | Finished) -> bytes:
@@ -19,16 +22,22 @@ def encode(item: Event | Finished) -> bytes:
 
 def decode(data: bytes) -> Event | Finished | None:
     """Return the item that the bytes hold, None when they hold none."""
-    from tokentrack.errors import ValidationError
-
     try:
         value = fastjson.loads(data.decode("ascii"))
         if "event" in value:
             return Event.from_dict(value["event"])
-        transaction = TokenTransaction.from_csv_row(value["row"])
-        return Finished(transaction, value["usage"], given=True)
+        transaction = TokenTransaction.from_csv_row(_cells(value["row"], len(COLUMNS)))
+        return Finished(transaction, _cells(value["usage"], len(USAGE_COLUMNS)), given=True)
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
         return None
+
+
+def _cells(value: object, width: int) -> list[str]:
+    if not isinstance(value, list) or len(value) != width:
+        raise TypeError("no row")
+    if not all(isinstance(cell, str) for cell in value):
+        raise TypeError("no text in a cell")
+    return value
 
 
 def time_of(item: Event | Finished) -> int:

@@ -52,4 +52,7 @@ def parse(text: str) -> int:
 
     if len(text) < 19:
         raise ValueError(f"{text[:40]!r} is not an ISO 8601 time")
-    return from_datetime(datetime_.fromisoformat(text))
+    try:
+        return from_datetime(datetime_.fromisoformat(text))
+    except OverflowError:
+        raise ValueError(f"{text[:40]!r} is no time of the years 1 to 9999 in UTC") from None

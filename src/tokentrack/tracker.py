@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from tokentrack import workspace
 from tokentrack.recorder import Recorder
@@ -10,10 +11,12 @@ from tokentrack.store.place import Place, user_place, workspace_place
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from typing import Any, Self
 
     from tokentrack.csv_writer import CSVWriter
+    from tokentrack.error_handler import ErrorHandler
     from tokentrack.events import Event
     from tokentrack.models.config import TrackerConfig
     from tokentrack.models.transaction import TokenTransaction
@@ -34,16 +37,28 @@ class TokenTracker:
 
         Args:
             config: how to record; without one, the configuration of the files and the
-                environment that are in force for the working folder.
-            place: the ledger; without one, the configuration's path below the working folder.
+                environment that are in force for the working folder. An invalid value counts as
+                the field's default, with a warning of the logger `tokentrack`.
+            place: the ledger; without one, the configuration's path. A relative one is below the
+                workspace's root if it starts with `.kiro`, else below the working folder.
             environ: the environment; the process's own without one.
         """
         self._environ = os.environ if environ is None else environ
-        self.config = config or _configuration_in_force(self._environ)
-        self.place = place or workspace_place(os.getcwd(), self.config.ledger_path)
+        in_force = config is None
+        if config is None:
+            from tokentrack.api_place import configuration_in_force
+
+            config = configuration_in_force(self._environ)
+        self.config = config.sound()
+        if place is None:
+            from tokentrack.api_place import default_place
+
+            place = default_place(self.config, self._environ, in_force=in_force)
+        self.place = place
         self._recorder = Recorder(self.place, self.config, self._environ)
-        if self.config.auto_create_hooks:
-            self._create_hooks()
+        self._handler: ErrorHandler | None = None
+        self._started = time.monotonic()
+        self._recorded = 0
 
     @classmethod
     def for_workspace(cls, root: str, config: TrackerConfig, environ: Mapping[str, str]) -> Self:
@@ -61,43 +76,147 @@ class TokenTracker:
 
     def record_transaction(
         self,
-        prompt_text: str | TokenTransaction,
-        tokens_used: int = 0,
-        elapsed_time: float = 0.0,
+        prompt_text: str | TokenTransaction | None = None,
+        tokens_used: int | None = None,
+        elapsed_time: float | None = None,
         context: Mapping[str, Any] | None = None,
+        *,
+        transaction: TokenTransaction | None = None,
     ) -> bool:
         """Record a finished execution; return whether it is safe. Bad data or a bad disk: False.
 
+        What can't be written now waits in the spool, which is safe too. A refusal is logged and
+        counted in `get_statistics()["errors"]`.
+
         Args:
-            prompt_text: the prompt, or a whole TokenTransaction.
-            tokens_used: 0 or more.
-            elapsed_time: seconds, 0 or more.
-            context: what is known besides, by the names of the columns or of a payload.
+            prompt_text: the prompt, stored as `max_prompt_length` and `redact_secrets` say, or a
+                whole TokenTransaction.
+            tokens_used: 0 or more, stored as reported. None is unknown: what `context` reports
+                counts, else an estimate from the prompt, marked as one.
+            elapsed_time: seconds, 0 or more; None is unknown.
+            context: what is known besides, by the names of the columns or of a payload; other
+                keys, and those in `tags`, become tags in the usage ledger.
+            transaction: the same as a whole TokenTransaction in `prompt_text`.
         """
         if not self.config.enabled:
             return False
-        from tokentrack.errors import ValidationError
-        from tokentrack.models.transaction import TokenTransaction
-        from tokentrack.transactions import build_transaction
+        from tokentrack.recording import record_call, record_whole
 
-        transaction = prompt_text
-        try:
-            if not isinstance(transaction, TokenTransaction):
-                transaction = build_transaction(
-                    transaction, tokens_used, elapsed_time, context, self.config, self._environ
-                )
-        except ValidationError as error:
-            self.log("WARNING", error.issues)
-            return False
-        return self._writer().write_transaction(transaction)
+        writer = self._writer()
+        whole = prompt_text if transaction is None else transaction
+        if isinstance(whole, str):
+            done = record_call(writer, whole, tokens_used, elapsed_time, context)
+        else:
+            done = record_whole(writer, whole)
+        self._recorded += done
+        return done
 
-    def get_transaction_history(self, limit: int | None = None) -> list[TokenTransaction]:
-        """Return the ledger's records in the order of the file, the last `limit` of them."""
-        return self._writer().read_transactions(limit)
+    def get_transaction_history(
+        self, filters: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> list[TokenTransaction]:
+        """Return the ledger's records in the order of the file, the last `limit` of them.
+
+        Args:
+            filters: which records. `start_date` and `end_date` (ISO 8601 text, date or datetime,
+                both inclusive, local time where there is no zone), `workspace_folder` or
+                `workspace`, `hook_trigger_type`, `hook_name`, `session_id`, `min_tokens`,
+                `max_tokens`, `error_occurred`, `file_pattern` (a pattern, or a glob of files).
+            limit: how many at most.
+
+        Raises:
+            FileSystemError: the ledger can't be read.
+            ValidationError: a filter is unknown or has an impossible value.
+        """
+        from tokentrack.filters import record_filter
+
+        test = record_filter(filters) if filters is not None else None
+        return self._writer().read_transactions(limit, test=test)
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return the ledger's totals, whoever wrote its rows, and this object's own counts.
+
+        Of the ledger: `transactions_recorded`, `total_tokens_tracked`, `token_basis` (rows by
+        what their number is), `transactions_with_errors`, `error_rate` (0 to 1), averages, times
+        in seconds or ISO 8601 (UTC), damaged and waiting rows, path and size of the file, and
+        `problem`, "" unless it can't be read. Of this object: `recorded_by_this_tracker`,
+        `uptime_seconds`, `errors` (see `ErrorHandler.get_error_statistics`). Unknown is None.
+        """
+        from tokentrack.statistics import collect_statistics
+
+        return collect_statistics(self, self._started, self._recorded)
+
+    def validate_csv_integrity(self) -> dict[str, Any]:
+        """Return `file_exists, valid_headers, valid_rows, total_rows, issues`, each with its line.
+
+        Raises:
+            FileSystemError: the ledger can't be read.
+        """
+        return self._writer().validate_csv_integrity()
+
+    def test_unicode_compatibility(
+        self, test_strings: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Write texts to a temporary ledger, never to this one, and read them back.
+
+        Returns:
+            `unicode_support_verified`, `total_tests`, `passed_tests` and `failed_tests`, a list
+            of `{"test_string", "problem"}`.
+        """
+        return self._writer().validate_unicode_handling(test_strings)
+
+    def create_backup(self) -> Path | None:
+        """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) beside it, mode 0600.
+
+        It is whole or not there at all; the usage ledger is copied with it. None when there is
+        no ledger yet, or when it can't be copied, which is logged and counted.
+        """
+        return self._writer().create_backup()
+
+    def export_data(
+        self,
+        output_path: str | os.PathLike[str],
+        format: str = "csv",  # noqa: A002  (the name that the documents promise)
+        filters: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Write records to a file of another format; return whether it is written.
+
+        The columns are the ledger's and `token_basis`. In csv and excel a text that a spreadsheet
+        could run has an apostrophe before it. The file appears whole or not at all, with mode
+        0600. A disk that refuses: False, logged, counted.
+
+        Args:
+            output_path: the file; its folder is made where it is missing.
+            format: `csv`, `json` (a list), `jsonl` (an object a line), `excel` (needs the extra
+                `excel`) or `parquet` (needs the extra `duckdb`).
+            filters: as for `get_transaction_history`.
+
+        Raises:
+            FileSystemError: the ledger can't be read.
+            MissingExtraError: the format's extra is not installed.
+            ValidationError: a filter or the format is unknown, or the file is the ledger's own.
+        """
+        from tokentrack.exporting import export_ledger
+
+        return export_ledger(self._writer(), output_path, format, filters)
+
+    @property
+    def error_handler(self) -> ErrorHandler:
+        """What decides about errors, by the workspace's `error_handling` block, and counts them."""
+        if self._handler is None:
+            from tokentrack.error_handler import handler_of
+
+            self._handler = handler_of(self.place, self.log)
+        return self._handler
 
     def drain(self) -> None:
-        """Record what waits in the spool, unless another process holds the lock and will."""
-        self._recorder.drain()
+        """Record what waits in the spool, unless another process holds the lock and will.
+
+        What can't be recorded now waits on; `get_statistics` counts it.
+        """
+        try:
+            self._recorder.drain()
+        except OSError:
+            pass
 
     def open_state(self) -> Directory:
         """Open the folder with the ledger's log, spool and executions.
@@ -131,16 +250,7 @@ class TokenTracker:
     def _writer(self) -> CSVWriter:
         from tokentrack.csv_writer import CSVWriter
 
-        return CSVWriter(self.config, place=self.place, environ=self._environ)
-
-    def _create_hooks(self) -> None:
-        from tokentrack.hookfiles.install import create_hook_files
-
-        create_hook_files(workspace.find_root(os.getcwd(), self._environ))
-
-
-def _configuration_in_force(environ: Mapping[str, str]) -> TrackerConfig:
-    from tokentrack.config_sources import load_config
-
-    root = workspace.find_root(os.getcwd(), environ)
-    return load_config(root, workspace.kiro_home(environ), environ)[0]
+        handler = self.error_handler
+        return CSVWriter(
+            self.config, place=self.place, environ=self._environ, error_handler=handler
+        )

@@ -23,10 +23,16 @@ def kiro_home(environ: Mapping[str, str]) -> str:
 
 
 def is_no_workspace(folder: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether a folder is the home, a root or a temporary folder: places of no one project."""
+    """Tell whether a folder is a place of no one project.
+
+    The home, a root, a temporary folder, and the folder of the user's Kiro settings.
+    """
     shared = [home_folder(environ), "/tmp", "/var/tmp"]  # noqa: S108  (names to compare with)
     shared += [environ[name] for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)]
-    return os.path.dirname(folder) == folder or folder in {os.path.realpath(f) for f in shared}
+    if os.path.dirname(folder) == folder or folder in {os.path.realpath(f) for f in shared}:
+        return True
+    settings = os.path.realpath(kiro_home(environ))
+    return folder == settings or folder.startswith(settings + os.sep)
 
 
 def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -53,7 +59,7 @@ def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
 def _kind_of_git_entry(folder: str) -> str:
     try:
         mode = os.stat(os.path.join(folder, ".git")).st_mode
-    except OSError:
+    except (OSError, ValueError):  # a NUL in a path is a ValueError
         return ""
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
 
@@ -92,7 +98,7 @@ def _read_small_file(path: str) -> str:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         descriptor = os.open(path, flags)
-    except OSError:
+    except (OSError, ValueError):
         return ""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

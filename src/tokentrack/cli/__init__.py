@@ -21,6 +21,12 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "uninstall": ("tokentrack.cli.uninstall", "Remove exactly what init wrote."),
     "status": ("tokentrack.cli.status", "Say what is recorded and whether the hooks would fire."),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
+    "verify": ("tokentrack.cli.verify", "Say where the ledger's files are damaged."),
+    "repair": ("tokentrack.cli.repair", "Make damaged files whole; the original is kept."),
+    "backup": ("tokentrack.cli.backup", "Make, list and remove backups."),
+    "restore": ("tokentrack.cli.restore", "Bring back rows from a backup."),
+    "rotate": ("tokentrack.cli.rotate", "Turn the ledger into an archive, which reports read on."),
+    "prune": ("tokentrack.cli.prune", "Remove the rows that are older than retention_days."),
     "hook-run": ("tokentrack.cli.hook_run", "Record one Kiro event (run by Kiro, always silent)."),
 }
 

@@ -23,6 +23,7 @@ class TrackerConfig:
     auto_create_hooks: bool
     backup_enabled: bool
     backup_interval_hours: int
+    backup_keep: int
     collectors: list[str]
     compression_enabled: bool
     duplicate_window_seconds: float
@@ -39,6 +40,8 @@ class TrackerConfig:
     max_prompt_length: int
     redact_secrets: bool
     retention_days: int
+    rotate_max_mb: int
+    rotate_monthly: bool
     stale_execution_hours: float
 
     def __init__(self, **values: Any) -> None:
@@ -100,16 +103,20 @@ class TrackerConfig:
         config.unknown = dict(self.unknown)
         return config
 
-    def repaired(self) -> tuple[Self, list[str]]:
-        """Return a configuration with the default in place of each invalid value, and the problems.
+    def sound(self) -> Self:
+        """Return the configuration itself if it is valid, else a copy with valid values.
 
-        A valid configuration is returned itself.
+        Each invalid value is replaced by the field's default, with a warning of the logger
+        `tokentrack`.
         """
-        problems = self.validate()
+        problems = {n: p for n, value in self._values().items() if (p := check_value(n, value))}
         if not problems:
-            return self, problems
-        invalid = [name for name, value in self._values().items() if check_value(name, value)]
-        return self.copy(**{name: FIELDS[name].default for name in invalid}), problems
+            return self
+        import logging
+
+        for problem in problems.values():
+            logging.getLogger("tokentrack").warning("%s: the default counts", problem)
+        return self.copy(**{name: FIELDS[name].default for name in problems})
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values, with the unknown keys that a file brought."""
@@ -142,13 +149,17 @@ class TrackerConfig:
         Raises:
             OSError: the file can't be written.
         """
-        import json
-
         from tokentrack.store.directory import Directory
 
         with Directory.of_file(path, create=True) as (directory, name):
-            text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-            directory.replace(name, text.encode("utf-8", "surrogatepass"), durable=True)
+            directory.replace(name, self.to_json(), durable=True)
+
+    def to_json(self) -> bytes:
+        """Return what `save_to_file` writes."""
+        import json
+
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "backslashreplace")  # a lone surrogate: JSON's own escape
 
     @classmethod
     def load_from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -158,7 +169,7 @@ class TrackerConfig:
             OSError: the file can't be read.
             ValidationError: it is no JSON object.
         """
-        from tokentrack.config_sources import read_json_object
+        from tokentrack.fastjson import read_json_object
 
         return cls.from_dict(read_json_object(path))
 

@@ -47,12 +47,28 @@ FIELDS = {
         "int", 1000, "Characters of the prompt that are stored; 0 stores no prompt.",
         0, 1_000_000,
     ),
-    "backup_enabled": Field("bool", True, "Whether backups are made. Not used yet."),
-    "backup_interval_hours": Field("int", 24, "Hours between two backups. Not used yet.", 1, 8760),
-    "compression_enabled": Field(
-        "bool", False, "Whether rotated archives are compressed. Not used yet.",
+    "backup_enabled": Field(
+        "bool", True, "Whether backups are made by themselves, by every command but the hook.",
     ),
-    "retention_days": Field("int", 365, "Days that rows are kept. Not used yet.", 1, 36500),
+    "backup_interval_hours": Field(
+        "int", 24, "Hours between two backups that are made by themselves.", 1, 8760,
+    ),
+    "backup_keep": Field(
+        "int", 14, "Backups that are kept; the oldest go when a new one is made by itself.",
+        1, 10_000,
+    ),
+    "compression_enabled": Field("bool", False, "Whether rotated archives are compressed."),
+    "rotate_max_mb": Field(
+        "int", 50,
+        "Megabytes of 1,000,000 bytes from which the ledger becomes an archive; 0 is never.",
+        0, 100_000,
+    ),
+    "rotate_monthly": Field(
+        "bool", False, "Whether a ledger whose first row is of an earlier month becomes one too.",
+    ),
+    "retention_days": Field(
+        "int", 365, "Days after which `tokentrack prune` removes a row.", 1, 36500,
+    ),
     "auto_create_directories": Field("bool", True, "Whether missing folders are made."),
     "auto_create_hooks": Field(
         "bool", False, "Whether the Python API installs missing hook files on first use.",
@@ -68,10 +84,15 @@ FIELDS = {
         0, 1000,
     ),
     "max_concurrent_writes": Field(
-        "int", 10, "Writers of one process at a time. Not used yet.", 1, 1000,
+        "int", 10,
+        "Threads of one process that write to a ledger, or wait for its lock, at a time; the "
+        "others wait for their turn, as long as for the lock.",
+        1, 1000,
     ),
     "enable_validation": Field(
-        "bool", True, "Whether records are checked before they are stored. Not used yet.",
+        "bool", True,
+        "Whether the Python API asks the registered rules and refuses a context that has fields "
+        "of the wrong type. A row that could not be read back is never stored.",
     ),
     "log_level": Field("text", "INFO", "The least level that is logged.", choices=LOG_LEVELS),
     "hook_enabled": Field("bool", True, "Whether the hook records events."),

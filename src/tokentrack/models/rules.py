@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
-from tokentrack.models.transaction import RULES
+from tokentrack.models.transaction import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Rule = Callable[[TokenTransaction], str | Iterable[str] | None]
 
+_rules: dict[str, Rule] = {}
 _changing = threading.Lock()
 
 
@@ -37,20 +38,23 @@ def register_rule(name: str, rule: Rule) -> None:
     if not name or not callable(rule):
         raise ValidationError(["a rule needs a name and a function"])
     with _changing:
-        if name in RULES:
+        if name in _rules:
             raise ValidationError([f"the rule {name!r} is registered already: remove it first"])
-        RULES[name] = rule
+        _rules[name] = rule
+        CHECKS[:] = [rule_issues]
 
 
 def remove_rule(name: str) -> bool:
     """Apply a rule no more; return whether there was one of that name."""
     with _changing:
-        return RULES.pop(name, None) is not None
+        removed = _rules.pop(name, None) is not None
+        CHECKS[:] = [rule_issues] if _rules else []
+        return removed
 
 
 def registered_rules() -> tuple[str, ...]:
     """Return the names of the rules, in the order in which they are applied."""
-    return tuple(RULES)
+    return tuple(_rules)
 
 
 @contextmanager
@@ -67,7 +71,7 @@ def rule_in_force(name: str, rule: Rule) -> Iterator[None]:
         remove_rule(name)
 
 
-def rule_issues(transaction: TokenTransaction, *, sound: bool) -> list[str]:
+def rule_issues(transaction: TokenTransaction, sound: bool) -> list[str]:
     """Return what the rules find, each problem with its rule's name.
 
     Args:
@@ -76,7 +80,7 @@ def rule_issues(transaction: TokenTransaction, *, sound: bool) -> list[str]:
             fails says nothing new.
     """
     issues: list[str] = []
-    for name, rule in tuple(RULES.items()):
+    for name, rule in tuple(_rules.items()):
         try:
             found = rule(transaction)
             problems = [found] if isinstance(found, str) else list(found or ())

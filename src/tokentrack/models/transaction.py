@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-# The registered rules by name; `tokentrack.models.rules` fills it.
-RULES: dict[str, Callable[[TokenTransaction], str | Iterable[str] | None]] = {}
+# `tokentrack.models.rules` is here while a rule is registered: what the rules find in a record,
+# which may be unsound.
+CHECKS: list[Callable[[TokenTransaction, bool], list[str]]] = []
 
 
 class TokenTransaction:
@@ -81,7 +82,7 @@ class TokenTransaction:
             error_message: why it failed.
 
         Raises:
-            ValidationError: with every problem found, those of the registered rules included.
+            ValidationError: with every problem found, by the registered rules too.
         """
         issues = self._keep(
             timestamp=timestamp,
@@ -97,10 +98,8 @@ class TokenTransaction:
             error_occurred=error_occurred,
             error_message=error_message,
         )
-        if RULES:
-            from tokentrack.models.rules import rule_issues
-
-            issues += rule_issues(self, sound=not issues)
+        for check in CHECKS:
+            issues += check(self, not issues)
         if issues:
             raise ValidationError(issues)
 
@@ -114,8 +113,7 @@ class TokenTransaction:
             ValidationError: with every problem found.
         """
         self = cls.__new__(cls)
-        issues = self._keep(**fields)
-        if issues:
+        if issues := self._keep(**fields):
             raise ValidationError(issues)
         return self
 
@@ -145,6 +143,14 @@ class TokenTransaction:
         """Refuse: a record does not change."""
         raise AttributeError(f"a TokenTransaction is immutable: {name} can't be set")
 
+    def __delattr__(self, name: str) -> None:
+        """Refuse: a record does not change."""
+        raise AttributeError(f"a TokenTransaction is immutable: {name} can't be deleted")
+
+    def __reduce__(self) -> tuple[Callable[..., TokenTransaction], tuple[Any, ...]]:
+        """Copy and pickle by the values, which were checked once."""
+        return _rebuild, self._key()
+
     @property
     def timestamp(self) -> datetime:
         """When the execution ended, an aware datetime in UTC."""
@@ -165,7 +171,7 @@ class TokenTransaction:
         hook_trigger_type: str,
         **fields: Any,
     ) -> TokenTransaction:
-        """Return a record of now, with a new execution id unless `fields` has one.
+        """Return a record of now, with a new execution id; `fields` can say otherwise.
 
         Raises:
             ValidationError: with every problem found.
@@ -197,10 +203,10 @@ class TokenTransaction:
 
     def get_summary(self) -> dict[str, Any]:
         """Return the record as a dictionary of JSON values, by column."""
-        values = {name: getattr(self, name) for name in COLUMNS[1:]}
-        return {"timestamp": timestamps.format_us(self.timestamp_us), **values}
+        at = timestamps.format_us(self.timestamp_us)
+        return {"timestamp": at, **{name: getattr(self, name) for name in COLUMNS[1:]}}
 
-    def _key(self) -> tuple[object, ...]:
+    def _key(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self.__slots__])
 
     def __eq__(self, other: object) -> bool:
@@ -220,6 +226,13 @@ class TokenTransaction:
         )
 
 
+def _rebuild(*values: Any) -> TokenTransaction:
+    made = TokenTransaction.__new__(TokenTransaction)
+    for name, value in zip(TokenTransaction.__slots__, values, strict=True):
+        object.__setattr__(made, name, value)
+    return made
+
+
 def _microseconds(timestamp: Any) -> Any:
     # Without importing datetime, which the hook does without.
     if not hasattr(timestamp, "astimezone"):
@@ -231,7 +244,4 @@ def _microseconds(timestamp: Any) -> Any:
 
 
 def _as_tuple(items: Any) -> Any:
-    try:
-        return tuple(items)
-    except TypeError:
-        return items
+    return tuple(items) if hasattr(items, "__iter__") else items

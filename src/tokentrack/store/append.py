@@ -54,18 +54,53 @@ def append_lines(
         ForeignFileError: the file holds something else.
         OSError: the lines could not be written; the file is as it was before.
     """
-    descriptor = directory.open_file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    descriptor, size = _open_mended(directory, name, columns, quarantine, os.O_CREAT)
     try:
-        size = os.fstat(descriptor).st_size
-        if size:
-            _check_header(descriptor, name, columns)
-            size = _mend_tail(descriptor, size, len(columns), quarantine)
         header = [] if size else [codec.encode_line(list(columns))]
         _write_or_restore(descriptor, b"".join([*header, *lines]), size, durable=durable)
     finally:
         os.close(descriptor)
     if durable and header:
         directory.sync()
+
+
+def mended_size(
+    directory: Directory,
+    name: str,
+    columns: Sequence[str],
+    quarantine: Callable[[bytes, str], None],
+) -> int:
+    """Take a torn last line away and return the size of what is left, 0 where there is no file.
+
+    Raises:
+        ForeignFileError: the file holds something else.
+        OSError: it can't be read or mended.
+    """
+    try:
+        descriptor, size = _open_mended(directory, name, columns, quarantine, 0)
+    except FileNotFoundError:
+        return 0
+    os.close(descriptor)
+    return size
+
+
+def _open_mended(
+    directory: Directory,
+    name: str,
+    columns: Sequence[str],
+    quarantine: Callable[[bytes, str], None],
+    create: int,
+) -> tuple[int, int]:
+    descriptor = directory.open_file(name, os.O_RDWR | os.O_APPEND | create)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size:
+            _check_header(descriptor, name, columns)
+            size = _mend_tail(descriptor, size, len(columns), quarantine)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor, size
 
 
 def _write_or_restore(descriptor: int, data: bytes, size: int, *, durable: bool) -> None:
@@ -81,15 +116,18 @@ def _write_or_restore(descriptor: int, data: bytes, size: int, *, durable: bool)
 
 
 def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
-    head = read_at(descriptor, 4096, 0)
+    head = read_at(descriptor, _BLOCK, 0)
     first, ended, _ = head.removeprefix(_BOM).partition(b"\n")
-    if not ended and len(head) < 4096:
-        return  # a torn header or record: the tail check deals with it
+    if not ended:
+        # Nothing but a torn header, perhaps as NULs after a power loss, is a ledger's beginning.
+        if codec.encode_line(list(columns)).startswith(first) or not first.strip(b"\0"):
+            return
+        raise ForeignFileError(name)
     found = first.rstrip(b"\r").replace(b'"', b"").split(b",")
     if found[: len(columns)] == [column.encode() for column in columns]:
         return
     # A ledger that lost its header is still a ledger.
-    if len(found) >= len(columns) and found[0][:2].isdigit() and b"T" in found[0]:
+    if len(found) >= len(columns) and any(c[:2].isdigit() and b"T" in c for c in found[:2]):
         return
     raise ForeignFileError(name)
 

@@ -39,11 +39,8 @@ def _escape(text: str) -> str:
     for raw, stored in _CONTROLS.items():
         if raw in text:
             text = text.replace(raw, stored)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        text = "".join([f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text])
-    return text
+    # A lone surrogate has no UTF-8: it becomes its escape.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _double_ambiguous(text: str) -> str:

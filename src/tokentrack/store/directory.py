@@ -13,6 +13,7 @@ import stat
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Self
 
 # Whether calls take a folder's descriptor; Windows has none of them.
@@ -131,8 +132,10 @@ class Directory:
         finally:
             os.close(descriptor)
 
-    def replace(self, name: str, data: bytes, *, durable: bool) -> None:
+    def replace(self, name: str, data: bytes, *, durable: bool, sync_folder: bool = True) -> None:
         """Write a file whole or not at all; with `durable` it survives a power loss.
+
+        Without `sync_folder` the caller makes the folder durable, once for several files.
 
         Raises:
             OSError: it can't be written; the old file is still there.
@@ -144,7 +147,7 @@ class Directory:
         except OSError:
             self.remove(temporary)
             raise
-        if durable:
+        if durable and sync_folder:
             self.sync()
 
     def create(self, name: str, data: bytes, *, durable: bool) -> None:
@@ -184,9 +187,36 @@ class Directory:
         except FileNotFoundError:
             pass
 
+    def remove_old(self, name: str, before: float) -> None:
+        """Remove a file that was last changed before a time in seconds since the epoch.
+
+        Raises:
+            OSError: it can't be removed.
+        """
+        try:
+            is_old = self.status(name).st_mtime < before
+        except FileNotFoundError:
+            return
+        if is_old:
+            self.remove(name)
+
     def names(self) -> list[str]:
         """Return the names in the folder, sorted."""
         return sorted(os.listdir(self._descriptor if _AT else self.path))
+
+    def scan(self) -> Iterator[str]:
+        """Yield the names in the folder in no order, without looking at all of them first."""
+        with os.scandir(self._descriptor if _AT else self.path) as entries:
+            for entry in entries:
+                yield entry.name
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is an entry of this name."""
+        try:
+            self.status(name)
+        except OSError:
+            return False
+        return True
 
     def status(self, name: str) -> os.stat_result:
         """Return the status of an entry, of a link itself.

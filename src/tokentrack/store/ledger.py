@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
     from tokentrack.store.place import Place
 
-# An append is at most this much where it can be repeated after a crash, so that the repetition
-# is found in the tail.
-BATCH_BYTES = 64 * 1024
 _TAIL_BYTES = 128 * 1024
+_MAX_SEARCHED_BYTES = 32 * 1024 * 1024
 
 QUARANTINE_NAME = "quarantine"
 
@@ -49,14 +47,53 @@ class HeldLedger:
         """
         self._append(self.place.usage, columns, lines, durable=durable)
 
-    def tail(self) -> Tail:
-        """Return the ledger's end, where whatever a crash could repeat stands.
+    def mend(self, name: str, columns: Sequence[str]) -> int:
+        """Take a torn last line off one of the two files and return its size, 0 for a new one.
+
+        Raises:
+            OSError: it can't be read or mended, or holds something else.
+        """
+        return append.mended_size(self._folder, name, columns, self.quarantine)
+
+    def append_again(self, name: str, columns: Sequence[str], size: int, data: bytes) -> None:
+        """Append to one of the two files, durably, what may stand there in part from `size` on.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        end = self.mend(name, columns)
+        found = self._folder.read_tail(name, end - size) if end > size else b""
+        rest = (
+            b"" if data in found else data.removeprefix(found) if data.startswith(found) else data
+        )
+        self._append(name, columns, [rest], durable=True)
+
+    def settled_size(self) -> int:
+        """Return the ledger's size, where whatever is appended from now on comes after.
+
+        0 for a ledger whose last line is torn: mending it will take that line away.
 
         Raises:
             OSError: the ledger can't be read.
         """
         try:
-            return Tail(self._folder.read_tail(self.place.ledger, _TAIL_BYTES))
+            end = self._folder.read_tail(self.place.ledger, 1)
+            return self._folder.status(self.place.ledger).st_size if end == b"\n" else 0
+        except FileNotFoundError:
+            return 0
+
+    def tail(self, since: int | None = None) -> Tail:
+        """Return the ledger from an offset on, or its end, to look for what stands there already.
+
+        Raises:
+            OSError: the ledger can't be read.
+        """
+        try:
+            length = _TAIL_BYTES
+            if since is not None:
+                size = self._folder.status(self.place.ledger).st_size
+                length = min(max(0, size - since), _MAX_SEARCHED_BYTES)
+            return Tail(self._folder.read_tail(self.place.ledger, length))
         except FileNotFoundError:
             return Tail(b"")
 
@@ -121,24 +158,24 @@ class Tail:
     """The last bytes of a ledger, to look for what may stand there already."""
 
     def __init__(self, data: bytes) -> None:
-        """Keep the bytes; the first line may be a part of one."""
-        self._data = data
+        """Keep the whole lines of the bytes; the first one may lack its beginning."""
+        self._data = data[: data.rfind(b"\n") + 1]
 
     def has_line(self, line: bytes) -> bool:
         """Tell whether a whole line stands here."""
         return self._data.startswith(line) or b"\n" + line in self._data
 
     def has_in_column(self, text: str, column: int) -> bool:
-        """Tell whether a column holds a text in one of the records."""
-        stored = codec.encode_line([text])[:-1]
+        """Tell whether a column, neither the first nor the last, holds a text in a record."""
+        stored = b"," + codec.encode_line([text])[:-1] + b","
         at = self._data.find(stored)
         while at >= 0:
             start = self._data.rfind(b"\n", 0, at) + 1
-            line = self._data[start : self._data.find(b"\n", at)]
+            end = self._data.find(b"\n", at)
             # The start of the first line may be missing, and with it the count of columns.
-            if _column_of(line, column) == text or (start == 0 and b"," + stored + b"," in line):
+            if start == 0 or _column_of(self._data[start:end], column) == text:
                 return True
-            at = self._data.find(stored, at + 1)
+            at = self._data.find(stored, end)
         return False
 
 

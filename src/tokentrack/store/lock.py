@@ -38,6 +38,8 @@ class Lock:
     def release(self) -> None:
         """Let go; the file stays, since removing it would split the lock in two."""
         if isinstance(self._held, int):
+            # Closing alone would leave the lock with a child that was forked meanwhile.
+            fcntl.flock(self._held, fcntl.LOCK_UN)
             os.close(self._held)
         else:
             self._held.release()

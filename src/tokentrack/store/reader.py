@@ -7,7 +7,8 @@ being written, or torn: readers leave it out, the next append deals with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+import re
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.store import codec
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # How many physical lines a record with quoted line feeds may have.
 _MAX_JOINED = 200
+
+_DATE = re.compile(rb'"?\d{4}-\d\d-\d\d[T ]')
 
 
 class Record:
@@ -36,64 +39,90 @@ def read_records(file: BinaryIO, columns: Sequence[str]) -> Iterator[Record]:
     first = lines.next()
     if first is None:
         return
-    order = _order_of(first, columns)
-    if order is None:
+    layout = _layout_of(first, columns)
+    if layout is None:
         # No header: the first line is a record like the others.
         lines.push(first)
-        order = list(range(len(columns)))
+        layout = _Layout(list(range(len(columns))), len(columns))
     while (line := lines.next()) is not None:
-        yield _record(lines, line, order)
+        yield _record(lines, line, layout)
 
 
 def has_header(file: BinaryIO, columns: Sequence[str]) -> bool:
     """Tell whether a file's first line names all columns."""
     first = _Lines(file).next()
-    return first is not None and _order_of(first, columns) is not None
+    return first is not None and _layout_of(first, columns) is not None
 
 
-def _order_of(header: bytes, columns: Sequence[str]) -> list[int] | None:
+class _Layout(NamedTuple):
+    # Where the header has each column, and how many it has.
+    order: list[int]
+    width: int
+
+    def arrange(self, cells: list[str]) -> list[str] | None:
+        """Return the cells in our order, None for a count that no whole record has."""
+        if len(cells) == self.width:
+            return [cells[index] for index in self.order]
+        # What this program appends below a wider header has its own columns only.
+        return cells if len(cells) == len(self.order) else None
+
+
+def _layout_of(header: bytes, columns: Sequence[str]) -> _Layout | None:
     try:
         names = codec.split_line(_text(header.removeprefix(b"\xef\xbb\xbf")))
     except ValueError:
         return None
-    return [names.index(column) for column in columns] if set(columns) <= set(names) else None
+    if not set(columns) <= set(names):
+        return None
+    return _Layout([names.index(column) for column in columns], len(names))
 
 
-def _record(lines: _Lines, line: bytes, order: list[int]) -> Record:
+def _record(lines: _Lines, line: bytes, layout: _Layout) -> Record:
     number = lines.number
     try:
         cells = codec.decode_line(_text(line))
     except UnicodeDecodeError as error:
         return Record(number, [], f"not UTF-8 at byte {error.start}")
     except ValueError as error:
-        joined = _join(lines, line, len(order))
-        if joined is None:
-            return Record(number, [], str(error))
-        cells = joined
-    if len(cells) <= max(order):
-        return Record(number, [], f"{len(cells)} columns instead of {len(order)}")
-    return Record(number, [cells[index] for index in order])
+        joined = _join(lines, line, layout)
+        return Record(number, joined or [], "" if joined else str(error))
+    arranged = layout.arrange(cells)
+    if arranged is None:
+        return Record(number, [], f"{len(cells)} columns instead of {layout.width}")
+    return Record(number, arranged)
 
 
-def _join(lines: _Lines, line: bytes, width: int) -> list[str] | None:
+def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
     # A quoted line feed, if the lines up to the closing quote make a record of the right width.
     taken: list[bytes] = []
     text = line
     while len(taken) < _MAX_JOINED and (more := lines.next()) is not None:
         taken.append(more)
+        if _is_record(more, layout):
+            break  # the quote was never closed: this one is a record of its own
         text += b"\n" + more
         if b'"' not in more:
             continue
         try:
-            cells = codec.decode_line(_text(text))
+            arranged = layout.arrange(codec.decode_line(_text(text)))
         except ValueError:
             continue
-        if len(cells) >= width:
-            return cells
+        if arranged is not None:
+            return arranged
         break
     for back in reversed(taken):
         lines.push(back)
     return None
+
+
+def _is_record(line: bytes, layout: _Layout) -> bool:
+    # With a date where the first column's time stands in every version of the format.
+    if _DATE.match(line) is None:
+        return False
+    try:
+        return layout.arrange(codec.split_line(_text(line))) is not None
+    except ValueError:
+        return False
 
 
 def _text(line: bytes) -> str:

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Check a workspace's recording: hooks, ledger, configuration, and the recorder itself.
+
+`python scripts/health_check.py [WORKSPACE] [--json]`. Exit code 0 unless a check fails. Nothing
+is written to the workspace: the recorder is tried on a ledger in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+try:
+    from tokentrack import workspace
+    from tokentrack.config_sources import load_config
+    from tokentrack.csv_writer import CSVWriter
+    from tokentrack.errors import TokenTrackError
+    from tokentrack.hook import TokenTrackingHook
+    from tokentrack.hookfiles.installed import installed_hooks
+    from tokentrack.models import TrackerConfig
+    from tokentrack.tracker import TokenTracker
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{error}: run this with the Python that has tokentrack: `pip install .` in the checkout"
+    )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+ICONS = {PASS: "✓", WARN: "⚠", FAIL: "✗"}
+
+
+class Check(NamedTuple):
+    """What a check found: its status and one sentence."""
+
+    status: str
+    message: str
+
+
+def check_hook_files(root: str) -> Check:
+    """Tell whether a hook is installed that Kiro would run."""
+    hooks = installed_hooks(root, workspace.kiro_home(os.environ))
+    if any(hook.fires for hook in hooks):
+        return Check(PASS, f"{sum(hook.fires for hook in hooks)} hooks would fire")
+    if hooks:
+        return Check(FAIL, f"no installed hook would fire: {hooks[0].reason}")
+    return Check(WARN, "no hook is installed: run `tokentrack init`")
+
+
+def check_csv_file(root: str) -> Check:
+    """Tell whether the ledger is there, whole, and in a folder that can be written."""
+    tracker = tracker_of(root)
+    folder = tracker.place.folder
+    if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+        return Check(FAIL, f"{folder} can't be written: check its owner and mode")
+    if not os.path.exists(tracker.place.path):
+        return Check(WARN, f"there is no ledger yet at {tracker.place.path}: run a turn in Kiro")
+    found = tracker.validate_csv_integrity()
+    if found["issues"]:
+        return Check(
+            WARN, f"{len(found['issues'])} damaged places, the first: {found['issues'][0]}"
+        )
+    return Check(PASS, f"{found['total_rows']:,} rows, all whole")
+
+
+def check_configuration(root: str) -> Check:
+    """Tell whether the configuration in force is valid."""
+    _, problems = load_config(root, workspace.kiro_home(os.environ), os.environ)
+    if problems:
+        return Check(WARN, f"{len(problems)} problems, the first: {problems[0]}")
+    return Check(PASS, "valid")
+
+
+def check_core_functionality(_root: str) -> Check:
+    """Tell whether records can be written and read back, on a temporary ledger."""
+    return _tried(CSVWriter(TrackerConfig()).test_csv_operations())
+
+
+def check_hook_functionality(root: str) -> Check:
+    """Tell whether executions become rows, on a temporary ledger."""
+    return _tried(TokenTrackingHook(TrackerConfig(), root=root).test_hook_functionality())
+
+
+CHECKS: dict[str, Callable[[str], Check]] = {
+    "hook_files": check_hook_files,
+    "csv_file": check_csv_file,
+    "configuration": check_configuration,
+    "core_functionality": check_core_functionality,
+    "hook_functionality": check_hook_functionality,
+}
+
+
+def tracker_of(root: str) -> TokenTracker:
+    """Return the tracker of a workspace, with the configuration in force there."""
+    config, _ = load_config(root, workspace.kiro_home(os.environ), os.environ)
+    return TokenTracker.for_workspace(root, config, os.environ)
+
+
+def run_checks(root: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run every check, tell of each when it is done, and return `overall_status` and `checks`."""
+    checks: dict[str, Any] = {}
+    for name, check in CHECKS.items():
+        try:
+            found = check(root)
+        except (TokenTrackError, OSError) as error:
+            found = Check(FAIL, str(error))
+        checks[name] = found._asdict()
+        say(f"{ICONS[found.status]} {name}: {found.message}")
+    statuses = [check["status"] for check in checks.values()]
+    overall = next((status for status in (FAIL, WARN) if status in statuses), PASS)
+    return {"overall_status": overall, "checks": checks}
+
+
+def _tried(report: dict[str, Any]) -> Check:
+    if report["success"]:
+        return Check(PASS, f"{len(report['checks'])} of {len(report['checks'])} trials passed")
+    return Check(FAIL, "; ".join(report["issues"]))
+
+
+def main() -> int:
+    """Check the workspace that the arguments name."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("workspace", nargs="?", default=".", help="a folder of the workspace")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    arguments = parser.parse_args()
+    root = workspace.find_root(arguments.workspace)
+    if arguments.json:
+        results = run_checks(root, lambda line: print(line, file=sys.stderr, flush=True))
+        print(json.dumps(results, indent=2))
+    else:
+        print(f"tokentrack health check of {root}", flush=True)
+        results = run_checks(root, lambda line: print(line, flush=True))
+        print(f"overall: {results['overall_status']}")
+    return 1 if results["overall_status"] == FAIL else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

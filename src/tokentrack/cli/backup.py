@@ -1,0 +1,104 @@
+"""`tokentrack backup`: make, list and remove backups."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from tokentrack.cli.ledger_options import (
+    counted,
+    dry_run_option,
+    json_option,
+    say,
+    target_of,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from tokentrack.maintenance.backup import Backup
+
+
+@click.group("backup", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Make, list and remove backups; without a subcommand, list them.
+
+    Names have their time in UTC. The usage ledger is backed up beside the ledger.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_command, workspace=None, as_json=False)
+
+
+@command.command("list")
+@json_option
+@workspace_option
+def list_command(*, workspace: str | None, as_json: bool) -> None:
+    """List the backups, the oldest first."""
+    backups = _backups(workspace)
+    if as_json:
+        found = [{**backup._asdict(), "at": _time(backup.at)} for backup in backups]
+        click.echo(json.dumps({"schema_version": 1, "backups": found}, indent=2))
+        return
+    for backup in backups:
+        say(f"{backup.name}  {_time(backup.at)}  {backup.size:,} bytes")
+    if not backups:
+        say("there is no backup yet: `tokentrack backup create` makes one")
+
+
+@command.command("create")
+@workspace_option
+def create_command(*, workspace: str | None) -> None:
+    """Back up the ledger now."""
+    from tokentrack.maintenance.backup import create_backup
+    from tokentrack.maintenance.session import hold_ledger
+
+    place, config, _ = target_of(workspace)
+    with hold_ledger(place, config, os.environ) as session:
+        name = create_backup(session)
+    say(f"backed up to {os.path.join(place.folder, name)}")
+
+
+@command.command("prune")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many of the newest stay.  [default: the configuration's backup_keep]",
+)
+@dry_run_option
+@workspace_option
+def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> None:
+    """Remove the oldest backups."""
+    from tokentrack.maintenance.backup import remove_backups, superfluous
+    from tokentrack.maintenance.session import hold_ledger
+
+    place, config, _ = target_of(workspace)
+    left = config.backup_keep if keep is None else keep
+    with hold_ledger(place, config, os.environ) as session:
+        names = superfluous(session.folder, place, left)
+        if not dry_run:
+            remove_backups(session, names)
+    for name in names:
+        say(f"{'would remove' if dry_run else 'removed'} {name}")
+    if not names:
+        say(f"nothing to remove: there are no more than {counted(left, 'backup')}")
+
+
+def _backups(workspace: str | None) -> list[Backup]:
+    from tokentrack.maintenance.backup import list_backups
+
+    place = target_of(workspace).place
+    try:
+        with place.open_folder(create=False) as folder:
+            return list_backups(folder, place)
+    except FileNotFoundError:
+        return []
+
+
+def _time(seconds: float) -> str:
+    from tokentrack.timestamps import format_us
+
+    return format_us(int(seconds) * 1_000_000)

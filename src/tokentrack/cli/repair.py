@@ -1,0 +1,59 @@
+"""`tokentrack repair`: make damaged files whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from tokentrack.cli.ledger_options import (
+    counted,
+    dry_run_option,
+    say,
+    target_of,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from tokentrack.maintenance.verify import Examined
+
+
+@click.command("repair")
+@dry_run_option
+@workspace_option
+def command(*, dry_run: bool, workspace: str | None) -> None:
+    """Make damaged files whole; the original bytes are kept in the quarantine.
+
+    Every record that can be read stays. A healthy file is not touched.
+    """
+    from tokentrack.maintenance.repair import repair
+    from tokentrack.maintenance.session import hold_for_repair
+    from tokentrack.maintenance.verify import verify
+    from tokentrack.timestamps import now_us
+
+    place, config, _ = target_of(workspace)
+    damaged = [file for file in verify(place, config) if file.found.findings]
+    if not damaged:
+        say("nothing to repair: every file is healthy")
+        return
+    if dry_run:
+        for file in damaged:
+            _tell(file, "would be kept", "would be set aside")
+        return
+    with hold_for_repair(place, config, os.environ) as session:
+        repaired = repair(session, now_us())
+    for file, original in repaired:
+        _tell(file, "kept", "set aside")
+        say(f"  the original is {place.state}/quarantine/{original}")
+
+
+def _tell(file: Examined, kept: str, lost: str) -> None:
+    from tokentrack.cli.verify import show
+
+    show(file)
+    found = file.found
+    say(
+        f"{file.name}: {counted(found.records, 'record')} {kept}, "
+        f"{counted(len(found.lost), 'unreadable place')} {lost}"
+    )

@@ -1,0 +1,63 @@
+"""`tokentrack restore`: bring back rows from a backup."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from tokentrack.cli.ledger_options import (
+    confirm,
+    counted,
+    dry_run_option,
+    say,
+    target_of,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from tokentrack.maintenance.restore import Plan
+
+
+@click.command("restore")
+@click.argument("name", default="")
+@click.option("--replace", is_flag=True, help="Make the ledger what the backup is.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@workspace_option
+def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: str | None) -> None:
+    """Add the rows that the ledger lacks from a backup, the newest without NAME.
+
+    With --replace, the ledger becomes the backup; what it was is backed up before.
+    """
+    from tokentrack.maintenance.restore import find_backup, plan_restore, restore
+    from tokentrack.maintenance.session import hold_settled, open_folder
+
+    place, config, _ = target_of(workspace)
+    with open_folder(place) as folder:
+        found = find_backup(folder, place, name)
+        plan = plan_restore(folder, place, found, replace=replace)
+    _tell(plan)
+    if not plan.changes:
+        say("nothing to do: the ledger has all of it")
+        return
+    if dry_run:
+        say("nothing was changed: this is a dry run")
+        return
+    confirm("Go on?", yes=yes)
+    with hold_settled(place, config, os.environ) as session:
+        # Once more under the lock: rows may have come since.
+        kept = restore(session, plan_restore(session.folder, place, found, replace=replace))
+    say("restored" if not kept else f"restored; what the ledger was is in {kept}")
+
+
+def _tell(plan: Plan) -> None:
+    say(f"{plan.name} has {counted(plan.rows, 'row')}")
+    say(f"  {counted(plan.added, 'row')} to add to the ledger")
+    if plan.replaces:
+        say(f"  {counted(plan.removed, 'row')} to take out of the ledger")
+    if plan.versions:
+        say(f"  {counted(plan.versions, 'row')} stand there in another version, which stays")
+    if plan.unreadable:
+        say(f"  {counted(plan.unreadable, 'line')} of the backup can't be read and stay there")

@@ -1,0 +1,45 @@
+"""`tokentrack rotate`: turn the ledger into an archive."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tokentrack.cli.ledger_options import dry_run_option, run_due, say, target_of, workspace_option
+
+
+@click.command("rotate")
+@click.option("--if-due", is_flag=True, help="Only when rotate_max_mb or rotate_monthly say so.")
+@dry_run_option
+@workspace_option
+def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
+    """Turn the ledger into an archive, which every report goes on reading.
+
+    With compression_enabled, archives are compressed.
+    """
+    from tokentrack.maintenance import rotation
+    from tokentrack.maintenance.session import hold_settled, open_folder
+    from tokentrack.timestamps import now_us
+
+    target = target_of(workspace)
+    place, config, _ = target
+    with open_folder(place) as folder:
+        reason = rotation.reason_to_rotate(folder, place, config, now_us())
+        wanted = bool(reason) if if_due else rotation.has_records(folder, place)
+        plain = rotation.uncompressed(folder, place) if config.compression_enabled else []
+    if not wanted:
+        say("nothing to rotate" + (": it is not due" if if_due else ": the ledger has no rows"))
+    elif dry_run:
+        say(f"would rotate the ledger{': ' if reason else ''}{reason}")
+    if dry_run:
+        for name in plain:
+            say(f"would compress {name}")
+        return
+    if wanted or plain:
+        run_due(target)
+        with hold_settled(place, config, os.environ) as session:
+            name = rotation.rotate(session, now_us()) if wanted else ""
+            packed = rotation.compress_archives(session) if config.compression_enabled else []
+        for line in ([f"rotated to {name}"] if name else []) + [f"compressed {n}" for n in packed]:
+            say(line)

@@ -1,0 +1,157 @@
+"""Take what waits in the spools, oldest first, exactly once however often it is interrupted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tokentrack import spooled
+from tokentrack.events import Event
+from tokentrack.journal import Journal
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.rows import new_lines
+from tokentrack.store import spool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tokentrack.execution_records import Finished
+    from tokentrack.execution_state import ExecutionState
+    from tokentrack.executions import Executions
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import HeldLedger
+
+_BATCH_ITEMS = 40
+_BATCH_BYTES = 256 * 1024
+
+
+class Drain:
+    """One holder's work on the spools of a ledger."""
+
+    def __init__(
+        self,
+        held: HeldLedger,
+        state: ExecutionState,
+        executions: Executions,
+        spools: Mapping[str, Directory],
+        *,
+        durable: bool,
+    ) -> None:
+        """Name the ledger, its executions and the folders of waiting items."""
+        self._held = held
+        self._state = state
+        self._executions = executions
+        self._spools = spools
+        self._durable = durable
+        self._journal = Journal(held.state)
+        self._taken = self._journal.done()
+
+    def finish_interrupted(self) -> None:
+        """Do what an interrupted drain had written down.
+
+        Raises:
+            OSError: it can't be done now; the journal stays.
+        """
+        changes = self._journal.pending()
+        if changes is None:
+            return
+        try:
+            self._state.stage(changes["state"])
+            appends = [(str(a[0]), int(a[1]), str(a[2]).encode()) for a in changes["appends"]]
+            files = [(str(kind), str(name)) for kind, name in changes["spool"]]
+            names = {name for name, _ in self._files()}
+            appends = [change for change in appends if change[0] in names]
+        except (KeyError, TypeError, ValueError, IndexError):
+            self._held.quarantine(repr(changes).encode("utf-8", "replace"), "drain journal")
+            self._journal.end(self._taken, durable=self._durable)
+            return
+        self._do(appends, files)
+
+    def take(self, deadline: float) -> tuple[int, bool]:
+        """Take what waits until the deadline, a time of the monotonic clock; one batch at least.
+
+        Returns how many were taken and whether nothing is left that can be read.
+
+        Raises:
+            OSError: they can't be recorded now; they wait on.
+        """
+        names = self._waiting()
+        taken = 0
+        while names:
+            batch, names = self._read_batch(names)
+            self._take_batch(batch)
+            taken += len(batch)
+            # Looking at a large spool can take all the time: still it must become smaller.
+            if time.monotonic() >= deadline:
+                break
+        return taken, not names
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        # The names begin with the time: one order for all spools.
+        found = [(name, kind) for kind, new in self._spools.items() for name in new.names()]
+        return [(kind, name) for name, kind in sorted(found)]
+
+    def _read_batch(
+        self, names: list[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], bytes], list[tuple[str, str]]]:
+        batch: dict[tuple[str, str], bytes] = {}
+        size = 0
+        for count, (kind, name) in enumerate(names[:_BATCH_ITEMS], start=1):
+            try:
+                batch[kind, name] = spool.read(self._spools[kind], name)
+            except OSError:
+                continue  # one that can't be read must not keep the others waiting
+            size += len(batch[kind, name])
+            if size > _BATCH_BYTES:
+                return batch, names[count:]
+        return batch, names[_BATCH_ITEMS:]
+
+    def _take_batch(self, batch: Mapping[tuple[str, str], bytes]) -> None:
+        finished: list[Finished] = []
+        seen = set(self._taken)
+        for (_, name), data in batch.items():
+            item = None if name in seen else spooled.decode(data)
+            if isinstance(item, Event):
+                finished += self._executions.apply(item)
+            elif item is not None:
+                finished.append(item)
+            elif name not in seen:
+                self._held.quarantine(data, "spooled event")
+        files = list(batch)
+        appends = self._appends(finished)
+        changes = {
+            "appends": [(name, size, data.decode()) for name, size, data in appends],
+            "state": self._state.staged(),
+            "spool": files,
+        }
+        self._journal.begin(changes, durable=self._durable)
+        self._do(appends, files)
+
+    def _appends(self, finished: list[Finished]) -> list[tuple[str, int, bytes]]:
+        rows = new_lines(self._held, finished, repeated=True) if finished else []
+        if not rows:
+            return []
+        # The usage first: a row of the ledger must never lack the mark of what its number is.
+        return [
+            (name, self._held.mend(name, columns), b"".join([row[part] for row in rows]))
+            for part, (name, columns) in reversed(list(enumerate(self._files())))
+        ]
+
+    def _files(self) -> list[tuple[str, Sequence[str]]]:
+        place = self._held.place
+        return [(place.ledger, COLUMNS), (place.usage, USAGE_COLUMNS)]
+
+    def _do(self, appends: list[tuple[str, int, bytes]], files: list[Any]) -> None:
+        columns = dict(self._files())
+        for name, size, data in appends:
+            self._held.append_again(name, columns[name], size, data)
+        self._state.commit(durable=self._durable)
+        for kind, name in files:
+            if kind in self._spools:
+                self._spools[kind].remove(name)
+        if self._durable:
+            for new in self._spools.values():
+                new.sync()
+        self._taken = [*self._taken, *[name for _, name in files]]
+        self._journal.end(self._taken, durable=self._durable)

@@ -1,0 +1,212 @@
+"""The hook as an object, for programs that run agents themselves.
+
+`tokentrack hook-run` and this class are one implementation: both make an event by
+`hook_run.build_event` and hand it to `TokenTracker.record_event`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tokentrack import events, workspace
+from tokentrack.config_sources import load_config
+from tokentrack.error_handler import Action, handler_of
+from tokentrack.hook_configuration import HookConfiguration
+from tokentrack.hook_run import build_event, tags_of_environment
+from tokentrack.tracker import TokenTracker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.store.place import Place
+
+
+class TokenTrackingHook(HookConfiguration):
+    """Records the agent executions that a program reports; thread-safe, and it never raises.
+
+    The configuration can be changed while it runs; each change takes effect as a whole or not
+    at all.
+    """
+
+    _instance: ClassVar[TokenTrackingHook | None] = None
+    _creating: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(
+        self,
+        config: TrackerConfig | None = None,
+        *,
+        root: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a hook; nothing is written before the first event.
+
+        Args:
+            config: how to record; without one, the configuration of the files and the
+                environment that are in force for the workspace.
+            root: the workspace's root; without one, that of the working folder. The user's own
+                ledger is used where that is the home folder or another place of no one project.
+            environ: the environment; the process's own without one.
+        """
+        self._environ = os.environ if environ is None else environ
+        self._root = _root_of(root, self._environ)
+        problems: list[str] = []
+        if config is None:
+            kiro_home = workspace.kiro_home(self._environ)
+            config, problems = load_config(self._root, kiro_home, self._environ)
+        super().__init__(config.sound().copy())
+        self._tracker = self._make_tracker(self._config)
+        self.error_handler = handler_of(self._tracker.place, self._log_at)
+        self._started = time.monotonic()
+        self._counts = dict.fromkeys(("started", "completed", "refused", "ignored"), 0)
+        if problems:
+            self._log(problems)
+
+    @property
+    def place(self) -> Place:
+        """Where the ledger in use lies."""
+        return self._tracker.place
+
+    @classmethod
+    def get_instance(cls) -> TokenTrackingHook:
+        """Return the process's own hook, which is made at the first call and after `cleanup`."""
+        with cls._creating:
+            if TokenTrackingHook._instance is None:
+                TokenTrackingHook._instance = cls()
+            return TokenTrackingHook._instance
+
+    def on_agent_execution_start(self, context: Mapping[str, Any]) -> None:
+        """Open an execution: its time, prompt and patterns. It adds no row yet.
+
+        Args:
+            context: `session_id` or `agent_execution_id` to know the completion by, and what is
+                known besides, by the names of the columns or of a payload.
+        """
+        self._record(events.STARTED, context, {})
+
+    def on_agent_execution_complete(
+        self, context: Mapping[str, Any], result: Mapping[str, Any] | None = None
+    ) -> None:
+        """Close an execution and add its row.
+
+        An equal completion of the same session within `duplicate_window_seconds` is the same one,
+        reported twice; `agent_execution_id` tells executions apart for certain.
+
+        Args:
+            context: as for the start.
+            result: what came of it: `tokens_used` or `usage`, `elapsed_time` (seconds),
+                `response`, `success`, `error`; it counts before `context`. Tokens that nobody
+                reports are estimated and marked.
+        """
+        self._record(events.COMPLETED, context, {} if result is None else result)
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return the ledger's totals and this hook's own counts since it was made.
+
+        The totals, and `errors` and `uptime_seconds`, are as in `TokenTracker.get_statistics`.
+        `executions_started` and `executions_completed` were accepted, `events_refused` were not,
+        `events_ignored` came while the hook was disabled. `enabled` says whether it records.
+        """
+        with self._lock:
+            tracker, counts = self._tracker, dict(self._counts)
+        totals = tracker.get_statistics()
+        del totals["recorded_by_this_tracker"]
+        return {
+            **totals,
+            "enabled": self.is_enabled(),
+            "uptime_seconds": time.monotonic() - self._started,
+            "errors": self.error_handler.get_error_statistics(),
+            "executions_started": counts["started"],
+            "executions_completed": counts["completed"],
+            "events_refused": counts["refused"],
+            "events_ignored": counts["ignored"],
+        }
+
+    def test_hook_functionality(self) -> dict[str, Any]:
+        """Play executions to a hook like this one on a temporary ledger, never on the user's.
+
+        Returns:
+            `success`; `checks`, by name whether each went well; `issues`, a sentence for each
+            that did not.
+        """
+        from tokentrack.hook_selftest import check_hook
+
+        return check_hook(TokenTrackingHook, self._snapshot())
+
+    def test_csv_operations(self) -> dict[str, Any]:
+        """Try the ledger's operations on a temporary one: see `CSVWriter.test_csv_operations`."""
+        from tokentrack.csv_writer import CSVWriter
+
+        return CSVWriter(self._snapshot(), place=self.place).test_csv_operations()
+
+    def cleanup(self) -> None:
+        """Record what waits in the spool; the next `get_instance` makes a new hook."""
+        with self._lock:
+            tracker = self._tracker
+        tracker.drain()
+        with self._creating:
+            if TokenTrackingHook._instance is self:
+                TokenTrackingHook._instance = None
+
+    def _record(self, name: str, context: object, result: object) -> None:
+        with self._lock:
+            tracker, config = self._tracker, self._config
+            if not self.is_enabled():
+                self._counts["ignored"] += 1
+                return
+        fields = self._fields(name, context, result)
+        accepted = fields is not None and self._accept(fields, tracker, config)
+        with self._lock:
+            kind = "started" if name == events.STARTED else "completed"
+            self._counts[kind if accepted else "refused"] += 1
+
+    def _fields(self, name: str, context: object, result: object) -> dict[str, Any] | None:
+        fields: dict[str, Any] = {}
+        for given in (context, result):
+            if not isinstance(given, Mapping):
+                error = TypeError(f"a mapping is needed, not {type(given).__name__}")
+                if self.error_handler.handle_hook_execution_error(error).action is Action.SKIP:
+                    return None
+                continue
+            plain = {key: value for key, value in given.items() if isinstance(key, str)}
+            fields.update(events.snake_case(plain))
+        return {**fields, "hook_event_name": name}
+
+    def _accept(self, fields: dict[str, Any], tracker: TokenTracker, config: TrackerConfig) -> bool:
+        root = self._root or workspace.home_folder(self._environ)
+        tags = tags_of_environment(self._environ)
+        event, refused = build_event(fields, root, config, self._environ, tags)
+        tracker.log("WARNING", refused)
+        return tracker.record_event(event)
+
+    def _make_tracker(self, config: TrackerConfig) -> TokenTracker:
+        return TokenTracker.for_workspace(self._root, config, self._environ)
+
+    def _apply(self, config: TrackerConfig) -> None:
+        # The tracker comes first: what it raises leaves everything as it was.
+        tracker = self._make_tracker(config)
+        with self._lock:
+            self._config, self._tracker = config, tracker
+
+    def _log(self, messages: list[str]) -> None:
+        self._log_at("WARNING", messages)
+
+    def _log_at(self, level: str, messages: list[str]) -> None:
+        self._tracker.log(level, messages)
+
+    def _default_file(self) -> tuple[str, str]:
+        return (self._root, ".kiro") if self._root else (workspace.kiro_home(self._environ), "")
+
+
+def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, str]) -> str:
+    if root is not None:
+        return os.path.realpath(root)
+    try:
+        found = workspace.find_root(os.getcwd(), environ)
+    except OSError:  # the folder was removed
+        return ""
+    return "" if workspace.is_no_workspace(found, environ) else found

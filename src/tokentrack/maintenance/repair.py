@@ -1,0 +1,114 @@
+"""Make damaged files whole again: the records that can be read, and the original bytes kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.maintenance.rows import read_rows
+from tokentrack.maintenance.verify import Examined, examine_files
+from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
+from tokentrack.store import codec
+from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in, stem_of
+from tokentrack.store.ledger import QUARANTINE_NAME
+from tokentrack.store.rewrite import replace_file
+from tokentrack.timestamps import format_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.maintenance.findings import Lost
+    from tokentrack.maintenance.session import Session
+    from tokentrack.store.directory import Directory
+
+_CHUNK = 1024 * 1024
+_ID = USAGE_COLUMNS.index("agent_execution_id")
+_RECORDED_AT = USAGE_COLUMNS.index("recorded_at")
+_BASIS = USAGE_COLUMNS.index("token_basis")
+_SOURCE = USAGE_COLUMNS.index("source")
+_ROUNDED = "rounded-by-spreadsheet"
+
+
+class Repaired(NamedTuple):
+    """A file that was repaired, and the name of its original in the quarantine."""
+
+    file: Examined
+    original: str
+
+
+def repair(session: Session, now: int) -> list[Repaired]:
+    """Rewrite the damaged files of a ledger and return them; healthy ones are not touched.
+
+    The original and the lines that could not be read are on the disk before a file is replaced,
+    as a whole. A second repair finds nothing to do.
+
+    Args:
+        session: the ledger under its lock.
+        now: the time in microseconds since the epoch, for the names.
+
+    Raises:
+        OSError: a file can't be read or written; it is as it was.
+    """
+    damaged = [file for file in examine_files(session.folder, session.place) if file.found.findings]
+    with session.held.state.child(QUARANTINE_NAME, create=True) as quarantine:
+        return [_repair_file(session, file, quarantine, now) for file in damaged]
+
+
+def _repair_file(session: Session, file: Examined, quarantine: Directory, now: int) -> Repaired:
+    suffix = f"_damaged_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now // 1_000_000))}"
+    stem = _free_stem(quarantine, stem_of(file.name) + suffix)
+    original = stem + file.name.removeprefix(stem_of(file.name))
+    replace_file(quarantine, original, _bytes_of(session.folder, file.name))
+    if file.found.lost:
+        replace_file(quarantine, f"{stem}_lines.txt", _lines_of(file.found.lost))
+    # Before the row with the number: it must never lack the mark of what its number is.
+    _mark_rounded(session, set(file.found.rounded), now)
+    lines = file.found.lines
+    packed = file.name.endswith(COMPRESSED)
+    replace_file(session.folder, file.name, compress(lines) if packed else lines)
+    return Repaired(file, original)
+
+
+def _free_stem(quarantine: Directory, stem: str) -> str:
+    names = quarantine.names()
+    free, number = stem, 1
+    while any(name.startswith((f"{free}.", f"{free}_lines.")) for name in names):
+        number += 1
+        free = f"{stem}_{number}"
+    return free
+
+
+def _bytes_of(folder: Directory, name: str) -> Iterator[bytes]:
+    descriptor = folder.open_file(name, os.O_RDONLY)
+    try:
+        while chunk := os.read(descriptor, _CHUNK):
+            yield chunk
+    finally:
+        os.close(descriptor)
+
+
+def _lines_of(lost: list[Lost]) -> Iterator[bytes]:
+    for place in lost:
+        yield f"line {place.line}: {place.reason}\n".encode("utf-8", "replace")
+        yield place.data + b"\n"
+
+
+def _mark_rounded(session: Session, executions: set[str], now: int) -> None:
+    # A number that a spreadsheet shortened is no longer the one that was reported.
+    if not executions:
+        return
+    rows = {name: _blank(name, now) for name in sorted(executions)}
+    for name in names_in(session.folder, session.place.usage):
+        with open_in(session.folder, name) as file:
+            for row in read_rows(file, USAGE_COLUMNS):
+                if row.cells and row.cells[_ID] in executions:
+                    rows[row.cells[_ID]] = row.cells
+    for cells in rows.values():
+        cells[_RECORDED_AT], cells[_BASIS], cells[_SOURCE] = format_us(now), ESTIMATED, _ROUNDED
+    lines = [codec.encode_line(cells) for cells in rows.values()]
+    session.held.append_usage(USAGE_COLUMNS, lines, durable=True)
+
+
+def _blank(execution: str, now: int) -> list[str]:
+    return usage_row(execution, now, "", "", "", {}, ESTIMATED, {})

@@ -1,0 +1,221 @@
+"""Bring back rows from a backup: those the ledger lacks, or the backup as it is.
+
+A row that stands in the ledger with the same bytes is there. A row of the same execution with
+other bytes is there too, in another version, which stays: an execution never gets more rows than
+the backup or the ledger had of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from tokentrack.errors import TokenTrackError
+from tokentrack.maintenance.rows import Row, earliest_and_latest, read_rows, record_lines
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store import codec
+from tokentrack.store.archives import names_in, open_in
+from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
+from tokentrack.store.rewrite import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tokentrack.maintenance.session import Session
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.place import Place
+
+_ID = COLUMNS.index("agent_execution_id")
+_USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
+_RECORDED_AT = USAGE_COLUMNS.index("recorded_at")
+
+
+class Plan:
+    """What a restore changes.
+
+    Attributes:
+        name: the backup.
+        replaces: whether the ledger becomes the backup.
+        rows: the number of rows in the backup.
+        unreadable: lines of the backup that are no whole records, and stay there.
+        lines: the rows to add, or all rows of the new ledger.
+        added: how many rows the ledger gets.
+        removed: how many rows leave the ledger.
+        versions: rows that stay as they are although the backup has another version.
+        usage: the usage rows to add, or all of the new usage ledger; None leaves it as it is.
+    """
+
+    def __init__(self, name: str, rows: Sequence[Row], unreadable: int, *, replaces: bool) -> None:
+        """Name the backup and count what is in it."""
+        self.name = name
+        self.replaces = replaces
+        self.rows = len(rows)
+        self.unreadable = unreadable
+        self.lines: list[bytes] = []
+        self.added = self.removed = self.versions = 0
+        self.usage: list[bytes] | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be written."""
+        return bool(self.added or self.removed or (not self.replaces and self.usage))
+
+
+def find_backup(folder: Directory, place: Place, name: str) -> str:
+    """Return a backup by its name or its time stamp; "" is the newest.
+
+    Raises:
+        TokenTrackError: there is none, or none of that name.
+    """
+    names = list(backups_in(folder, place.ledger))
+    if not names:
+        raise TokenTrackError(f"there is no backup in {place.folder}")
+    if not name:
+        return names[-1]
+    for candidate in names:
+        if name == candidate or candidate.endswith(f"_backup_{name}.csv"):
+            return candidate
+    raise TokenTrackError(
+        f"{name!r} is no backup of this ledger: `tokentrack backup list` names them"
+    )
+
+
+def plan_restore(folder: Directory, place: Place, name: str, *, replace: bool) -> Plan:
+    """Return what a restore of a backup would change, and write nothing.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    with open_in(folder, name) as file:
+        rows, unreadable = record_lines(file, COLUMNS)
+    plan = Plan(name, rows, unreadable, replaces=replace)
+    usage_name = usage_backup_of(name, place.ledger, place.usage)
+    with_usage = usage_name in folder.names()
+    ids = {row.cells[_ID] for row in rows}
+    if replace:
+        _plan_replacement(plan, rows, _count(folder, _archived(folder, place.ledger), ids), ids)
+        _count_difference(plan, folder, place)
+    else:
+        standing = _count(folder, names_in(folder, place.ledger), ids)
+        plan.lines, plan.versions = _missing(rows, *standing)
+        plan.added = len(plan.lines)
+    if with_usage:
+        plan.usage = _plan_usage(folder, place, usage_name, replace=replace)
+    return plan
+
+
+def restore(session: Session, plan: Plan) -> str:
+    """Do what a plan says, made under the same lock; return the backup of what was replaced.
+
+    The caller holds the ledger by `hold_settled`. Rows are added by one append; a ledger is
+    replaced as a whole, after a backup of it was made.
+
+    Raises:
+        OSError: a file can't be written.
+    """
+    if not plan.replaces:
+        if plan.usage:
+            session.held.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
+        if plan.lines:
+            session.held.append(COLUMNS, plan.lines, durable=True)
+        return ""
+    kept = copy_ledger(session.held)
+    _replace(session, session.place.ledger, COLUMNS, plan.lines)
+    if plan.usage is not None:
+        _replace(session, session.place.usage, USAGE_COLUMNS, plan.usage)
+    return kept
+
+
+def _replace(session: Session, name: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
+    replace_file(session.folder, name, [codec.encode_line(list(columns)), *lines])
+
+
+def _archived(folder: Directory, active: str) -> list[str]:
+    return [name for name in names_in(folder, active) if name != active]
+
+
+def _count(
+    folder: Directory, names: Iterable[str], ids: set[str]
+) -> tuple[Counter[bytes], Counter[str]]:
+    # How often each row of these executions stands in the files, and each execution.
+    lines: Counter[bytes] = Counter()
+    executions: Counter[str] = Counter()
+    for name in names:
+        with open_in(folder, name) as file:
+            for row in read_rows(file, COLUMNS):
+                if row.cells and row.cells[_ID] in ids:
+                    lines[row.line[:-1].removesuffix(b"\r") + b"\n"] += 1
+                    executions[row.cells[_ID]] += 1
+    return lines, executions
+
+
+def _missing(
+    rows: Iterable[Row], lines: Counter[bytes], executions: Counter[str]
+) -> tuple[list[bytes], int]:
+    # The rows to add, in their order, and how many stay out as other versions.
+    unmatched: dict[str, list[bytes]] = defaultdict(list)
+    room: Counter[str] = Counter()
+    left = Counter(lines)
+    for row in rows:
+        identity = row.cells[_ID]
+        room[identity] += 1
+        if left[row.line]:
+            left[row.line] -= 1
+        else:
+            unmatched[identity].append(row.line)
+    added: list[bytes] = []
+    versions = 0
+    for identity, candidates in unmatched.items():
+        free = max(0, room[identity] - executions[identity])
+        added += candidates[:free]
+        versions += len(candidates) - len(candidates[:free])
+    return added, versions
+
+
+def _plan_replacement(
+    plan: Plan, rows: Sequence[Row], archived: tuple[Counter[bytes], Counter[str]], ids: set[str]
+) -> None:
+    # Rows that an archive holds stay there: the ledger and its archives count together.
+    if ids & set(archived[1]):
+        plan.lines, plan.versions = _missing(rows, *archived)
+    else:
+        plan.lines = [row.line for row in rows]
+
+
+def _count_difference(plan: Plan, folder: Directory, place: Place) -> None:
+    now: Counter[bytes] = Counter()
+    others = 0
+    if place.ledger in folder.names():
+        with open_in(folder, place.ledger) as file:
+            standing, others = record_lines(file, COLUMNS)
+        now = Counter([row.line for row in standing])
+    then = Counter(plan.lines)
+    plan.added = (then - now).total()
+    plan.removed = (now - then).total() + others
+
+
+def _plan_usage(folder: Directory, place: Place, name: str, *, replace: bool) -> list[bytes]:
+    with open_in(folder, name) as file:
+        rows, _ = record_lines(file, USAGE_COLUMNS)
+    names = _archived(folder, place.usage) if replace else names_in(folder, place.usage)
+    lines: set[bytes] = set()
+    newest: dict[str, int] = {}
+    for standing in names:
+        with open_in(folder, standing) as file:
+            for row in record_lines(file, USAGE_COLUMNS)[0]:
+                lines.add(row.line)
+                identity = row.cells[_USAGE_ID]
+                newest[identity] = max(newest.get(identity, 0), _recorded(row))
+    # A later line supersedes an earlier one, so what is older than the newest must not follow it.
+    return [
+        row.line
+        for row in rows
+        if row.line not in lines
+        and (replace or _recorded(row) >= newest.get(row.cells[_USAGE_ID], 0))
+    ]
+
+
+def _recorded(row: Row) -> int:
+    bounds = earliest_and_latest(row.cells[_RECORDED_AT])
+    return bounds[1] if bounds else 0

@@ -1,0 +1,123 @@
+"""Turn the ledger into an archive when it is large or a month old, and compress archives."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tokentrack.maintenance.rows import earliest_and_latest, read_rows
+from tokentrack.models.fields import COLUMNS
+from tokentrack.store.archives import (
+    COMPRESSED,
+    archives_in,
+    compress,
+    free_archive_name,
+    open_in,
+    stem_of,
+)
+from tokentrack.store.rewrite import replace_file
+
+if TYPE_CHECKING:
+    from tokentrack.maintenance.session import Session
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.place import Place
+
+_MEGABYTE = 1_000_000
+_CHUNK = 1024 * 1024
+_TIME = COLUMNS.index("timestamp")
+
+
+def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now: int) -> str:
+    """Return why the ledger should be rotated, "" when nothing says so.
+
+    Raises:
+        OSError: the ledger can't be read.
+    """
+    limit = config.rotate_max_mb
+    try:
+        size = folder.status(place.ledger).st_size
+    except FileNotFoundError:
+        return ""
+    if limit and size >= limit * _MEGABYTE:
+        return f"it is larger than {limit:,} MB"
+    if config.rotate_monthly:
+        month = _first_month(folder, place)
+        if month and month < time.strftime("%Y-%m", time.gmtime(now // 1_000_000)):
+            return f"its first row is of {month}"
+    return ""
+
+
+def _first_month(folder: Directory, place: Place) -> str:
+    with open_in(folder, place.ledger) as file:
+        for row in read_rows(file, COLUMNS):
+            if row.cells:
+                bounds = earliest_and_latest(row.cells[_TIME])
+                return row.cells[_TIME][:7] if bounds else ""
+    return ""
+
+
+def has_records(folder: Directory, place: Place) -> bool:
+    """Tell whether the ledger has anything below its header.
+
+    Raises:
+        OSError: the ledger can't be read.
+    """
+    if place.ledger not in folder.names():
+        return False
+    with open_in(folder, place.ledger) as file:
+        return any(not row.is_header for row in read_rows(file, COLUMNS))
+
+
+def rotate(session: Session, now: int) -> str:
+    """Make the ledger an archive and return its name, "" when there is nothing in it.
+
+    The caller holds the ledger by `hold_settled`. The usage ledger goes along; the file is renamed
+    and not copied, so no crash can lose or double a row. The archive has the date of the
+    rotation, in UTC.
+
+    Raises:
+        OSError: a file can't be renamed.
+    """
+    folder, place = session.folder, session.place
+    if not has_records(folder, place):
+        return ""
+    date = time.strftime("%Y%m%d", time.gmtime(now // 1_000_000))
+    suffix = free_archive_name(folder, (place.ledger, place.usage), date)
+    for active in (place.usage, place.ledger):
+        if active in folder.names():
+            folder.rename_to(active, folder, f"{stem_of(active)}{suffix}.csv")
+    folder.sync()
+    session.held.append(COLUMNS, [], durable=True)
+    return f"{stem_of(place.ledger)}{suffix}.csv"
+
+
+def uncompressed(folder: Directory, place: Place) -> list[str]:
+    """Return the archives that are not compressed yet."""
+    return [
+        archive.name
+        for active in (place.usage, place.ledger)
+        for archive in archives_in(folder, active)
+        if not archive.name.endswith(COMPRESSED)
+    ]
+
+
+def compress_archives(session: Session) -> list[str]:
+    """Compress the archives and return the names of the new files.
+
+    The compressed file is whole and on the disk before the plain one goes; while both stand,
+    readers take the plain one.
+
+    Raises:
+        OSError: a file can't be written; the plain archive is still there.
+    """
+    made = []
+    for name in uncompressed(session.folder, session.place):
+        with open_in(session.folder, name) as file:
+            chunks = iter(partial(file.read, _CHUNK), b"")
+            replace_file(session.folder, name + COMPRESSED, compress(chunks))
+        session.folder.remove(name)
+        session.folder.sync()
+        made.append(name + COMPRESSED)
+    return made

@@ -1,0 +1,251 @@
+"""Hold a ledger for work on its files, in a state that nothing can be repeated into."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.errors import FileSystemError
+from tokentrack.execution_records import execution_id_of
+from tokentrack.execution_state import ExecutionState
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.recorder import Recorder
+from tokentrack.store import archives, spool
+from tokentrack.store.append import ForeignFileError
+from tokentrack.store.directory import Directory
+from tokentrack.store.ledger import HeldLedger, hold
+from tokentrack.store.place import rescue_folder
+from tokentrack.store.rewrite import remove_temporaries
+from tokentrack.timestamps import now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.store.place import Place
+
+_ID_COLUMN = COLUMNS.index("agent_execution_id")
+_SECOND_US = 1_000_000
+# An interrupted drain of the spool, as `tokentrack.journal` notes it.
+DRAIN_JOURNAL = "drain.json"
+
+
+class Session(NamedTuple):
+    """A ledger under its lock, with its folder open."""
+
+    held: HeldLedger
+    folder: Directory
+    config: TrackerConfig
+
+    @property
+    def place(self) -> Place:
+        """Where the ledger lies."""
+        return self.held.place
+
+
+@contextmanager
+def hold_ledger(
+    place: Place, config: TrackerConfig, environ: Mapping[str, str], seconds: float | None = None
+) -> Iterator[Session]:
+    """Hold a ledger's lock, and leave nothing in the spool that came meanwhile.
+
+    Raises:
+        FileSystemError: there is no ledger's folder, or another holder kept the lock.
+    """
+    wait = config.file_lock_timeout_seconds if seconds is None else seconds
+    held = _hold(place, wait)
+    try:
+        with held, place.open_folder(create=False) as folder:
+            _sweep(place, folder)
+            yield Session(held, folder, config)
+    finally:
+        # Whoever lets go of the lock takes what came meanwhile; what can't be taken waits on.
+        with suppress(OSError):
+            Recorder(place, config, environ).drain()
+
+
+@contextmanager
+def hold_settled(
+    place: Place, config: TrackerConfig, environ: Mapping[str, str]
+) -> Iterator[Session]:
+    """Hold a ledger's lock when nothing is left to do that its end may already hold.
+
+    After a crash an event can wait in the spool, or its execution stand open, although its row is
+    written. The recorder knows such a row by its id, from the last 128 KiB of the ledger or from
+    the place where it stood when the execution started. A rotation, a removal or a large addition
+    takes the row out of that sight, and it would be written again. So the spool is empty here, no
+    execution is open whose id stands in the ledger, and the others are looked for in all of it;
+    then the recorder needs no look into archives.
+
+    Raises:
+        FileSystemError: there is no ledger, the lock is kept, or the spool can't be emptied.
+    """
+    with _hold_idle(place, config, environ, with_spool=True) as session:
+        _mend(session)
+        _close_recorded(session)
+        yield session
+
+
+@contextmanager
+def hold_for_repair(
+    place: Place, config: TrackerConfig, environ: Mapping[str, str]
+) -> Iterator[Session]:
+    """Hold a ledger's lock when no drain was interrupted: it would go on at a byte's offset.
+
+    What waits in the spool may wait for this very repair.
+
+    Raises:
+        FileSystemError: there is no ledger, the lock is kept, or a drain can't be finished.
+    """
+    with _hold_idle(place, config, environ, with_spool=False) as session:
+        _look_everywhere(session)
+        yield session
+
+
+@contextmanager
+def _hold_idle(
+    place: Place, config: TrackerConfig, environ: Mapping[str, str], *, with_spool: bool
+) -> Iterator[Session]:
+    open_folder(place).close()  # nothing is made where there is no ledger
+    deadline = now_us() + int(max(config.file_lock_timeout_seconds, 1.0) * _SECOND_US)
+    while True:
+        left = max(0.0, (deadline - now_us()) / _SECOND_US)
+        problem = _finish_waiting(place, config, environ, left)
+        with hold_ledger(place, config, environ, left) as session:
+            waiting = _waiting(session, environ) if with_spool else 0
+            if not waiting and not session.held.state.has(DRAIN_JOURNAL):
+                yield session
+                return
+        if problem or now_us() > deadline:
+            why = problem or "more come all the time"
+            raise FileSystemError(
+                f"events still wait to be recorded in {place.path} ({why}): see `tokentrack "
+                "status` and `tokentrack verify`, or run this again"
+            )
+
+
+def _finish_waiting(
+    place: Place, config: TrackerConfig, environ: Mapping[str, str], seconds: float
+) -> str:
+    # Records nothing, and before that what waits; returns why that was not possible.
+    try:
+        Recorder(place, config, environ).write((), seconds)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def open_folder(place: Place) -> Directory:
+    """Open a ledger's folder to look at it.
+
+    Raises:
+        FileSystemError: there is none, or it can't be used.
+    """
+    try:
+        return place.open_folder(create=False)
+    except OSError as error:
+        raise _unusable(place, error) from error
+
+
+def _unusable(place: Place, error: OSError) -> FileSystemError:
+    if isinstance(error, FileNotFoundError):
+        return FileSystemError(f"there is no ledger at {place.path}")
+    return FileSystemError(
+        f"the ledger's folder {place.folder} can't be used: {error.strerror or error}"
+    )
+
+
+def _hold(place: Place, seconds: float) -> HeldLedger:
+    try:
+        held = hold(place, seconds, create=False)
+    except OSError as error:
+        raise _unusable(place, error) from error
+    if held is None:
+        raise FileSystemError(
+            f"another process holds the lock of {place.path}: wait for it and run this again"
+        )
+    return held
+
+
+def _sweep(place: Place, folder: Directory) -> None:
+    # What a kill left: temporary files, and a compressed copy beside the file that counts.
+    stems = "|".join(re.escape(archives.stem_of(name)) for name in (place.ledger, place.usage))
+    ours = re.compile(
+        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
+    )
+    remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
+    names = folder.names()
+    doubled = {f"{name}{archives.COMPRESSED}" for name in names} & set(names)
+    for name in doubled:
+        if ours.fullmatch(name):
+            folder.remove(name)
+
+
+def _waiting(session: Session, environ: Mapping[str, str]) -> int:
+    # An item that can't be read is no event: it waits for somebody to look, not for a drain.
+    count = _readable(spool.open_new(session.held.state))
+    rescued = rescue_folder(session.place, environ)
+    if os.path.isdir(rescued):
+        with Directory.open(rescued) as parent:
+            count += _readable(spool.open_new(parent))
+    return count
+
+
+def _readable(new: Directory | None) -> int:
+    if new is None:
+        return 0
+    count = 0
+    with new:
+        for name in new.names():
+            try:
+                spool.read(new, name)
+            except OSError:
+                continue
+            count += 1
+    return count
+
+
+def _mend(session: Session) -> None:
+    # An append of nothing does to a torn last line what every append does.
+    held, place = session.held, session.place
+    try:
+        if session.folder.has(place.usage):
+            held.append_usage(USAGE_COLUMNS, [], durable=True)
+        if session.folder.has(place.ledger):
+            held.append(COLUMNS, [], durable=True)
+    except ForeignFileError as error:
+        raise FileSystemError(
+            f"{error.filename} is not a ledger as this program writes it: run `tokentrack verify`"
+        ) from error
+
+
+def _close_recorded(session: Session) -> None:
+    state = ExecutionState(session.held.state)
+    try:
+        running = state.all_running()
+        since = min((started.ledger_size for _, started in running), default=0)
+        tails = [session.held.tail(), session.held.tail(since)] if running else []
+        for name, started in running:
+            identity = execution_id_of(started)
+            if any(tail.has_in_column(identity, _ID_COLUMN) for tail in tails):
+                state.discard(name)
+        state.commit(durable=True)
+    finally:
+        state.close()
+    _look_everywhere(session)
+
+
+def _look_everywhere(session: Session) -> None:
+    # Where an open execution's row can stand at the earliest is an offset, which moves.
+    state = ExecutionState(session.held.state)
+    try:
+        for name, started in state.all_running():
+            if started.ledger_size:
+                started.ledger_size = 0
+                state.open(name, started)
+        state.commit(durable=True)
+    finally:
+        state.close()

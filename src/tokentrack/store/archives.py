@@ -1,0 +1,211 @@
+"""All files of a ledger: the active one, and the archives that rotation made of earlier ones.
+
+An archive is `<ledger>_YYYYMMDD[_N].csv`, or the same with `.gz`. Where both stand, compression
+was interrupted, and the plain file counts alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import stat
+import zlib
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
+
+from tokentrack.store.directory import Directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from tokentrack.store.place import Place
+
+COMPRESSED = ".gz"
+_ATTEMPTS = 20
+
+
+class Archive(NamedTuple):
+    """An archive's name, and what orders it."""
+
+    date: str
+    number: int
+    name: str
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name without `.csv` and `.gz`."""
+    return name.removesuffix(COMPRESSED).removesuffix(".csv")
+
+
+def archives_in(folder: Directory, active: str) -> list[Archive]:
+    """Return the archives of an active file, the oldest first; no link, no FIFO, no folder."""
+    pattern = re.compile(re.escape(stem_of(active)) + r"_(\d{8})(?:_(\d{1,6}))?\.csv(?:\.gz)?")
+    names = folder.names()
+    present = set(names)
+    found = [
+        Archive(match[1], int(match[2] or 1), name)
+        for name in names
+        if (match := pattern.fullmatch(name))
+        and not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in present)
+        and _is_file(folder, name)
+    ]
+    return sorted(found)
+
+
+def names_in(folder: Directory, active: str) -> list[str]:
+    """Return the names of the archives and of the active file, the oldest first.
+
+    The active file counts whatever it is: one that is a link is an error to open, not absent.
+    """
+    names = [archive.name for archive in archives_in(folder, active)]
+    return [*names, active] if folder.has(active) else names
+
+
+def free_archive_name(folder: Directory, actives: tuple[str, ...], date: str) -> str:
+    """Return the first `_YYYYMMDD[_N]` that no archive of any of the active files has."""
+    taken = set(folder.names())
+    number = 1
+    while True:
+        suffix = f"_{date}" if number == 1 else f"_{date}_{number}"
+        names = [f"{stem_of(active)}{suffix}.csv" for active in actives]
+        if not any(name in taken or name + COMPRESSED in taken for name in names):
+            return suffix
+        number += 1
+
+
+def _is_file(folder: Directory, name: str) -> bool:
+    try:
+        return stat.S_ISREG(folder.status(name).st_mode)
+    except OSError:
+        return False
+
+
+def ledger_files(place: Place) -> list[str]:
+    """Return the paths of a ledger's files, the oldest first and the active one last.
+
+    Raises:
+        OSError: the ledger's folder can't be read.
+    """
+    return _paths(place, place.ledger)
+
+
+def usage_files(place: Place) -> list[str]:
+    """Return the paths of the usage ledger's files, the oldest first and the active one last.
+
+    Raises:
+        OSError: the ledger's folder can't be read.
+    """
+    return _paths(place, place.usage)
+
+
+def _paths(place: Place, active: str) -> list[str]:
+    try:
+        with place.open_folder(create=False) as folder:
+            return [os.path.join(place.folder, name) for name in names_in(folder, active)]
+    except FileNotFoundError:
+        return []
+
+
+def open_ledger_file(path: str) -> BinaryIO:
+    """Open a ledger or an archive for reading; a compressed one reads like a plain one.
+
+    Raises:
+        OSError: it can't be opened; of a damaged archive also while it is read.
+    """
+    with Directory.of_file(path) as (folder, name):
+        return open_in(folder, name)
+
+
+def open_in(folder: Directory, name: str) -> BinaryIO:
+    """Open a ledger or an archive of a folder for reading.
+
+    Raises:
+        OSError: it can't be opened; of a damaged archive also while it is read.
+    """
+    file = os.fdopen(folder.open_file(name, os.O_RDONLY), "rb")
+    if not name.endswith(COMPRESSED):
+        return file
+    return cast("BinaryIO", io.BufferedReader(_Unpacked(file, name), 256 * 1024))
+
+
+def compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the gzip form of the chunks, which the same chunks always have."""
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    for chunk in chunks:
+        yield packer.compress(chunk)
+    yield packer.flush()
+
+
+class _Unpacked(io.RawIOBase):
+    # A gzip file whose damage is an OSError like any other: EOFError and zlib.error are none.
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file = file
+        self._name = name
+        self._unpacked = gzip.GzipFile(fileobj=file, mode="rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            # One member at a time, so that what comes before the damage is handed out.
+            return self._unpacked.readinto1(buffer)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise OSError(None, f"the archive is damaged: {error}", self._name) from error
+
+    def close(self) -> None:
+        if not self.closed:
+            self._unpacked.close()
+            self._file.close()
+        super().close()
+
+
+@contextmanager
+def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str, BinaryIO]]:
+    """Open all files of a ledger by their names, as they stood at one moment, the oldest first.
+
+    A rotation between two opens would hide rows or show them twice, so the folder is looked at
+    again after the last one; nobody is kept waiting.
+
+    Raises:
+        OSError: they can't be opened, or never stood still.
+    """
+    active = place.usage if usage else place.ledger
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(place.open_folder(create=False))
+        except FileNotFoundError:
+            yield {}
+            return
+        for _ in range(_ATTEMPTS):
+            opened = ExitStack()
+            files = _open_all(folder, active, opened)
+            if files is not None:
+                stack.push(opened)
+                yield files
+                return
+            opened.close()
+        raise OSError(None, "the ledger's files never stood still to be opened", place.path)
+
+
+def _open_all(folder: Directory, active: str, opened: ExitStack) -> dict[str, BinaryIO] | None:
+    before = _identities(folder, active)
+    try:
+        files = {name: opened.enter_context(open_in(folder, name)) for name in before}
+    except FileNotFoundError:
+        return None
+    return files if before == _identities(folder, active) else None
+
+
+def _identities(folder: Directory, active: str) -> dict[str, int]:
+    found = {}
+    for name in names_in(folder, active):
+        try:
+            found[name] = folder.status(name).st_ino
+        except FileNotFoundError:
+            found[name] = -1
+    return found
