@@ -6,6 +6,7 @@ public name has none.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import importlib
 import inspect
@@ -67,7 +68,8 @@ def _class(name: str, cls: type, missing: list[str]) -> Iterator[str]:
     if issubclass(cls, enum.Enum):
         yield f"Members: {', '.join(f'`{member.value}`' for member in cls)}.\n"
         return
-    plain = issubclass(cls, tuple)
+    # What makes one is said by the fields, which the class itself documents.
+    plain = issubclass(cls, tuple) or dataclasses.is_dataclass(cls)
     for member, found in _members(cls):
         if member == "__init__":
             if not plain and not issubclass(cls, Exception):

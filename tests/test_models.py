@@ -246,7 +246,7 @@ def test_a_prompt_is_never_cut_inside_a_combining_sequence(whole, length):
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("日本語", 3), ("ab日", 2)]
+    ("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("日本語", 3), ("ab日", 2)]
 )
 def test_tokens_are_estimated_from_characters(text, tokens):
     assert estimate_tokens(text) == tokens

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tokentrack.metadata_collector import MetadataCollector
     from tokentrack.models import TokenTransaction, TrackerConfig
     from tokentrack.tracker import TokenTracker
+    from tokentrack.usage import SessionTokenUsage, TokenUsage, UsageTracker
 
 __version__ = "0.1.0"
 
@@ -17,11 +18,14 @@ __all__ = [
     "ErrorHandler",
     "FileSystemError",
     "MetadataCollector",
+    "SessionTokenUsage",
     "TokenTrackError",
     "TokenTracker",
     "TokenTrackingHook",
     "TokenTransaction",
+    "TokenUsage",
     "TrackerConfig",
+    "UsageTracker",
     "ValidationError",
 ]
 
@@ -37,6 +41,9 @@ _HOMES = {
     "TokenTransaction": "models",
     "TrackerConfig": "models",
     "ValidationError": "errors",
+    "SessionTokenUsage": "usage",
+    "TokenUsage": "usage",
+    "UsageTracker": "usage",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import FileSystemError
+from tokentrack.recorder import Recorder
 from tokentrack.store.backup import copy_ledger
 from tokentrack.store.ledger import hold
 
@@ -30,4 +31,6 @@ def back_up(place: Place, config: TrackerConfig) -> Path | None:
         raise FileSystemError(f"{place.ledger} was locked for {seconds:g} s: try again later")
     with held:
         name = copy_ledger(held)
+    # What was left in the spool while the lock was held must not wait for the next turn.
+    Recorder(place, config, os.environ).drain()
     return Path(place.folder, name) if name else None

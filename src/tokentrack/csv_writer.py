@@ -102,13 +102,13 @@ class CSVWriter:
         return list(deque(filter(test, found) if test else found, maxlen=limit))
 
     def iter_transactions(self) -> Iterator[TokenTransaction]:
-        """Yield the transactions in the order of the file, one at a time in memory.
+        """Yield the transactions of the archives and the ledger, one at a time in memory.
 
         Raises:
             FileSystemError: the ledger can't be opened.
         """
         try:
-            for row in ledger_rows(self.place.path):
+            for row in ledger_rows(self.place):
                 if row.transaction is not None:
                     yield row.transaction
         except OSError as error:
@@ -125,7 +125,7 @@ class CSVWriter:
         issues: list[str] = []
         total = 0
         try:
-            for row in ledger_rows(self.place.path):
+            for row in ledger_rows(self.place, archives=False):
                 total += 1
                 if row.problem:
                     issues.append(f"line {row.line}: {row.problem}")

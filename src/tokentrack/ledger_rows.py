@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from tokentrack.errors import ValidationError
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
+from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tokentrack.store.place import Place
 
 
 class LedgerRow(NamedTuple):
@@ -21,21 +24,25 @@ class LedgerRow(NamedTuple):
     problem: str
 
 
-def ledger_rows(path: str) -> Iterator[LedgerRow]:
-    """Yield the rows of a ledger; a file that does not exist has none.
+def ledger_rows(place: Place, *, archives: bool = True) -> Iterator[LedgerRow]:
+    """Yield the rows of a ledger, those of its archives first; without any file there are none.
+
+    Args:
+        place: the ledger.
+        archives: whether rotated files count too.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: a file can't be read.
     """
-    try:
-        with open(path, "rb") as file:
+    with open_ledger_files(place) as files:
+        for name, file in files.items():
+            if not archives and name != place.ledger:
+                continue
             for record in read_records(file, COLUMNS):
                 if record.problem:
                     yield LedgerRow(record.line, None, record.problem)
                 else:
                     yield _row(record.line, record.cells)
-    except FileNotFoundError:
-        return
 
 
 def _row(line: int, cells: list[str]) -> LedgerRow:
