@@ -59,7 +59,7 @@ def test_history_is_in_order_and_limited(tracker):
         tracker.record_transaction(f"prompt {number}", number, 0.0)
     assert [t.tokens_used for t in tracker.get_transaction_history()] == [0, 1, 2, 3, 4]
     assert [t.tokens_used for t in tracker.get_transaction_history(limit=2)] == [3, 4]
-    assert tracker.get_transaction_history(0) == []
+    assert tracker.get_transaction_history(limit=0) == []
 
 
 def test_without_a_ledger_the_history_is_empty(tracker, ledger):

@@ -96,7 +96,7 @@ class ErrorHandler:
         failed = self._count_attempt(_name(file_path), transaction)
         action = self._after_write(error, failed)
         left = self.policy.retry_attempts - failed if action is Action.RETRY else 0
-        if action is not Action.RETRY:
+        if action is not Action.RETRY and failed <= self.policy.retry_attempts:
             self.forget_attempts(file_path, transaction)
         whose = f" the record {transaction.agent_execution_id}" if transaction else " a record"
         message = f"{_name(file_path)} can't be written ({_reason(error)}): {_PLANS[action]}{whose}"
@@ -165,6 +165,8 @@ class ErrorHandler:
         key = _attempt_key(name, transaction)
         with self._lock:
             failed = self._attempts.pop(key, 0) + 1
+            if failed > self.policy.retry_attempts:
+                return failed  # the last one: the next record of this key begins anew
             self._attempts[key] = failed
             if len(self._attempts) > _MAX_COUNTED:  # of callers that gave up without a word
                 del self._attempts[next(iter(self._attempts))]
