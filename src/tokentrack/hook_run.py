@@ -116,6 +116,10 @@ def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str,
     data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
     decoded, problems = payload.decode(data)
     fields = events.snake_case(decoded)
+    # The documents' events hand their fields over in a `context` and a `result`.
+    for name in ("context", "result"):
+        if isinstance(fields.get(name), dict):
+            fields = {**events.snake_case(fields[name]), **fields}
     event = arguments.event or environ.get("KIROCREW_HOOK_EVENT")
     if event:
         fields["hook_event_name"] = event
