@@ -21,11 +21,13 @@ LAYERS = {
                "error_policy collectors metadata_collector kiro export",
     "executions": "execution_records execution_state executions spooled rescue ledger_rows "
                   "ledger_summary usage transactions recording statistics exporting rows journal "
-                  "draining turn",
+                  "draining turn reconcile",
     "recorder": "recorder",
-    "services": "maintenance backups selftest hookfiles csv_writer api_place",
+    "services": "maintenance backups selftest hookfiles csv_writer api_place "
+                "reconciling importing",
     "tracker": "tracker",
-    "commands": "hook_run status hook hook_configuration hook_selftest",
+    "commands": "hook_run status hook hook_configuration hook_selftest doctor "
+                "credit_totals",
     "doors": "cli __main__",
 }  # fmt: skip
 ORDER = list(LAYERS)

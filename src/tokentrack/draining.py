@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack import spooled
 from tokentrack.events import Event
+from tokentrack.execution_state import expect_numbers
 from tokentrack.journal import Journal
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -127,6 +128,8 @@ class Drain:
         }
         self._journal.begin(changes, durable=self._durable)
         self._do(appends, files)
+        if appends:
+            expect_numbers(self._held.state, finished)
 
     def _appends(self, finished: list[Finished]) -> list[tuple[str, int, bytes]]:
         rows = new_lines(self._held, finished, repeated=True) if finished else []

@@ -7,6 +7,7 @@ the spool files stay here, so that one that comes back is not taken again.
 
 from __future__ import annotations
 
+import stat
 from typing import TYPE_CHECKING, Any
 
 from tokentrack import fastjson
@@ -29,8 +30,12 @@ class Journal:
         self._state = state
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the changes of a drain that did not end, None when all did."""
-        return self._read(_PENDING)
+        """Return the changes of a drain that did not end, None when all did.
+
+        {} stands for a journal that can't be read: no drain will ever end it.
+        """
+        changes = self._read(_PENDING)
+        return {} if changes is None and self._is_there() else changes
 
     def done(self) -> list[str]:
         """Return the names of the spool files that were taken last."""
@@ -55,6 +60,13 @@ class Journal:
         self._state.remove(_PENDING)
         if durable:
             self._state.sync()
+
+    def _is_there(self) -> bool:
+        try:
+            # A folder of this name can't be removed, so it counts as nothing.
+            return not stat.S_ISDIR(self._state.status(_PENDING).st_mode)
+        except OSError:
+            return False
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import time
 
+from tokentrack.execution_state import due_numbers
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import HeldLedger, hold
 from tokentrack.store.place import rescue_folder
 from tokentrack.turn import Turn
+from tokentrack.workspace import kiro_home
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from tokentrack.turn import Item
 
 _DRAIN_SECONDS = 0.2
+_FILL_SECONDS = 0.005
+# So many notes wait only where none can be answered: then the oldest are given up.
+_MANY_NOTES = 100
 _JOURNAL = "drain.json"
 
 
@@ -107,12 +112,28 @@ class Recorder:
                 taken, is_empty = turn.drain(spools)
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # behind what came before
+            # Those of before: what these items end, Kiro writes about only later.
+            due = due_numbers(held.state, time.time()) if items else []
             turn.record(items, repeated=repeated)
+            if due and (len(due) > _MANY_NOTES or self._has_sessions()):
+                self._fill_in(held, due)
             return taken, len(items)
         finally:
             turn.close()
             for new in spools.values():
                 new.close()
+
+    def _has_sessions(self) -> bool:
+        return os.path.isdir(os.path.join(kiro_home(self._environ), "sessions"))
+
+    def _fill_in(self, held: HeldLedger, due: list[str]) -> None:
+        # The real numbers of earlier executions, as far as Kiro has written them.
+        from tokentrack.reconcile.pending import fill_in
+
+        try:
+            fill_in(held, due, self._environ, seconds=_FILL_SECONDS, durable=self._durable)
+        except OSError:
+            pass  # they stay due; the items are safe
 
     def _hold(self, seconds: float) -> HeldLedger | None:
         return hold(self._place, seconds, create=self._config.auto_create_directories)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import tokentrack
 from tokentrack import workspace
 from tokentrack.config_sources import load_config
+from tokentrack.credit_totals import account_view, credit_totals
+from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.ledger_summary import summarise_ledger
 from tokentrack.log import LOG_NAME
+from tokentrack.reconciling import pending, reconcile
 from tokentrack.rescue import losses
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _LOG_TAIL_BYTES = 64 * 1024
+_LOCK_SECONDS = 0.2
 
 
 def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -35,11 +39,14 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
         environ: the environment.
 
     `problems` is empty when all is well; `notes` says what may surprise. Unknown numbers are None.
+    `credits` sums what Kiro reported of the ledger's executions; `account` is the account's own
+    view where the IDE keeps one.
     """
     kiro_home = workspace.kiro_home(environ)
     config, problems = load_config(root, kiro_home, environ)
     tracker = TokenTracker.for_workspace(root, config, environ)
     tracker.drain()
+    _fill_in(tracker, environ)
     enabled = config.enabled and config.hook_enabled
     status = {
         "schema_version": SCHEMA_VERSION,
@@ -48,10 +55,27 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
         "workspace": root or None,
         "hooks": [hook._asdict() for hook in installed_hooks(root or kiro_home, kiro_home)],
         "ledger": {"path": tracker.place.path, **summarise_ledger(tracker.place)},
+        "credits": _credits(tracker.place),
+        "account": account_view(environ),
         "waiting": _waiting(tracker, environ),
     }
     problems += _problems(status, tracker)
     return {**status, "problems": problems, "notes": _notes(status)}
+
+
+def _fill_in(tracker: TokenTracker, environ: Mapping[str, str]) -> None:
+    # Whoever holds the lock does it as well; what can't be written now waits on.
+    try:
+        reconcile(tracker.place, tracker.config, environ, lock_seconds=_LOCK_SECONDS)
+    except (TokenTrackError, OSError):
+        pass
+
+
+def _credits(place: Place) -> dict[str, Any]:
+    try:
+        return {**credit_totals(place), "waiting": pending(place)}
+    except OSError:  # the summary of the ledger says what is wrong
+        return {"total": None, "rows": 0, "waiting": pending(place)}
 
 
 def _waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tokentrack.events import Event
-from tokentrack.execution_state import ExecutionState
+from tokentrack.execution_state import ExecutionState, expect_numbers
 from tokentrack.executions import Executions
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -71,6 +71,7 @@ class Turn:
             # The usage first: a row of the ledger must never lack the mark of what its number is.
             self._held.append_usage(USAGE_COLUMNS, [row[1] for row in rows], durable=self._durable)
             self._held.append(COLUMNS, [row[0] for row in rows], durable=self._durable)
+            expect_numbers(self._held.state, finished)
         must_open = self._state.opens()
         try:
             self._state.commit(durable=self._durable)

@@ -11,6 +11,7 @@ import click
 
 import tokentrack
 from tokentrack.errors import TokenTrackError
+from tokentrack.hookfiles.display import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "uninstall": ("tokentrack.cli.uninstall", "Remove exactly what init wrote."),
     "status": ("tokentrack.cli.status", "Say what is recorded and whether the hooks would fire."),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
+    "reconcile": ("tokentrack.cli.reconcile", "Fill in the credits that Kiro wrote since."),
+    "import": ("tokentrack.cli.import_history", "Take over the history that Kiro already has."),
+    "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and what mends it."),
+    "migrate-hooks": ("tokentrack.cli.migrate_hooks", "Turn IDE 0.x hook files into v1 files."),
     "verify": ("tokentrack.cli.verify", "Say where the ledger's files are damaged."),
     "repair": ("tokentrack.cli.repair", "Make damaged files whole; the original is kept."),
     "backup": ("tokentrack.cli.backup", "Make, list and remove backups."),
@@ -63,9 +68,9 @@ def run() -> int:
     try:
         cli(prog_name="tokentrack")
     except TokenTrackError as error:
-        click.echo(f"tokentrack: {error}", err=True)
+        click.echo(f"tokentrack: {escape(str(error))}", err=True)
     except OSError as error:
         # A full disk or a closed pipe behind stdout: nothing more may be flushed to it.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the exit)
-        click.echo(f"tokentrack: {error.strerror or error}", err=True)
+        click.echo(f"tokentrack: {escape(error.strerror or str(error))}", err=True)
     return 1

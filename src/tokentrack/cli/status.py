@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     Exit code 0 when all is well, 1 when there is a problem.
     """
     from tokentrack import status
+    from tokentrack.cli.ledger_options import run_due, target_of
     from tokentrack.workspace import find_root, is_no_workspace
 
     root = os.path.realpath(workspace) if workspace else find_root(os.getcwd())
@@ -37,6 +39,7 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     else:
         for line in _lines(facts):
             click.echo(escape(line))
+    run_due(target_of(workspace))
     if facts["problems"]:
         raise SystemExit(1)
 
@@ -49,6 +52,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield _row("ledger", f"{ledger['path']} ({_ledger_state(ledger)})")
     if ledger["rows"]:
         yield from _totals(ledger)
+    yield from _credits(facts["credits"], ledger["rows"])
+    yield from _account(facts["account"])
     yield from _hooks(facts["hooks"])
     yield _row("running", f"{waiting['running']} executions")
     yield _row("set aside", f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
@@ -67,6 +72,39 @@ def _totals(ledger: Mapping[str, Any]) -> Iterator[str]:
     yield _row("first", ledger["first"])
     yield _row("last", ledger["last"])
     yield _row("last 24 h", f"{day['rows']:,} rows, {day['tokens']:,} tokens")
+
+
+def _credits(found: Mapping[str, Any], rows: int) -> Iterator[str]:
+    parts = []
+    if found["rows"]:
+        parts.append(f"{_short(found['total'])} in {found['rows']:,} of {rows:,} rows, reported")
+    if found["waiting"]:
+        parts.append(f"{found['waiting']:,} to come from Kiro")
+    if parts:
+        yield _row("credits", "; ".join(parts))
+
+
+def _account(account: Mapping[str, Any] | None) -> Iterator[str]:
+    if account is None:
+        return
+    limit = f" of {_short(account['limit'])}" if account["limit"] else ""
+    renewal = f", renewed {account['resets_at'][:10]}" if account["resets_at"] else ""
+    age = _age(account["age_seconds"])
+    yield _row("account", f"{_short(account['used'])}{limit} credits as of {age}{renewal}")
+
+
+def _short(number: str) -> str:
+    # The sum's last digits are for machines: --json has them.
+    amount = Decimal(number)
+    small = 0 < amount < Decimal("0.01")
+    return f"{amount:.2g}" if small else f"{amount:,.2f}"
+
+
+def _age(seconds: int) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:,} {unit} ago"
+    return "now"
 
 
 def _shares(ledger: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ class Directory:
         """
         if not _AT:
             if create:
-                os.makedirs(path, 0o700, exist_ok=True)
+                _make_private(path)
             elif not os.path.isdir(path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return cls(path, -1)
@@ -56,7 +56,7 @@ class Directory:
         except FileNotFoundError:
             if not create:
                 raise
-            os.makedirs(path, 0o700, exist_ok=True)
+            _make_private(path)
             return cls(path, os.open(path, _OPEN_FOLDER))
 
     @classmethod
@@ -247,6 +247,17 @@ class Directory:
     def __exit__(self, *_: object) -> None:
         """Close the folder."""
         self.close()
+
+
+def _make_private(path: str) -> None:
+    # `os.makedirs` gives the folders on the way the mode of the umask.
+    above = os.path.dirname(path)
+    if above not in ("", path) and not os.path.isdir(above):
+        _make_private(above)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass  # another process was faster
 
 
 class _FileIn:

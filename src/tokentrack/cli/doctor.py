@@ -1,0 +1,46 @@
+"""`tokentrack doctor`: why turns are not recorded here, and what mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from tokentrack.cli.ledger_options import json_option, say, workspace_option
+
+SCHEMA_VERSION = 1
+_MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
+
+
+@click.command("doctor")
+@click.option(
+    "--self-test",
+    is_flag=True,
+    help="Fire a synthetic turn through the installed hooks, in a temporary workspace.",
+)
+@json_option
+@workspace_option
+def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
+    """Look at Kiro, its hook files, this program and the folders; say what mends what is wrong.
+
+    Exit code 0 when turns can be recorded (perhaps with warnings), 1 when there is a problem.
+    """  # fmt: skip
+    from tokentrack.doctor.findings import PROBLEM
+    from tokentrack.doctor.run import examine
+    from tokentrack.workspace import find_root, is_no_workspace
+
+    root = os.path.realpath(workspace) if workspace else find_root(os.getcwd())
+    if not workspace and is_no_workspace(root, os.environ):
+        root = ""
+    findings = list(examine(root, os.environ, self_test=self_test))
+    if as_json:
+        facts = [finding._asdict() for finding in findings]
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "findings": facts}, indent=2))
+    else:
+        for finding in findings:
+            say(f"{_MARKS[finding.level]}{finding.area}: {finding.message}")
+            if finding.mend:
+                say(f"          mend: {finding.mend}")
+    if any(finding.level == PROBLEM for finding in findings):
+        raise SystemExit(1)

@@ -1,0 +1,33 @@
+"""`tokentrack reconcile`: join what was recorded with the credits that Kiro wrote since."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tokentrack.cli.ledger_options import counted, say, target_of, workspace_option
+
+
+@click.command("reconcile")
+@click.option(
+    "--wait", metavar="SECONDS", type=click.FloatRange(0, 3600), default=0.0,
+    help="Look again until nothing waits, for at most so long.",
+)  # fmt: skip
+@workspace_option
+def command(*, wait: float, workspace: str | None) -> None:
+    """Join what was recorded with the credits and models that Kiro wrote since.
+
+    Kiro writes them up to 15 seconds after its hook has run. `status` and the next hook do this,
+    too. A number that never comes stays unknown.
+    """
+    from tokentrack.reconciling import reconcile
+
+    place, config, _ = target_of(workspace)
+    done = reconcile(place, config, os.environ, wait)
+    if not done.filled and not done.waiting:
+        say("nothing waits for real numbers")
+        return
+    say(f"{counted(done.filled, 'execution')} got real numbers")
+    if done.waiting:
+        say(f"{counted(done.waiting, 'execution')} without: Kiro has not written them yet")

@@ -1,0 +1,1 @@
+"""Find out why turns are not recorded here, and the command that mends it."""

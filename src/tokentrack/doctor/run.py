@@ -1,0 +1,38 @@
+"""All that the doctor looks at, in the order in which things have to work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokentrack import workspace
+from tokentrack.config_sources import load_config
+from tokentrack.doctor.findings import WARNING, Finding
+from tokentrack.doctor.folders import examine_folders
+from tokentrack.doctor.hooks import examine_hooks, examine_recording
+from tokentrack.doctor.machine import examine_machine, has_desktop_app
+from tokentrack.doctor.program import examine_program, measure
+from tokentrack.doctor.selftest import run_selftest
+from tokentrack.tracker import TokenTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterator[Finding]:
+    """Yield all findings of a workspace; a root of "" means the user's own ledger."""
+    home = workspace.kiro_home(environ)
+    config, problems = load_config(root, home, environ)
+    place = TokenTracker.for_workspace(root, config, environ).place
+    yield from examine_machine(root or home, home, environ)
+    yield from examine_hooks(root, home, environ)
+    yield from examine_program(environ, desktop=has_desktop_app(root or home, home, environ))
+    yield from examine_folders(place)
+    for problem in problems:
+        yield Finding("recording", WARNING, problem, "mend the value: see `tokentrack status`")
+    if not (config.enabled and config.hook_enabled):
+        yield Finding("recording", WARNING, "recording is switched off in the configuration",
+                      'set "enabled" and "hook_enabled" to true')  # fmt: skip
+    yield from examine_recording(place)
+    yield measure(environ)
+    if self_test:
+        yield from run_selftest(root, home, environ)

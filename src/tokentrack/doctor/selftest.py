@@ -1,0 +1,99 @@
+"""Fire a synthetic turn through the hooks that are installed, in a workspace of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.csv_writer import CSVWriter
+from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
+from tokentrack.errors import TokenTrackError
+from tokentrack.events import COMPLETION, START, kind_of
+from tokentrack.hookfiles.entries import shipped_commands
+from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
+from tokentrack.models.config import TrackerConfig
+from tokentrack.models.config_fields import DEFAULT_LEDGER
+from tokentrack.selftest import temporary_home
+from tokentrack.store.place import workspace_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_AREA = "self-test"
+_PROMPT = "tokentrack self-test"
+_TIMEOUT = 30
+
+
+def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield, for each surface whose hooks fire, whether a turn became its one row."""
+    surfaces: dict[str, list[InstalledHook]] = {}
+    for hook in installed_hooks(root or kiro_home, kiro_home):
+        if hook.scope == "workspace" and hook.command not in shipped_commands():
+            # A cloned workspace is not the user: its commands are for Kiro to ask about.
+            mend = "tokentrack init --force resets it"
+            yield Finding(_AREA, WARNING, f"{hook.path} has a command of its own: not run", mend)
+        elif hook.fires:
+            surfaces.setdefault(hook.surface, []).append(hook)
+    for surface, hooks in surfaces.items():
+        with temporary_home() as (trial, inner):
+            given = {**inner, "PATH": environ.get("PATH", os.defpath)}
+            problem = _play(surface, hooks, trial, given) or _check(trial, given)
+        if problem:
+            mend = "tokentrack doctor, then see the program's findings"
+            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {problem}", mend)
+        else:
+            yield Finding(_AREA, OK, f"a turn of {surface} became its one row")
+    if not surfaces:
+        yield Finding(_AREA, PROBLEM, "no hook that fires is installed", "tokentrack init")
+
+
+def _play(surface: str, hooks: list[InstalledHook], root: str, environ: Mapping[str, str]) -> str:
+    # As Kiro does: the start's hooks, then the completion's, by a shell.
+    for kind in (START, COMPLETION):
+        for hook in hooks:
+            if kind_of(hook.trigger) == kind:
+                problem = _fire(surface, hook, root, environ)
+                if problem:
+                    return problem
+    return ""
+
+
+def _fire(surface: str, hook: InstalledHook, root: str, environ: Mapping[str, str]) -> str:
+    payload: dict[str, Any] = {
+        "hook_event_name": hook.trigger, "session_id": "self-test", "cwd": root,
+        "prompt": _PROMPT,
+    }  # fmt: skip
+    given = {**environ, "USER_PROMPT": _PROMPT, "VSCODE_PID": "1"}
+    data = b"" if surface == "ide-0" else json.dumps(payload).encode()
+    try:
+        # The command as it stands in the hook file, which Kiro hands to a shell.
+        done = subprocess.run(  # noqa: S602  (shipped, or in the user's own hook file)
+            hook.command,
+            shell=True,
+            cwd=root,
+            env=given,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{hook.command} did not end within {_TIMEOUT} s"
+    if done.returncode:
+        return f"{hook.command} ended with exit code {done.returncode}: is it on PATH?"
+    return f"{hook.command} printed something, which Kiro may act upon" if done.stdout else ""
+
+
+def _check(root: str, environ: Mapping[str, str]) -> str:
+    place = workspace_place(root, DEFAULT_LEDGER)
+    writer = CSVWriter(TrackerConfig(), place=place, environ=environ)
+    try:
+        rows = writer.read_transactions()
+    except TokenTrackError as error:
+        return str(error)
+    if len(rows) != 1:
+        return f"it became {len(rows)} rows instead of 1"
+    return "" if rows[0].prompt_text == _PROMPT else "its row has another prompt"

@@ -1,0 +1,182 @@
+"""Turn hook files of IDE 0.x into v1 files; the originals stay unless they are to be replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.hookfiles import files, scan
+from tokentrack.hookfiles.entries import IDE0_FILES, V1_FILE, is_ours
+from tokentrack.hookfiles.forms import is_legacy_list, recognise
+from tokentrack.hookfiles.plan import Action, RefusedError
+from tokentrack.hookfiles.triggers import (
+    FILE_TRIGGERS,
+    LEGACY,
+    TOOL_TRIGGERS,
+    equivalent,
+    suggest_action,
+)
+from tokentrack.resources import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ENDING = ".kiro.hook"
+_MILLISECONDS = 1000  # a timeout of 60000 was meant in milliseconds
+
+
+def plan_migration(paths: Iterable[str], *, replace: bool) -> list[Action]:
+    """Return the step for each 0.x file: a v1 file beside it, or why there is none.
+
+    With `replace` the original is renamed to `NAME.orig` once its v1 file is planned.
+    """
+    actions: list[Action] = []
+    planned: set[str] = set()
+    for path in paths:
+        try:
+            actions += _plan_file(os.path.abspath(path), planned, replace=replace)
+        except RefusedError as reason:
+            actions.append(Action("refuse", os.path.abspath(path), str(reason)))
+    return actions
+
+
+def hook_files_in(folder: str) -> list[str]:
+    """Return the `.kiro.hook` files of a folder and its sub-folders."""
+    return [path for path in scan.hook_paths(folder) if path.endswith(_ENDING)]
+
+
+def _plan_file(path: str, planned: set[str], *, replace: bool) -> list[Action]:
+    base = os.path.dirname(path)
+    files.check_path(base, path)
+    before = files.read_file(path)
+    document = scan.decoded((before or b"").decode("utf-8", "replace"))
+    if not isinstance(document, dict) or recognise(document, path) != "ide-0":
+        raise RefusedError("is no hook file of IDE 0.x: see `tokentrack validate-hooks`")
+    target, after = _converted(path, document)
+    actions = []
+    if target not in planned:
+        planned.add(target)
+        actions.append(_new_file(path, target, base, after))
+    if replace and not any(action.verb == "refuse" for action in actions):
+        backup = files.free_backup(path)
+        note = f"kept as {os.path.basename(backup)}"
+        actions.append(Action("remove", path, note, base, before, None, backup))
+    return actions
+
+
+def _converted(path: str, document: dict[str, Any]) -> tuple[str, bytes]:
+    folder, name = os.path.split(path)
+    if _is_recorder(name, document):
+        return os.path.join(folder, V1_FILE), read_text("hooks", V1_FILE).encode()
+    stem = name.removesuffix(_ENDING).removesuffix(".json")
+    content = {"version": "v1", "hooks": [convert(document)]}
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return os.path.join(folder, f"{stem}.json"), text.encode("utf-8", "backslashreplace")
+
+
+def _new_file(path: str, target: str, base: str, after: bytes) -> Action:
+    files.check_path(base, target)
+    existing = files.read_file(target)
+    if existing == after:
+        return Action("keep", target, "is there already")
+    if existing is not None:
+        raise RefusedError(f"{os.path.basename(target)} is there already: move it away")
+    return Action("create", target, f"from {os.path.basename(path)}", base, None, after)
+
+
+def _is_recorder(name: str, document: dict[str, Any]) -> bool:
+    # Our own hook, or a file of this project's first documents, which never fired.
+    when, then = _object(document.get("when")), _object(document.get("then"))
+    legacy = is_legacy_list(document) or when.get("type") in LEGACY
+    return name in IDE0_FILES or legacy or is_ours(then.get("command"))
+
+
+def convert(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the v1 hook of a 0.x document.
+
+    Raises:
+        RefusedError: its trigger or action has no v1 form.
+    """
+    when, then = _object(document.get("when")), _object(document.get("then"))
+    name = when.get("type")
+    trigger = equivalent(name, "v1") if isinstance(name, str) else None
+    if trigger is None:
+        raise RefusedError(f"its trigger {name!r} has no v1 form: see `tokentrack validate-hooks`")
+    hook: dict[str, Any] = {"name": document.get("name") or "hook"}
+    if document.get("description"):
+        hook["description"] = document["description"]
+    hook["trigger"] = trigger
+    matcher = _matcher(str(name), when)
+    if matcher:
+        hook["matcher"] = matcher
+    hook["action"] = _action(then)
+    if isinstance(then.get("timeout"), int) and not isinstance(then["timeout"], bool):
+        seconds = then["timeout"]
+        hook["timeout"] = seconds // 1000 if seconds >= _MILLISECONDS else seconds
+    hook["enabled"] = document.get("enabled") is not False
+    return hook
+
+
+def _action(then: dict[str, Any]) -> dict[str, Any]:
+    kind = then.get("type")
+    action = suggest_action(kind, "v1") if isinstance(kind, str) else None
+    key = {"agent": "prompt", "command": "command"}.get(action or "", "")
+    if not key or not isinstance(then.get(key), str) or not then[key]:
+        raise RefusedError(f"its action {kind!r} has no v1 form: see `tokentrack validate-hooks`")
+    return {"type": action, key: then[key]}
+
+
+def _matcher(name: str, when: dict[str, Any]) -> str:
+    if name in FILE_TRIGGERS:
+        patterns = _texts(when.get("patterns"))
+        return glob_regex(patterns) if patterns else ""
+    if name in TOOL_TRIGGERS:
+        kinds = _texts(when.get("toolTypes"))
+        return "" if "*" in kinds else "|".join(kinds)
+    return ""
+
+
+def glob_regex(patterns: list[str]) -> str:
+    """Return the anchored regex of file globs: `**/` is any folder, `*` no slash, `{a,b}` either.
+
+    Kiro's v1 engine hands over absolute and relative paths, so any folder may come before.
+    """
+    return f"^(?:.*/)?(?:{'|'.join(_regex(_joined) for _joined in _rejoined(patterns))})$"
+
+
+def _rejoined(patterns: list[str]) -> list[str]:
+    # IDE 0.x's form cuts a brace glob at its commas: ["**/*.{js", "jsx}"] was one.
+    whole: list[str] = []
+    for pattern in patterns:
+        if whole and whole[-1].count("{") > whole[-1].count("}"):
+            whole[-1] += f",{pattern}"
+        else:
+            whole.append(pattern)
+    return whole
+
+
+_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\{[^{}]*\}|.", re.DOTALL)
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def _regex(pattern: str) -> str:
+    text = ""
+    for piece in _GLOB.findall(pattern.lstrip("/")):
+        if piece in _MEANING:
+            text += _MEANING[piece]
+        elif len(piece) > 1:
+            text += f"(?:{'|'.join(_regex(choice) for choice in piece[1:-1].split(','))})"
+        else:
+            text += re.escape(piece)
+    return text
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str) and item]

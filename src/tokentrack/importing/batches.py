@@ -1,0 +1,93 @@
+"""Append many records to a ledger: whole batches under the lock, each durable before the next."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tokentrack.errors import FileSystemError
+from tokentrack.execution_state import ExecutionState
+from tokentrack.maintenance.session import hold_settled
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.rows import ledger_line
+from tokentrack.store import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tokentrack.events import Event
+    from tokentrack.importing.known import Known
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.models.transaction import TokenTransaction
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.place import Place
+
+
+class Batch:
+    """What is to be appended to a ledger at once."""
+
+    def __init__(self, place: Place, known: Known) -> None:
+        """Begin with nothing; what is added is known at once."""
+        self._place = place
+        self._known = known
+        self.running: list[Event] = []
+        self.usage_lines: list[bytes] = []
+        self.lines: list[bytes] = []
+
+    def add(self, record: TokenTransaction, cells: list[str]) -> None:
+        """Add a new execution."""
+        self.lines.append(ledger_line(record))
+        self._known.add_row(self._place, record)
+        self.add_usage(cells)
+
+    def add_usage(self, cells: list[str]) -> None:
+        """Add a usage row that supersedes what was known."""
+        self.usage_lines.append(codec.encode_line(cells))
+        self._known.add_usage(self._place, cells)
+
+
+@contextmanager
+def open_batch(
+    place: Place,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    known: Known,
+    *,
+    dry_run: bool,
+) -> Iterator[Batch]:
+    """Hold a ledger, fill a batch, and append it; with `dry_run` nothing is held or written.
+
+    Raises:
+        FileSystemError: the ledger can't be read, held or written.
+    """
+    batch = Batch(place, known)
+    try:
+        if dry_run:
+            known.refresh(place)
+            yield batch
+            return
+        place.open_folder(create=config.auto_create_directories).close()
+        with hold_settled(place, config, environ) as session:
+            known.refresh(place)
+            batch.running = _running(session.held.state)
+            yield batch
+            durable = config.durability == "fsync"
+            # The usage first: a row of the ledger must never lack the mark of what its number is.
+            if batch.usage_lines:
+                session.held.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
+            if batch.lines:
+                session.held.append(COLUMNS, batch.lines, durable=durable)
+            known.settle(place)
+    except OSError as error:
+        raise FileSystemError(
+            f"the ledger {place.path} can't be written: {error.strerror or error}"
+        ) from error
+
+
+def _running(folder: Directory) -> list[Event]:
+    state = ExecutionState(folder)
+    try:
+        return [started for _, started in state.all_running()]
+    finally:
+        state.close()

@@ -1,0 +1,226 @@
+"""What ledgers hold already, by every way in which an execution can be known again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.errors import ValidationError
+from tokentrack.models.fields import COLUMNS
+from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS, usage_row
+from tokentrack.reconcile.matching import EXACT, WINDOW, Window
+from tokentrack.reconcile.numbers import SURFACE_OF
+from tokentrack.store.archives import open_ledger_files
+from tokentrack.store.reader import read_records
+from tokentrack.timestamps import now_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.kiro.turn import Turn
+    from tokentrack.store.place import Place
+
+_SECOND = 1_000_000
+# The widest that a window's edge can lie from the turn's; `matching` decides within it.
+_REACH = 60 * _SECOND
+_SCHEMA = """
+CREATE TABLE row (ledger TEXT, id BLOB, at INTEGER, started INTEGER, session BLOB, folder BLOB,
+                  digest BLOB, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
+CREATE INDEX row_session ON row (ledger, session, at);
+CREATE TABLE usage (ledger TEXT, id BLOB, source_id BLOB, surface TEXT, joined INTEGER,
+                    credits INTEGER, cells TEXT, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
+CREATE INDEX usage_source ON usage (ledger, source_id);
+"""
+# Without statistics SQLite would take the primary keys, and read a whole ledger for each turn.
+_SAME_SOURCE = """
+SELECT id, cells FROM usage INDEXED BY usage_source WHERE ledger = ? AND source_id = ?
+"""
+_CANDIDATES = """
+SELECT row.id, row.started, row.at, usage.cells FROM row INDEXED BY row_session
+LEFT JOIN usage ON usage.ledger = row.ledger AND usage.id = row.id
+WHERE row.ledger = ? AND row.session IN (?, X'') AND row.at BETWEEN ? AND ?
+  AND coalesce(usage.joined, 0) = 0
+  AND (row.session != X'' OR (usage.surface = ? AND row.folder = ?))
+"""
+
+
+class Match(NamedTuple):
+    """An execution that a ledger has: how it was found, its credits, its usage row's cells."""
+
+    identity: str
+    how: str
+    has_credits: bool
+    cells: list[str]
+
+
+class Known:
+    """The executions of any number of ledgers, in a private database that may grow on the disk."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        # No name: SQLite makes the file itself, unlinked from the start.
+        self._database = sqlite3.connect("", isolation_level=None)
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8192"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.executescript(_SCHEMA)
+        self._database.execute("BEGIN")
+        self._stamps: dict[str, tuple[object, ...]] = {}
+
+    def close(self) -> None:
+        """Forget all."""
+        self._database.close()
+
+    def refresh(self, place: Place) -> None:
+        """Read a ledger, unless it is as it was when it was read or last added to.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        if self._stamps.get(place.path) == _stamp(place):
+            return
+        for table in ("row", "usage"):
+            self._database.execute(f"DELETE FROM {table} WHERE ledger = ?", (place.path,))  # noqa: S608  (two names of our own)
+        self._stamps[place.path] = _stamp(place)
+        for cells in _cells(place, COLUMNS, usage=False):
+            try:
+                self.add_row(place, TokenTransaction.from_csv_row(cells))
+            except ValidationError:
+                continue  # `verify` lists what can't be read
+        for cells in _cells(place, USAGE_COLUMNS, usage=True):
+            self.add_usage(place, cells)
+
+    def is_loaded(self, place: Place) -> bool:
+        """Tell whether a ledger was read at all."""
+        return place.path in self._stamps
+
+    def settle(self, place: Place) -> None:
+        """Take a ledger as it is now for what is known of it: the caller appended both."""
+        self._stamps[place.path] = _stamp(place)
+
+    def add_row(self, place: Place, record: TokenTransaction) -> None:
+        """Add a row of the ledger."""
+        at, elapsed = record.timestamp_us, record.elapsed_time
+        started = None if elapsed is None else at - int(elapsed * _SECOND)
+        self._database.execute(
+            "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (place.path, _key(record.agent_execution_id), at, started, _key(record.session_id),
+             _key(record.workspace_folder), digest_of(record)),
+        )  # fmt: skip
+
+    def add_usage(self, place: Place, cells: list[str]) -> None:
+        """Add a usage row, which supersedes an earlier one of its execution."""
+        row = dict(zip(USAGE_COLUMNS, cells, strict=True))
+        self._database.execute(
+            "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (place.path, _key(row["agent_execution_id"]), _key(row["source_id"]), row["surface"],
+             row["source"] in SURFACE_OF, row["credits"] != "", json.dumps(cells)),
+        )  # fmt: skip
+
+    def find(self, place: Place, turn: Turn, folder: str) -> Match | None:
+        """Return the execution of a ledger that a turn is, None when it has none.
+
+        Args:
+            place: the ledger, which was refreshed.
+            turn: what Kiro wrote.
+            folder: the name of the turn's workspace, for executions without a session.
+        """
+        exact = self._by_id(place, turn.execution_id or identity_of(turn))
+        return exact or self._by_source(place, turn) or self._by_window(place, turn, folder)
+
+    def has_row(self, place: Place, identity: str) -> bool:
+        """Tell whether a ledger has a row of an execution."""
+        query = "SELECT 1 FROM row WHERE ledger = ? AND id = ?"
+        return bool(self._database.execute(query, (place.path, _key(identity))).fetchone())
+
+    def digest(self, place: Place, identity: str) -> bytes | None:
+        """Return the digest of a ledger's row, None when it has none of this execution."""
+        query = "SELECT digest FROM row WHERE ledger = ? AND id = ?"
+        found = self._database.execute(query, (place.path, _key(identity))).fetchone()
+        return bytes(found[0]) if found else None
+
+    def usage(self, place: Place, identity: str) -> list[str] | None:
+        """Return the cells of an execution's last usage row, None when it has none."""
+        query = "SELECT cells FROM usage WHERE ledger = ? AND id = ?"
+        found = self._database.execute(query, (place.path, _key(identity))).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def _by_id(self, place: Place, identity: str) -> Match | None:
+        if not self.has_row(place, identity):
+            return None
+        return _match(identity, EXACT, self.usage(place, identity))
+
+    def _by_source(self, place: Place, turn: Turn) -> Match | None:
+        rows = self._database.execute(_SAME_SOURCE, (place.path, _key(turn.source_id))).fetchall()
+        for key, cells in rows:
+            # A usage row alone is what a kill between the two appends leaves.
+            if self.has_row(place, _text(key)):
+                return _match(_text(key), EXACT, json.loads(cells))
+        return None
+
+    def _by_window(self, place: Place, turn: Turn, folder: str) -> Match | None:
+        times = [at for at in (turn.started_at, turn.ended_at) if at is not None]
+        if not times:
+            return None
+        bounds = (min(times) - _REACH, max(times) + _REACH)
+        key = (place.path, _key(turn.session_id), *bounds, SURFACE_OF[turn.source], _key(folder))
+        best: tuple[int, Match] | None = None
+        for found, started, at, cells in self._database.execute(_CANDIDATES, key):
+            overlap = Window(_text(found), started, at).overlap(turn)
+            if overlap is not None and (best is None or overlap > best[0]):
+                decoded = json.loads(cells) if cells else None
+                best = overlap, _match(_text(found), WINDOW, decoded)
+        return best and best[1]
+
+
+def identity_of(turn: Turn) -> str:
+    """Return the execution id of an imported turn: Kiro's own, else what tells it from others."""
+    return turn.execution_id or f"{turn.source}:{turn.source_id}"
+
+
+def digest_of(record: TokenTransaction) -> bytes:
+    """Return what tells a record from another of the same execution."""
+    cells = "\0".join(record.to_csv_row())
+    return hashlib.blake2b(_key(cells), digest_size=16).digest()
+
+
+def usage_without_numbers(identity: str, session: str) -> list[str]:
+    """Return a usage row's cells of an execution of which nothing is known but its ids."""
+    return usage_row(identity, now_us(), session, "", "", {}, UNKNOWN, {})
+
+
+def _match(identity: str, how: str, cells: list[str] | None) -> Match:
+    known = cells or usage_without_numbers(identity, "")
+    return Match(identity, how, known[USAGE_COLUMNS.index("credits")] != "", known)
+
+
+def _key(text: str) -> bytes:
+    # A lone surrogate is no valid TEXT for SQLite.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
+
+
+def _cells(place: Place, columns: tuple[str, ...], *, usage: bool) -> Iterator[list[str]]:
+    with open_ledger_files(place, usage=usage) as files:
+        for file in files.values():
+            for record in read_records(file, columns):
+                if not record.problem:
+                    yield record.cells
+
+
+def _stamp(place: Place) -> tuple[object, ...]:
+    # Of the active files; an archive is made by a rotation, which makes a new active file.
+    found: list[object] = []
+    for name in (place.ledger, place.usage):
+        try:
+            status = os.stat(os.path.join(place.folder, name), follow_symlinks=False)
+            found += [status.st_ino, status.st_size]
+        except OSError:
+            found.append(None)
+    return tuple(found)

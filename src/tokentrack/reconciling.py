@@ -1,0 +1,72 @@
+"""Look for the real numbers that are still to come, for as long as somebody wants to wait."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.execution_state import due_numbers
+from tokentrack.maintenance.session import hold_ledger
+from tokentrack.reconcile.pending import fill_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.store.place import Place
+
+_POLL_SECONDS = 0.5
+_ENDLESS = 10**11  # seconds since the epoch that no note is due after
+
+
+class Reconciled(NamedTuple):
+    """How many executions got their numbers, and how many still wait for theirs."""
+
+    filled: int
+    waiting: int
+
+
+def reconcile(
+    place: Place,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    wait: float = 0.0,
+    lock_seconds: float | None = None,
+) -> Reconciled:
+    """Fill in what Kiro has written since, and look again until nothing waits or time is up.
+
+    Args:
+        place: the ledger.
+        config: how to write it.
+        environ: says where Kiro's files are.
+        wait: seconds.
+        lock_seconds: how long to wait for the ledger's lock; None is the configuration's time.
+
+    Raises:
+        FileSystemError: the ledger can't be held.
+        OSError: it can't be written.
+    """
+    deadline = time.monotonic() + wait
+    filled = 0
+    while True:
+        if not pending(place):
+            return Reconciled(filled, 0)
+        with hold_ledger(place, config, environ, lock_seconds) as session:
+            held = session.held
+            names = due_numbers(held.state, _ENDLESS)
+            durable = config.durability == "fsync"
+            filled += fill_in(held, names, environ, seconds=float("inf"), durable=durable)
+        waiting = pending(place)
+        left = deadline - time.monotonic()
+        if not waiting or left <= 0:
+            return Reconciled(filled, waiting)
+        time.sleep(min(_POLL_SECONDS, left))
+
+
+def pending(place: Place) -> int:
+    """Return how many executions wait for their numbers."""
+    try:
+        with place.open_folder(create=False) as folder, folder.child(place.state) as state:
+            return len(due_numbers(state, _ENDLESS))
+    except OSError:
+        return 0

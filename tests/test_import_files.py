@@ -1,0 +1,170 @@
+"""`tokentrack import FILE…`: the ledgers of other instances, each execution once."""
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+HEADER = (
+    "timestamp,prompt_text,tokens_used,elapsed_time,session_id,workspace_folder,hook_trigger_type,"
+    "agent_execution_id,file_patterns,hook_name,error_occurred,error_message"
+)
+USAGE_HEADER = (
+    "agent_execution_id,recorded_at,session_id,surface,model,input_tokens,output_tokens,"
+    "cached_tokens,credits,context_percent,token_basis,credits_basis,source,source_id,user,"
+    "machine,tags"
+)
+
+
+def row(identity, tokens=5, prompt="p"):
+    return (
+        f"2026-01-15T10:30:45.123Z,{prompt},{tokens},1.5,s1,ws,agentExecutionCompleted,{identity},,"
+        "h,false,"
+    )
+
+
+def usage(identity, credit=""):
+    basis = "reported" if credit else "unknown"
+    return (
+        f"{identity},2026-01-15T10:30:45.123Z,s1,v1,m,,,,{credit},,estimated,{basis},x,,ada,laptop,"
+    )
+
+
+def write(path, header, rows, end="\n", packed=False):
+    data = "".join(line + end for line in [header, *rows]).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return path
+
+
+def tokentrack(machine, *arguments, code=0):
+    result = subprocess.run(
+        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
+        env=machine.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == code, result.stderr + result.stdout
+    assert "Traceback" not in result.stderr
+    return result.stdout + result.stderr
+
+
+def summary(machine, *arguments, **options):
+    return json.loads(tokentrack(machine, "import", "--json", *map(str, arguments), **options))
+
+
+def latest(machine):
+    return {row["agent_execution_id"]: row for row in machine.usage()}
+
+
+@pytest.fixture
+def other(tmp_path):
+    return tmp_path / "other"
+
+
+@pytest.mark.parametrize(("name", "end", "packed"), [
+    ("token_transactions.csv", "\n", False),
+    ("token_transactions_20260101.csv.gz", "\n", True),
+    ("windows.csv", "\r\n", False),
+    ("packed-without-saying-so.csv", "\n", True),
+])  # fmt: skip
+def test_a_ledger_comes_in_whatever_its_packing_and_once(machine, other, name, end, packed):
+    path = write(other / name, HEADER, [row("a"), row("b", prompt="é")], end, packed)
+    assert summary(machine, path)["added"] == 2
+    assert [r["agent_execution_id"] for r in machine.rows()] == ["a", "b"]
+    assert {r["token_basis"] for r in machine.usage()} == {"unknown"}, "no one says what it is"
+    again = summary(machine, path)
+    assert (again["added"], again["skipped"]) == (0, {"already in the ledger": 2})
+    assert len(machine.rows()) == len(machine.usage()) == 2
+
+
+@pytest.mark.parametrize(("name", "beside"), [
+    ("token_transactions.csv", "token_usage.csv"),
+    ("token_transactions_20260101_2.csv", "token_usage_20260101_2.csv"),
+    ("mine.csv", "mine_usage.csv"),
+])  # fmt: skip
+def test_the_usage_ledger_beside_comes_along_with_its_last_word(machine, other, name, beside):
+    path = write(other / name, HEADER, [row("a"), row("b")])
+    write(other / beside, USAGE_HEADER, [usage("a"), usage("b", "0.2"), usage("a", "0.1")])
+    found = summary(machine, path)
+    assert (found["added"], found["credits"]) == (2, "0.3")
+    assert latest(machine)["a"]["credits"] == "0.1"
+    assert latest(machine)["a"]["user"] == "ada"
+
+
+def test_credits_that_the_other_ledger_knows_complete_a_row_of_this_one(machine, other):
+    first = write(other / "one" / "token_transactions.csv", HEADER, [row("a")])
+    second = write(other / "two" / "token_transactions.csv", HEADER, [row("a")])
+    write(other / "two" / "token_usage.csv", USAGE_HEADER, [usage("a", "0.1")])
+    assert summary(machine, first)["added"] == 1
+    found = summary(machine, second)
+    assert (found["completed"], found["credits"]) == (1, "0.1")
+    assert latest(machine)["a"]["credits"] == "0.1"
+    assert summary(machine, second)["completed"] == 0
+
+
+def test_of_two_records_of_one_execution_the_first_is_kept_and_the_other_listed(machine, other):
+    first = write(other / "one.csv", HEADER, [row("a", tokens=1)])
+    second = write(other / "two.csv", HEADER, [row("b"), row("a", tokens=2)])
+    found = summary(machine, first, second)
+    assert found["added"] == 2
+    assert found["skipped"] == {"another record of the same execution": 1}
+    assert found["conflicts"] == [f"{second}:3: a"]
+    assert [r["tokens_used"] for r in machine.rows()] == ["1", "5"]
+    assert f"{second}:3: a" in tokentrack(machine, "import", str(second))
+
+
+def test_damaged_rows_are_listed_and_the_others_come_in(machine, other):
+    path = write(other / "a.csv", HEADER, [row("a"), "torn,row", row("b", tokens=-1), row("c")])
+    found = summary(machine, path)
+    assert (found["added"], found["left_out"]) == (2, {"damaged": 2})
+    assert [line.split(": ")[0] for line in found["examples"]] == [f"{path}:3", f"{path}:4"]
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\x1f\x8b broken", b"\x00" * 100])
+def test_what_is_no_ledger_is_refused_before_anything_is_written(machine, other, content):
+    good = write(other / "good.csv", HEADER, [row("a")])
+    bad = other / "bad.csv"
+    bad.write_bytes(content)
+    assert str(bad) in tokentrack(machine, "import", str(good), str(bad), code=1)
+    assert machine.rows() == []
+
+
+def test_a_ledger_does_not_import_itself(machine, other):
+    path = write(other / "a.csv", HEADER, [row("a")])
+    tokentrack(machine, "import", str(path))
+    own = machine.folder / "token_transactions.csv"
+    assert "very ledger" in tokentrack(machine, "import", str(own), code=1)
+    copy = other / "copy.csv"
+    shutil.copy(own, copy)
+    assert summary(machine, copy)["added"] == 0
+
+
+def test_a_dry_run_since_and_all(machine, other):
+    path = write(other / "a.csv", HEADER, [row("a"), row("b")])
+    assert summary(machine, "--dry-run", path)["added"] == 2
+    assert machine.rows() == []
+    assert summary(machine, "--since", "2027-01-01", path)["skipped"] == {"before --since": 2}
+    assert summary(machine, "--all", path)["added"] == 2
+    assert (len(machine.rows()), len(machine.users.rows())) == (0, 2)
+
+
+@pytest.mark.parametrize("arguments", [("--surface", "v1"), ("--all", "--workspace", ".")])
+def test_options_that_contradict_each_other_are_refused(machine, other, arguments):
+    path = write(other / "a.csv", HEADER, [row("a")])
+    tokentrack(machine, "import", *arguments, str(path), code=2)
+
+
+def test_many_rows_of_several_files_add_up(machine, other):
+    rows = [row(f"e{n}") for n in range(2500)]
+    usages = [usage(f"e{n}", "0.001") for n in range(2500)]
+    halves = [rows[:1300], rows[1200:]]
+    paths = [write(other / str(n) / "token_transactions.csv", HEADER, half)
+             for n, half in enumerate(halves)]  # fmt: skip
+    for path in paths:
+        write(path.with_name("token_usage.csv"), USAGE_HEADER, usages)
+    found = summary(machine, *paths)
+    assert (found["added"], Decimal(found["credits"])) == (2500, Decimal("2.5"))
+    assert found["skipped"] == {"already in the ledger": 100}
