@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+VERDICTS = {
+    PASS: "✅ System is healthy",
+    WARN: "⚠️  System is working but has warnings",
+    FAIL: "❌ System has critical issues that need attention",
+}
 ICONS = {PASS: "✓", WARN: "⚠", FAIL: "✗"}
 
 
@@ -121,6 +126,12 @@ def _tried(report: dict[str, Any]) -> Check:
     return Check(FAIL, "; ".join(report["issues"]))
 
 
+def _tell(lines: list[str], line: str) -> None:
+    # As progress while the checks run, and again in the result.
+    lines.append(line)
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Check the workspace that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -128,13 +139,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     arguments = parser.parse_args()
     root = workspace.find_root(arguments.workspace)
+    lines: list[str] = []
+    results = run_checks(root, lambda line: _tell(lines, line))
     if arguments.json:
-        results = run_checks(root, lambda line: print(line, file=sys.stderr, flush=True))
         print(json.dumps(results, indent=2))
     else:
-        print(f"tokentrack health check of {root}", flush=True)
-        results = run_checks(root, lambda line: print(line, flush=True))
-        print(f"overall: {results['overall_status']}")
+        overall = results["overall_status"]
+        print(f"Token Tracker Health Check - Overall Status: {overall}")
+        print("\n".join(["=" * 50, *lines, "=" * 50, VERDICTS[overall]]))
     return 1 if results["overall_status"] == FAIL else 0
 
 

@@ -25,6 +25,16 @@ except ModuleNotFoundError as error:
     )
 
 
+# The usage guide's names for what it prints too; the others are the keys.
+LABELS = {
+    "total_seconds": "Total time (seconds)",
+    "transactions_per_second": "Transactions/second",
+    "mean_milliseconds": "Average time per transaction (ms)",
+    "memory_increase_mb": "Memory increase (MB)",
+    "peak_memory_mb": "Peak memory (MB)",
+}
+
+
 def measure(transactions: int, durability: str) -> dict[str, Any]:
     """Record transactions one by one, read them back, and return what that took."""
     with temporary_home() as (root, environ):
@@ -93,9 +103,10 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(result, indent=2))
     else:
+        print("Performance Test Results:")
         for name, value in result.items():
-            text = f"{value:,.3f}" if isinstance(value, float) else value
-            print(f"{name.replace('_', ' '):<24} {text}")
+            text = f"{value:,.2f}" if isinstance(value, float) else value
+            print(f"  {LABELS.get(name, name.replace('_', ' ').capitalize())}: {text}")
     return 1 if result["failed"] else 0
 
 

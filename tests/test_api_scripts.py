@@ -43,7 +43,7 @@ def test_a_health_check_tells_of_each_part_and_writes_nothing(space):
     for name in ("hook_files", "csv_file", "configuration", "core_functionality",
                  "hook_functionality"):  # fmt: skip
         assert f" {name}: " in done.stdout
-    assert "overall: WARN" in done.stdout, "no hook is installed"
+    assert "Overall Status: WARN" in done.stdout, "no hook is installed"
     assert state_of(space) == before
 
 

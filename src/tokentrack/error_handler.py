@@ -18,7 +18,7 @@ from tokentrack.timestamps import format_us, now_us
 from tokentrack.workspace import find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.models.transaction import TokenTransaction
     from tokentrack.store.place import Place
@@ -132,11 +132,19 @@ class ErrorHandler:
         message = f"a record is {verb} there are problems with {about}"
         return self._decide("validation", "ValidationError", Decision(action, 0, message))
 
-    def handle_metadata_collection_error(self, error: Exception) -> Decision:
+    def handle_metadata_collection_error(
+        self,
+        error: Exception,
+        context: Mapping[str, Any] | None = None,  # noqa: ARG002  (never logged: it has prompts)
+    ) -> Decision:
         """Answer a collector that failed: CONTINUE without what it would have said, or SKIP."""
         return self._unexpected("metadata_collection", error, "metadata can't be collected")
 
-    def handle_hook_execution_error(self, error: Exception) -> Decision:
+    def handle_hook_execution_error(
+        self,
+        error: Exception,
+        context: Mapping[str, Any] | None = None,  # noqa: ARG002  (never logged: it has prompts)
+    ) -> Decision:
         """Answer an event that can't be taken: CONTINUE with what is known of it, or SKIP."""
         return self._unexpected("hook_execution", error, "an event can't be taken as it is")
 

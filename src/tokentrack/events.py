@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from tokentrack.estimate import estimate_tokens
+from tokentrack.models.fields import split_list
 from tokentrack.store.place import digest
 from tokentrack.timestamps import now_us
 
@@ -63,7 +64,7 @@ _EXECUTION_KEYS = ("agent_execution_id", "execution_id")
 _PROMPT_KEYS = ("prompt", "prompt_text", "user_prompt")
 _RESPONSE_KEYS = ("assistant_response", "assistant_text", "response")
 _PATTERN_KEYS = ("file_patterns", "patterns")
-_FILE_KEYS = ("file_path", "path", "file_paths", "files", "paths")
+_FILE_KEYS = ("file_path", "path", "file_paths", "files", "paths", "operations")
 _CWD_KEYS = ("cwd", "workspace_path", "workspace_root")
 _INNER_OBJECTS = frozenset({"tool_input", "tool_args", "usage", "token_usage", "result"})
 _USAGE_KEYS = frozenset({
@@ -301,8 +302,20 @@ def file_names(fields: Mapping[str, Any]) -> list[str]:
     for holder in (fields, fields.get("tool_input"), fields.get("tool_args")):
         if isinstance(holder, dict):
             for key in (_PATTERN_KEYS if holder is fields else ()) + _FILE_KEYS:
-                _add_names(found, holder.get(key))
+                value = holder.get(key)
+                if key in _PATTERN_KEYS and isinstance(value, str):
+                    value = split_list(value)  # as the ledger's column has them
+                _add_names(found, value)
+    if not found:
+        _add_names(found, _files_told_of(fields.get("tool_result")))
     return found
+
+
+def _files_told_of(result: Any) -> list[str]:
+    # IDE 0.x names the file only in a sentence: "Created the /abs/file.md file."
+    words = result[:1000].split() if isinstance(result, str) else []
+    paths = [word.strip(".,;:\"'`()") for word in words]
+    return [path for path in paths if len(path) > 1 and os.path.isabs(path)]
 
 
 def _add_names(found: list[str], value: Any) -> None:

@@ -12,7 +12,7 @@ from tokentrack import events, payload, workspace
 from tokentrack.config_sources import load_config
 from tokentrack.metadata_collector import MetadataCollector
 from tokentrack.prompts import truncate_prompt
-from tokentrack.redaction import redact
+from tokentrack.redaction import redact_event, redact_fields
 from tokentrack.tracker import TokenTracker
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -64,8 +64,8 @@ def add_tag(tags: dict[str, str], text: str) -> list[str]:
     key, given, value = text.partition("=")
     if not given or not key.strip():
         return ["a tag is not of the form key=value"]
-    if len(tags) < _MAX_TAGS:
-        tags[key.strip()[:_MAX_TAG]] = value.strip()[:_MAX_TAG]
+    if len(tags) < _MAX_TAGS:  # they are cut when their secrets are out
+        tags[key.strip()] = value.strip()
     return []
 
 
@@ -98,6 +98,9 @@ def build_event(
     tags: dict[str, str],
 ) -> tuple[events.Event, list[str]]:
     """Return the event of a payload's fields, ready to record, and what was refused in them."""
+    if config.redact_secrets:
+        # Before any cut, which could leave a part of a secret that no rule knows.
+        fields = redact_fields(fields)
     event, refused = events.parse(fields, environ)
     if event.kind == events.OTHER:
         return event, refused
@@ -105,9 +108,8 @@ def build_event(
     event.tags = tags
     refused += MetadataCollector(config, root=root, environ=environ).complete(event)
     if config.redact_secrets:
-        # Before the cut, which could leave a part of a secret that no rule knows.
-        event.prompt = redact(event.prompt)
-        event.error_message = redact(event.error_message)
+        redact_event(event)
+    event.tags = {key[:_MAX_TAG]: value[:_MAX_TAG] for key, value in event.tags.items()}
     event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
     return event, refused
 

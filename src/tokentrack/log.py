@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tokentrack.models.config_fields import LOG_LEVELS
+from tokentrack.redaction import redact
 from tokentrack.store.directory import write_all
 from tokentrack.timestamps import format_us, now_us
 
@@ -23,7 +24,7 @@ def write_log(state: Directory, threshold: str, level: str, messages: Iterable[s
     if LOG_LEVELS.index(level) < LOG_LEVELS.index(threshold):
         return
     now = format_us(now_us())
-    text = "".join([f"{now} {level} {_one_line(message)}\n" for message in messages])
+    text = "".join([f"{now} {level} {_one_line(redact(message))}\n" for message in messages])
     try:
         if text:
             _append(state, text.encode("utf-8", "backslashreplace"))

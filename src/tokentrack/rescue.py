@@ -87,16 +87,24 @@ def _count_loss(place: Place, environ: Mapping[str, str], at: int, cause: OSErro
 
 def _append(folder: Directory, line: bytes) -> None:
     descriptor = folder.open_file(LOSSES_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    size = os.fstat(descriptor).st_size
     try:
         write_all(descriptor, line)
+    except OSError:
+        # A full disk has no room for the line, but for a larger size: each byte is one loss.
+        os.ftruncate(descriptor, size + 1)
     finally:
         os.close(descriptor)
 
 
 def losses(folder: Directory) -> list[str]:
-    """Return the losses that a folder's file notes, one line each: time and errno."""
+    """Return the losses that a folder's file notes, one line each: time and errno.
+
+    A disk that had no room for the line leaves a NUL for each loss, without time and errno.
+    """
     try:
         data = folder.read(LOSSES_NAME, _MAX_BYTES)
     except OSError:
         return []
-    return data.decode("ascii", "replace").splitlines()
+    lines = data.replace(b"\0", b"").decode("ascii", "replace").splitlines()
+    return [*lines, *["no room for the time and errno"] * data.count(b"\0")]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.ledger_summary import summarise_ledger
 from tokentrack.store import spool
+from tokentrack.store.directory import Directory
+from tokentrack.store.place import rescue_folder
 
 if TYPE_CHECKING:
     from tokentrack.tracker import TokenTracker
@@ -51,6 +54,11 @@ def _waiting(tracker: TokenTracker) -> int:
             tracker.place.open_folder(create=False) as folder,
             folder.child(tracker.place.state) as state,
         ):
-            return len(spool.waiting(state))
+            waiting = len(spool.waiting(state))
     except OSError:
-        return 0
+        waiting = 0
+    try:
+        with Directory.open(rescue_folder(tracker.place, os.environ)) as rescued:
+            return waiting + len(spool.waiting(rescued))
+    except OSError:
+        return waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import tokentrack
@@ -117,7 +118,7 @@ def _last_logged(folder: Directory) -> str:
     except OSError:
         return ""
     lines = data.decode("utf-8", "replace").split("\n")
-    wanted = [line for line in lines if line[25:].lstrip().startswith(("WARNING", "ERROR"))]
+    wanted = [line for line in lines if line.partition(" ")[2].startswith(("WARNING", "ERROR"))]
     return wanted[-1] if wanted else ""
 
 
@@ -148,6 +149,10 @@ def _folder_problem(place: Place) -> list[str]:
     except OSError as error:
         wait = "events wait in the spool until it is a folder of its own"
         return [f"{place.folder} can't be used ({error.strerror}): {wait}"]
+    if not os.access(place.folder, os.W_OK):
+        return [f"{place.folder} can't be written: check its owner and mode"]
+    if hasattr(os, "statvfs") and os.statvfs(place.folder).f_bavail == 0:
+        return [f"the disk of {place.folder} is full: free some space, or events will be lost"]
     return []
 
 
@@ -157,6 +162,8 @@ def _notes(status: Mapping[str, Any]) -> list[str]:
         notes.append("recording is switched off in the configuration")
     if not status["hooks"]:
         notes.append("no hook is installed: run `tokentrack init`")
+    elif shutil.which("tokentrack") is None:
+        notes.append("no tokentrack is on PATH here: where Kiro's PATH is the same, no hook runs")
     if status["ledger"]["rows"] == 0 and status["hooks"]:
         notes.append("nothing is recorded yet: run a turn in Kiro")
     return notes

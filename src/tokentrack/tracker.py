@@ -42,6 +42,9 @@ class TokenTracker:
             place: the ledger; without one, the configuration's path. A relative one is below the
                 workspace's root if it starts with `.kiro`, else below the working folder.
             environ: the environment; the process's own without one.
+
+        Raises:
+            ValidationError: `config` is something else.
         """
         self._environ = os.environ if environ is None else environ
         in_force = config is None
@@ -49,6 +52,11 @@ class TokenTracker:
             from tokentrack.api_place import configuration_in_force
 
             config = configuration_in_force(self._environ)
+        if not hasattr(config, "sound"):
+            from tokentrack.errors import ValidationError
+
+            given = type(config).__name__
+            raise ValidationError([f"config must be a TrackerConfig, not {given}"])
         self.config = config.sound()
         if place is None:
             from tokentrack.api_place import default_place

@@ -15,7 +15,7 @@ from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
 from tokentrack.prompts import truncate_prompt
-from tokentrack.redaction import redact
+from tokentrack.redaction import redact, redact_all, redact_event, redact_fields
 from tokentrack.timestamps import now_us
 from tokentrack.workspace import home_folder
 
@@ -75,11 +75,16 @@ def finish_call(
     config = around.config
     if not isinstance(prompt_text, str):
         raise ValidationError([f"prompt_text must be text, not {type(prompt_text).__name__}"])
-    fields = _fields_of(context, strict=config.enable_validation)
+    fields = _fields_of(context, config)
+    if config.redact_secrets:
+        # Before any cut, which could leave a part of a secret that no rule knows.
+        fields = redact_fields(fields)
     event, refused = events.parse(fields, around.environ)
     if refused and config.enable_validation:
         raise ValidationError([f"context: {problem}" for problem in refused])
     _complete(event, around)
+    if config.redact_secrets:
+        redact_event(event)
     tokens, basis = _tokens(prompt_text, tokens_used, event.usage, config)
     fields_of_row: dict[str, Any] = {
         "timestamp": event.at,
@@ -93,20 +98,21 @@ def finish_call(
         "file_patterns": event.patterns,
         "hook_name": event.hook_name or config.hook_name,
         "error_occurred": event.error,
-        "error_message": redact(event.error_message)
-        if config.redact_secrets
-        else event.error_message,
+        "error_message": event.error_message,
     }
-    tags = {**({"branch": event.branch} if event.branch else {}), **_tags(fields), **event.tags}
+    branch = {"branch": event.branch} if event.branch else {}
+    tags = {**branch, **_tags(fields, config), **event.tags}
     return _with_usage(TokenTransaction.recorded(**fields_of_row), event, basis, tags)
 
 
 def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> Finished:
     """Return the finished execution of a whole record, its texts as the configuration says."""
-    stored = _stored(transaction.prompt_text, config)
-    if stored != transaction.prompt_text:
-        fields = {**transaction.get_summary(), "timestamp": transaction.timestamp_us}
-        transaction = TokenTransaction.recorded(**{**fields, "prompt_text": stored})
+    given = transaction.get_summary()
+    stored = redact_all(given) if config.redact_secrets else dict(given)
+    stored["prompt_text"] = _stored(transaction.prompt_text, config)
+    if stored != given:
+        stored["timestamp"] = transaction.timestamp_us
+        transaction = TokenTransaction.recorded(**stored)
     return as_finished(transaction)
 
 
@@ -141,21 +147,23 @@ def _with_usage(
     return Finished(transaction, usage, given=True)
 
 
-def _fields_of(context: Any, *, strict: bool) -> dict[str, Any]:
+def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
     if context is None:
         return {}
     if not isinstance(context, Mapping) or not all(isinstance(key, str) for key in context):
         raise ValidationError([
             f"context must be a mapping with text keys, not {type(context).__name__}"
         ])  # fmt: skip
+    # A name in snake_case would hide a secret's form.
+    name_of = redact if config.redact_secrets else str
     fields = events.snake_case(
         {
-            key: os.fspath(value) if isinstance(value, os.PathLike) else value
+            name_of(key): os.fspath(value) if isinstance(value, os.PathLike) else value
             for key, value in context.items()
         }
     )
     wrong = [n for n in _TEXT_NAMES if not isinstance(fields.get(n), str | None)]
-    if wrong and strict:
+    if wrong and config.enable_validation:
         raise ValidationError([
             f"context: {name} must be text, not {type(fields[name]).__name__}" for name in wrong
         ])  # fmt: skip
@@ -190,10 +198,11 @@ def _stored(prompt: str, config: TrackerConfig) -> str:
     return truncate_prompt(whole, config.max_prompt_length)
 
 
-def _tags(fields: Mapping[str, Any]) -> dict[str, str]:
+def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:
     given = fields.get("tags")
     found = {name: value for name, value in fields.items() if name not in _KNOWN}
     found.update(given if isinstance(given, Mapping) else {})
     plain = {n: v for n, v in found.items() if isinstance(v, str | int | float)}
-    texts = {str(n)[:_MAX_TAG]: redact(str(v))[:_MAX_TAG] for n, v in plain.items()}
-    return dict(list(texts.items())[:_MAX_TAGS])
+    texts = {str(name): str(value) for name, value in plain.items()}
+    tags = redact_all(texts) if config.redact_secrets else texts
+    return {n[:_MAX_TAG]: v[:_MAX_TAG] for n, v in list(tags.items())[:_MAX_TAGS]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,6 +22,8 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         OSError: it can't be written; what was there before is still there.
     """
     with Directory.of_file(path, create=True) as (folder, name):
+        if folder.has(name) and not stat.S_ISREG(folder.status(name).st_mode):
+            raise OSError(errno.EPERM, "no regular file", name)
         temporary = f"{name}.{os.urandom(6).hex()}.tmp"
         descriptor = folder.open_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:

@@ -141,6 +141,8 @@ def check_value(name: str, value: Any) -> str:
             ]
     elif field.kind in ("text", "path") and not value:
         return f"{name} must not be empty"
+    elif field.kind == "path" and value.replace("\\", "/").rpartition("/")[2] in ("", ".", ".."):
+        return f"{name} must name a file, not a folder"
     return ""
 
 

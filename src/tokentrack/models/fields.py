@@ -165,8 +165,10 @@ def split_list(text: str) -> list[str]:
 
 
 def _shown_cell(cell: str) -> str:
-    # In a row with a cell too many, any cell can be the prompt.
-    return repr(cell) if len(cell) <= 32 and " " not in cell else f"({len(cell)} characters)"
+    # In a row with a cell too many, any cell can be the prompt: only what a number or a time is
+    # made of is shown.
+    is_plain = len(cell) <= 32 and not any(c.isalpha() and c not in "TZeE" for c in cell)
+    return repr(cell) if is_plain else f"({len(cell)} characters)"
 
 
 def _read_count(cell: str) -> int:
