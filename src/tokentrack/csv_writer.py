@@ -60,18 +60,21 @@ class CSVWriter:
         self._recorder = Recorder(self.place, self.config, self.environ)
 
     def write_transaction(self, transaction: TokenTransaction) -> bool:
-        """Append a transaction; return whether it is safe, in the ledger or in the spool."""
+        """Append a transaction; return whether it is in the ledger, or waits only for its lock."""
         return self.write_transactions_batch([transaction]) == 1
 
     def write_transactions_batch(self, transactions: Iterable[TokenTransaction]) -> int:
-        """Append transactions under one lock and with one fsync; return how many are safe.
+        """Append transactions under one lock and with one fsync; return how many were written.
+
+        Those that wait in the spool for the ledger's lock count. Those that a bad disk kept out
+        do not, even where they are queued elsewhere and will come in later.
 
         What is no transaction, or breaks a registered rule, is left out and counted as an error.
         """
         return self.write_finished([as_finished(t) for t in transactions if self.is_valid(t)])
 
     def write_finished(self, finished: Sequence[Finished]) -> int:
-        """Append executions with what is known of their cost; return how many are safe."""
+        """Append executions with what is known of their cost; return how many were written."""
         if not finished:
             return 0
         config = self.config
@@ -206,9 +209,9 @@ class CSVWriter:
             except OSError as error:
                 decision = handler.handle_csv_write_error(error, path, first)
                 if decision.action is Action.QUEUE:
-                    return self._recorder.rescue(finished, error)
+                    self._recorder.rescue(finished, error)
                 if decision.action is not Action.RETRY:
-                    return 0
+                    return 0  # even where it is queued: it is not in the ledger
             else:
                 if failed:
                     handler.forget_attempts(path, first)

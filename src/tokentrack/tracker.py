@@ -91,10 +91,11 @@ class TokenTracker:
         *,
         transaction: TokenTransaction | None = None,
     ) -> bool:
-        """Record a finished execution; return whether it is safe. Bad data or a bad disk: False.
+        """Record a finished execution; return whether it is written. Bad data or a bad disk: False.
 
-        What can't be written now waits in the spool, which is safe too. A refusal is logged and
-        counted in `get_statistics()["errors"]`.
+        A record that finds the ledger's lock held waits in the spool and counts as written. What a
+        bad disk keeps out is queued where it can be. A refusal is logged and counted in
+        `get_statistics()["errors"]`.
 
         Args:
             prompt_text: the prompt, stored as `max_prompt_length` and `redact_secrets` say, or a
