@@ -64,6 +64,34 @@ def test_a_torn_last_line_goes_to_quarantine_and_not_into_an_archive(space):
     assert space.quarantined() == [b"2026-01-15T10:3"]
 
 
+@pytest.mark.parametrize("job", ["rotate", "prune", "repair", "merge"])
+def test_a_completion_that_is_repeated_after_its_row_was_moved_counts_once(space, job):
+    space.fill(range(800, 0, -2), prefix="old-")  # of which prune removes some
+    space.complete("given")  # and over 128 KiB follow
+    start = space.event("agentExecutionStarted", execution_id="given")
+    for number in range(3):
+        space.complete(f"large-{number}", prompt="x" * 60_000)
+    if job == "repair":
+        space.ledger.write_bytes(space.ledger.read_bytes().replace(b"\n", b"\r\n", 300))
+    if job == "merge":
+        space.run("backup", "create")
+    space.run(*("restore", "--yes") if job == "merge" else (job,))
+    space.complete("given")
+    assert space.record(start)
+    space.complete("given")
+    assert space.all_ids()["given"] == 1
+    assert not list((space.state / "running").glob("*.json"))
+
+
+def test_a_row_that_no_rotation_saw_is_not_taken_for_recorded(space):
+    space.complete("lost")
+    space.ledger.write_bytes(HEADER)  # as a power loss without fsync leaves it
+    space.complete("other")
+    rotated(space)
+    space.complete("lost")
+    assert space.all_ids() == Counter(["other", "lost"])
+
+
 def test_what_waits_is_recorded_before_a_rotation_and_nothing_is_recorded_again_after_it(space):
     for number in range(3):
         space.complete(f"e{number}")

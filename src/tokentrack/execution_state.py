@@ -24,6 +24,7 @@ _SWEPT = "swept"
 _SWEEP_SECONDS = 3600
 _PENDING = "pending"
 _DUE_DIGITS = 12
+NAMED = "id-"  # in `closed/`, an execution that its caller gave an id; others go by session
 # Where Kiro keeps numbers by session, so that the end of one file holds a turn's.
 _WITH_NUMBERS = frozenset({"v1", "cli-2"})
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
@@ -88,6 +89,16 @@ class ExecutionState:
     def remember_completion(self, session: str, completion: dict[str, Any]) -> None:
         """Stage a session's last completion."""
         self._closed[session] = completion
+
+    def named_completions(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the last completions that had an execution id, but those known to be recorded."""
+        found = []
+        for key in self._closed_folder.names():
+            done = self.last_completion(key) if key.startswith(NAMED) else {}
+            known = isinstance(done.get("execution_id"), str) and isinstance(done.get("since"), int)
+            if known and not done.get("recorded"):
+                found.append((key, done))
+        return found
 
     def staged(self) -> dict[str, Any]:
         """Return what was staged as JSON data."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from tokentrack.events import ACTIVITY, COMPLETION, START, Event
 from tokentrack.execution_records import Finished, aborted, completed
-from tokentrack.execution_state import ExecutionState, file_key
+from tokentrack.execution_state import NAMED, ExecutionState, file_key
 from tokentrack.timestamps import now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
+    from typing import Any
+
     from tokentrack.models.config import TrackerConfig
 
 _SECOND_US = 1_000_000
@@ -58,6 +60,8 @@ class Executions:
     def _start(self, event: Event) -> list[Finished]:
         name = _file_name(event)
         same = self._state.running(name)
+        if same is None and self._is_recorded(event):
+            return []
         if same is not None and (event.execution_id or self._is_repeated(same, event)):
             return []
         # An id that the caller gave tells the executions of one session apart.
@@ -66,12 +70,17 @@ class Executions:
             for other, started in self._of_session(event)
             if not (event.execution_id and started.execution_id)
         ]
-        event.ledger_size = self._ledger_size
+        since = self._named_completion(event).get("since")
+        event.ledger_size = since if isinstance(since, int) else self._ledger_size
         self._state.open(name, event)
         return ended
 
     def _complete(self, event: Event) -> list[Finished]:
         name, started = self._started_by(event)
+        if self._is_recorded(event):
+            if started is not None and started.execution_id:
+                self._state.discard(name)
+            return []
         if started is not None and not started.execution_id and self._was_completed(event):
             name, started = "", None  # it belongs to another execution
         if started is None:
@@ -90,10 +99,11 @@ class Executions:
         last: dict[str, object] = {"at": event.at, "done": done}
         if event.execution_id:
             # A second hook brings the same id: it is looked for from here on.
-            since = self._state.last_completion(_id_key(event)).get("since")
+            since = self._named_completion(event).get("since")
             if finished.since is None and isinstance(since, int):
                 finished.since = since
             last["since"] = self._ledger_size if finished.since is None else finished.since
+            last["execution_id"] = event.execution_id
             self._state.remember_completion(_id_key(event), last)
         else:
             last["fingerprint"] = event.fingerprint
@@ -149,15 +159,22 @@ class Executions:
             return False
         return at - self._window <= event.at <= done + self._window
 
+    def _is_recorded(self, event: Event) -> bool:
+        # Before a rotation moved its row out of sight, it was seen there.
+        return self._named_completion(event).get("recorded") is True
+
     def _was_completed(self, event: Event) -> bool:
-        return event.execution_id != "" and self._state.last_completion(_id_key(event)) != {}
+        return self._named_completion(event) != {}
+
+    def _named_completion(self, event: Event) -> dict[str, Any]:
+        return self._state.last_completion(_id_key(event)) if event.execution_id else {}
 
     def _of_session(self, event: Event) -> list[tuple[str, Event]]:
         return self._state.all_running(file_key(event.session_key) + ".")
 
 
 def _id_key(event: Event) -> str:
-    return f"id-{file_key(event.execution_id)}"
+    return NAMED + file_key(event.execution_id)
 
 
 def _file_name(event: Event) -> str:

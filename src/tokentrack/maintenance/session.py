@@ -8,8 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError
-from tokentrack.execution_records import execution_id_of
-from tokentrack.execution_state import ExecutionState
+from tokentrack.maintenance.settled import close_recorded, forget_offsets
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder import Recorder
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from tokentrack.models.config import TrackerConfig
     from tokentrack.store.place import Place
 
-_ID_COLUMN = COLUMNS.index("agent_execution_id")
 _SECOND_US = 1_000_000
 # An interrupted drain of the spool, as `tokentrack.journal` notes it.
 DRAIN_JOURNAL = "drain.json"
@@ -85,7 +83,8 @@ def hold_settled(
     """
     with _hold_idle(place, config, environ, with_spool=True) as session:
         _mend(session)
-        _close_recorded(session)
+        close_recorded(session.held)
+        forget_offsets(session.held)
         yield session
 
 
@@ -101,7 +100,7 @@ def hold_for_repair(
         FileSystemError: there is no ledger, the lock is kept, or a drain can't be finished.
     """
     with _hold_idle(place, config, environ, with_spool=False) as session:
-        _look_everywhere(session)
+        forget_offsets(session.held)
         yield session
 
 
@@ -220,32 +219,3 @@ def _mend(session: Session) -> None:
         raise FileSystemError(
             f"{error.filename} is not a ledger as this program writes it: run `tokentrack verify`"
         ) from error
-
-
-def _close_recorded(session: Session) -> None:
-    state = ExecutionState(session.held.state)
-    try:
-        running = state.all_running()
-        since = min((started.ledger_size for _, started in running), default=0)
-        tails = [session.held.tail(), session.held.tail(since)] if running else []
-        for name, started in running:
-            identity = execution_id_of(started)
-            if any(tail.has_in_column(identity, _ID_COLUMN) for tail in tails):
-                state.discard(name)
-        state.commit(durable=True)
-    finally:
-        state.close()
-    _look_everywhere(session)
-
-
-def _look_everywhere(session: Session) -> None:
-    # Where an open execution's row can stand at the earliest is an offset, which moves.
-    state = ExecutionState(session.held.state)
-    try:
-        for name, started in state.all_running():
-            if started.ledger_size:
-                started.ledger_size = 0
-                state.open(name, started)
-        state.commit(durable=True)
-    finally:
-        state.close()
