@@ -21,7 +21,7 @@ DAY = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
 @pytest.fixture
 def space(tmp_path):
-    return Workspace(tmp_path, durability="none")
+    return Workspace(tmp_path, durability="none", backup_enabled=False)
 
 
 def fill(space, *made):

@@ -139,12 +139,12 @@ def lifecycle(space: Workspace) -> None:
         assert space.complete("waits")
     old = space.event("agentExecutionCompleted", execution_id="old", at=now_us() - 400 * DAY)
     assert space.record(old)
-    for words in (["backup"], ["rotate"]):
+    for words in (["backup", "create"], ["rotate"]):
         hostile.run(words, space.root, space.home)
         turn(space)
     with space.ledger.open("ab") as file:
         file.write(b"milk\n" + HEADER + b"torn")
-    for words in (["repair"], ["prune", "--yes"], ["restore", "--yes"], ["status"], ["verify"]):
+    for words in (["repair"], ["prune", "--trust-clock"], ["restore", "--yes"], ["status"], ["verify"]):
         hostile.run(words, space.root, space.home)
     shutil.move(space.kiro, space.root / "aside")
     space.kiro.write_bytes(b"in the way")

@@ -187,3 +187,12 @@ def test_another_file_name_has_companions_of_its_own(tmp_path):
     assert sorted(path.name for path in space.kiro.iterdir()) == [
         ".tokentrack-team.csv", "team.csv", "team.csv.lock", "team_usage.csv",
     ]  # fmt: skip
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["validate_csv_integrity", "read_transactions"])
+def test_a_pipe_in_the_ledgers_place_is_an_error_and_nothing_to_wait_for(space, writer, name):
+    space.kiro.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(space.ledger)
+    with pytest.raises(FileSystemError, match="can't be read"):
+        getattr(writer, name)()

@@ -173,3 +173,21 @@ def test_a_plan_of_a_restore_writes_nothing(space):
         plan = plan_restore(folder, space.place, NAME, replace=False)
     assert (plan.added, plan.lines) == (1, [B])
     assert space.names() == before
+
+
+def test_a_program_that_records_backs_up_what_is_due_and_looks_once_a_minute(tmp_path):
+    space = Maintained(tmp_path, backup_interval_hours=1)
+    space.fill([1])
+    assert space.tracker.record_transaction("p", 1, 1.0)
+    (backup,) = space.names("token_transactions_backup_")
+    assert space.read(backup) == space.ledger.read_bytes()
+    (space.kiro / backup).unlink()
+    assert space.tracker.record_transaction("p", 1, 1.0)
+    assert space.names("token_transactions_backup_") == []
+
+
+def test_the_hook_makes_no_backup(tmp_path):
+    space = Maintained(tmp_path, backup_interval_hours=1)
+    space.fill([1])
+    assert space.complete("e")
+    assert space.names("token_transactions_backup_") == []

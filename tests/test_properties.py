@@ -437,12 +437,12 @@ class ConfigurationMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-def run_machine(machine, *, shrink=True):
+def run_machine(machine, *, examples=15, shrink=True):
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=checks,
@@ -464,7 +464,7 @@ def test_property_6_control_a_change_by_halves_is_caught():
             self.hook.apply_configuration_changes(bad)
 
     with pytest.raises(AssertionError):
-        run_machine(ByHalves, shrink=False)
+        run_machine(ByHalves, examples=300, shrink=False)  # the first that fails is the last
 
 
 @few

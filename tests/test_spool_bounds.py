@@ -18,6 +18,7 @@ from kiro import Machine
 from ledgers import Workspace, posix_only
 from tokentrack import spooled
 from tokentrack.rescue import losses
+from tokentrack.status import collect_status
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.place import rescue_folder
@@ -111,6 +112,11 @@ def test_what_waited_too_long_is_told_and_recorded_all_the_same(space):
     space.put_in_spool(old)
     with space.tracker.open_state() as state:
         assert spool.overdue(spool.waiting(state), now_us()) == 1
+    with space.locked():
+        facts = collect_status(str(space.root), space.environ)
+    assert (facts["waiting"]["spooled"], facts["waiting"]["overdue"]) == (2, 1)
+    assert any("2 events in the spool" in text and "1 for over 30 days" in text
+               for text in facts["problems"])  # fmt: skip
     assert space.complete("next")
     assert space.ids() == ["old", "young", "next"]
 

@@ -16,6 +16,7 @@ from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.recorder import Recorder
 from tokentrack.slots import write_slot
+from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
 from tokentrack.transactions import as_finished
 
@@ -80,7 +81,12 @@ class CSVWriter:
         config = self.config
         seconds = config.file_lock_timeout_seconds
         with write_slot(self.place.path, config.max_concurrent_writes, seconds) as left:
-            return self._write(finished, left)
+            written = self._write(finished, left)
+        if written:
+            from tokentrack.maintenance.schedule import run_due_at_times
+
+            run_due_at_times(self.place, config, self.environ)
+        return written
 
     def read_transactions(
         self, limit: int | None = None, *, test: Test | None = None
@@ -222,7 +228,7 @@ class CSVWriter:
 
     def _check_ends(self, issues: list[str]) -> bool:
         try:
-            with open(self.place.path, "rb") as file:
+            with open_ledger_file(self.place.path) as file:
                 headed = has_header(file, COLUMNS)
                 if file.seek(0, os.SEEK_END):
                     file.seek(-1, os.SEEK_END)

@@ -19,6 +19,11 @@ _HUGE_COST = Decimal(10) ** 15
 _MOST_PLACES = 12
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in the right form: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def format_tokens(count: float | None, precision: int = 1) -> str:
     """Return a count of tokens as `500`, `1.5K`, `2.5M`, `3.0B` or `4.0T`; None as `unknown`.
 

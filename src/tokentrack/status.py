@@ -11,6 +11,7 @@ from tokentrack import workspace
 from tokentrack.config_sources import load_config
 from tokentrack.credit_totals import account_view, credit_totals
 from tokentrack.errors import TokenTrackError
+from tokentrack.formatting import counted
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.ledger_summary import summarise_ledger
 from tokentrack.log import LOG_NAME
@@ -20,6 +21,7 @@ from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import QUARANTINE_NAME
 from tokentrack.store.place import rescue_folder
+from tokentrack.timestamps import now_us
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
@@ -80,12 +82,16 @@ def _credits(place: Place) -> dict[str, Any]:
 
 
 def _waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> dict[str, Any]:
-    counts: dict[str, Any] = {"running": 0, "spooled": 0, "quarantined": 0, "lost": 0}
+    counts: dict[str, Any] = {
+        "running": 0, "spooled": 0, "overdue": 0, "quarantined": 0, "lost": 0,
+    }  # fmt: skip
     last_error = ""
     for folder in _state_folders(tracker, environ):
         with folder:
             counts["running"] += _count(folder, "running")
-            counts["spooled"] += len(spool.waiting(folder))
+            spooled = spool.waiting(folder)
+            counts["spooled"] += len(spooled)
+            counts["overdue"] += spool.overdue(spooled, now_us())
             counts["quarantined"] += _count(folder, QUARANTINE_NAME)
             counts["lost"] += len(losses(folder))
             last_error = max(last_error, _last_logged(folder))
@@ -129,16 +135,21 @@ def _problems(status: Mapping[str, Any], tracker: TokenTracker) -> list[str]:
     if ledger["damaged"]:
         first = ledger["damaged"][0]
         found.append(
-            f"{len(ledger['damaged'])} damaged places in the ledger, the first on line "
+            f"{counted(len(ledger['damaged']), 'damaged place')} in the ledger, the first on line "
             f"{first['line']}: {first['problem']}"
         )
     if waiting["spooled"]:
-        found.append(f"{waiting['spooled']} events wait in the spool for the ledger to be writable")
+        found.append(_spool_problem(waiting["spooled"], waiting["overdue"]))
     if waiting["lost"]:
-        found.append(f"{waiting['lost']} events could be written nowhere: see lost.log")
+        found.append(f"{counted(waiting['lost'], 'event')} could be written nowhere: see lost.log")
     if status["hooks"] and not any(hook["fires"] for hook in status["hooks"]):
         found.append("hooks are installed, but Kiro would run none of them: see the reasons above")
     return found
+
+
+def _spool_problem(spooled: int, overdue: int) -> str:
+    text = f"{counted(spooled, 'event')} in the spool, until the ledger can be written"
+    return f"{text}; {overdue:,} for over {spool.OVERDUE_DAYS} days" if overdue else text
 
 
 def _folder_problem(place: Place) -> list[str]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.ledger_options import (
-    counted,
     dry_run_option,
     json_option,
     say,
     workspace_option,
 )
+from tokentrack.formatting import counted
 from tokentrack.hookfiles.display import escape
 from tokentrack.importing.history import SURFACES
 

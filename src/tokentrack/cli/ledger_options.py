@@ -72,8 +72,3 @@ def confirm(question: str, *, yes: bool) -> None:
         raise TokenTrackError("nothing was changed: there is no terminal to ask at, so add --yes")
     if not click.confirm(question):
         raise TokenTrackError("nothing was changed")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun in the right form."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from tokentrack.cli.ledger_options import (
-    counted,
     dry_run_option,
     run_due,
     say,
@@ -16,6 +15,7 @@ from tokentrack.cli.ledger_options import (
     workspace_option,
 )
 from tokentrack.errors import TokenTrackError
+from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.retention import Plan

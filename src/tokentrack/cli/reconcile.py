@@ -6,7 +6,8 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import counted, say, target_of, workspace_option
+from tokentrack.cli.ledger_options import say, target_of, workspace_option
+from tokentrack.formatting import counted
 
 
 @click.command("reconcile")

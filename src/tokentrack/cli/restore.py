@@ -9,12 +9,12 @@ import click
 
 from tokentrack.cli.ledger_options import (
     confirm,
-    counted,
     dry_run_option,
     say,
     target_of,
     workspace_option,
 )
+from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.restore import Plan

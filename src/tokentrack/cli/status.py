@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokentrack.formatting import counted
 from tokentrack.hookfiles.display import escape
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _credits(facts["credits"], ledger["rows"])
     yield from _account(facts["account"])
     yield from _hooks(facts["hooks"])
-    yield _row("running", f"{waiting['running']} executions")
+    yield _row("running", counted(waiting["running"], "execution"))
     yield _row("set aside", f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
                             f"{waiting['lost']} lost")  # fmt: skip
     yield _row("last problem", waiting["last_error"] or "none logged")
@@ -71,13 +72,15 @@ def _totals(ledger: Mapping[str, Any]) -> Iterator[str]:
     yield _row("tokens", f"{ledger['tokens']:,} ({_shares(ledger)})")
     yield _row("first", ledger["first"])
     yield _row("last", ledger["last"])
-    yield _row("last 24 h", f"{day['rows']:,} rows, {day['tokens']:,} tokens")
+    yield _row("last 24 h", f"{counted(day['rows'], 'row')}, {counted(day['tokens'], 'token')}")
 
 
 def _credits(found: Mapping[str, Any], rows: int) -> Iterator[str]:
     parts = []
     if found["rows"]:
-        parts.append(f"{_short(found['total'])} in {found['rows']:,} of {rows:,} rows, reported")
+        parts.append(
+            f"{_short(found['total'])} in {found['rows']:,} of {counted(rows, 'row')}, reported"
+        )
     if found["waiting"]:
         parts.append(f"{found['waiting']:,} to come from Kiro")
     if parts:
@@ -108,8 +111,8 @@ def _age(seconds: int) -> str:
 
 
 def _shares(ledger: Mapping[str, Any]) -> str:
-    parts = [f"{basis} in {count:,}" for basis, count in ledger["basis"].items() if count]
-    return ", ".join(parts) + (" rows" if ledger["rows"] != 1 else " row")
+    shares = [(basis, count) for basis, count in ledger["basis"].items() if count]
+    return ", ".join(f"{basis} in {counted(count, 'row')}" for basis, count in shares)
 
 
 def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
@@ -125,7 +128,7 @@ def _shown(path: str) -> str:
 
 
 def _ledger_state(ledger: Mapping[str, Any]) -> str:
-    return f"{ledger['bytes']:,} bytes" if ledger["exists"] else "not there yet"
+    return counted(ledger["bytes"], "byte") if ledger["exists"] else "not there yet"
 
 
 def _row(name: str, text: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import counted, json_option, say, target_of, workspace_option
+from tokentrack.cli.ledger_options import json_option, say, target_of, workspace_option
+from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.verify import Examined

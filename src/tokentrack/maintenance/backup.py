@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError
+from tokentrack.maintenance.rows import earliest_and_latest, first_timestamp
 from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tokentrack.store.place import Place
 
 _HOUR = 3600
+_MICROSECONDS = 1_000_000
 
 
 class Backup(NamedTuple):
@@ -49,17 +51,23 @@ def create_backup(session: Session) -> str:
 def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) -> bool:
     """Tell whether the ledger changed since a backup that is older than `hours`.
 
-    A backup of the future, made by a clock that was wrong, counts for nothing.
+    Without a backup, since its first row. A time of the future, from a clock that was wrong,
+    counts for nothing.
 
     Raises:
         OSError: the folder can't be read.
     """
     if place.ledger not in folder.names():
         return False
-    times = [at for at in backups_in(folder, place.ledger).values() if at <= now_seconds]
-    newest = max(times, default=0.0)
+    times = list(backups_in(folder, place.ledger).values()) or [_began_at(folder, place)]
+    newest = max((at for at in times if at <= now_seconds), default=0.0)
     changed = folder.status(place.ledger).st_mtime > newest
     return changed and now_seconds - newest >= hours * _HOUR
+
+
+def _began_at(folder: Directory, place: Place) -> float:
+    bounds = earliest_and_latest(first_timestamp(folder, place.ledger))
+    return bounds[0] / _MICROSECONDS if bounds else 0.0
 
 
 def superfluous(folder: Directory, place: Place, keep: int) -> list[str]:

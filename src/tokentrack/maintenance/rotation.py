@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tokentrack.maintenance.rows import earliest_and_latest, read_rows
+from tokentrack.maintenance.rows import earliest_and_latest, first_timestamp, read_rows
 from tokentrack.models.fields import COLUMNS
 from tokentrack.store.archives import (
     COMPRESSED,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1_000_000
 _CHUNK = 1024 * 1024
-_TIME = COLUMNS.index("timestamp")
 
 
 def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now: int) -> str:
@@ -50,12 +49,8 @@ def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now
 
 
 def _first_month(folder: Directory, place: Place) -> str:
-    with open_in(folder, place.ledger) as file:
-        for row in read_rows(file, COLUMNS):
-            if row.cells:
-                bounds = earliest_and_latest(row.cells[_TIME])
-                return row.cells[_TIME][:7] if bounds else ""
-    return ""
+    first = first_timestamp(folder, place.ledger)
+    return first[:7] if earliest_and_latest(first) else ""
 
 
 def has_records(folder: Directory, place: Place) -> bool:

@@ -6,12 +6,17 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from tokentrack.models.fields import COLUMNS
 from tokentrack.store import codec
+from tokentrack.store.archives import open_in
 from tokentrack.timestamps import from_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tokentrack.store.directory import Directory
+
+_TIMESTAMP = COLUMNS.index("timestamp")
 _DAY_US = 24 * 3600 * 1_000_000
 _BOM = b"\xef\xbb\xbf"
 
@@ -47,6 +52,19 @@ def record_lines(file: BinaryIO, columns: Sequence[str]) -> tuple[list[Row], int
         else:
             unreadable += not row.is_header
     return rows, unreadable
+
+
+def first_timestamp(folder: Directory, ledger: str) -> str:
+    """Return the timestamp of a ledger's first record, "" when it has none.
+
+    Raises:
+        OSError: the ledger can't be read.
+    """
+    with open_in(folder, ledger) as file:
+        for row in read_rows(file, COLUMNS):
+            if row.cells:
+                return row.cells[_TIMESTAMP]
+    return ""
 
 
 def _cells(line: bytes, width: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tokentrack.store.place import Place
 
 _WAIT_SECONDS = 0.2
+_PAUSE_SECONDS = 60
+_next_look: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
 
 
 def run_due(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
@@ -39,6 +42,14 @@ def run_due(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> 
     except OSError as error:
         done.append(f"maintenance was put off: {error.strerror or error}")
     return done
+
+
+def run_due_at_times(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> None:
+    """Do what is due, as `run_due` does it, but look at most once a minute in a process."""
+    now = time.monotonic()
+    if now >= _next_look.get(place.path, 0.0):
+        _next_look[place.path] = now + _PAUSE_SECONDS
+        run_due(place, config, environ)
 
 
 def _is_anything_due(folder: Directory, place: Place, config: TrackerConfig) -> bool:
