@@ -41,6 +41,9 @@ def text(facts):
 def nothing(facts):
     return None
 
+def secret(facts):
+    return {"k": "x" * 180 + " ghp_" + "A1b2C3d4" * 5}  # which the cut at 200 would end
+
 def objects(facts):
     return {5: None, "long": "x" * 10_000, "odd;name": "a;b\\n\\ud800"}
 """
@@ -118,3 +121,10 @@ def test_collectors_are_asked_in_their_order(extended):
     extended.environment["KIRO_TOKEN_TRACKER_COLLECTORS"] = "printing, team"
     extended.hook(STOP)
     assert tags(extended).startswith("printed=yes;team=core;")
+
+
+def test_a_secret_that_the_cut_would_leave_a_part_of_is_taken_out_whole(extended):
+    extended.configure(collectors=["secret"])
+    extended.hook(STOP)
+    assert "A1b2" not in tags(extended)
+    assert "x [redacted" in tags(extended)

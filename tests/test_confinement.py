@@ -144,7 +144,13 @@ def lifecycle(space: Workspace) -> None:
         turn(space)
     with space.ledger.open("ab") as file:
         file.write(b"milk\n" + HEADER + b"torn")
-    for words in (["repair"], ["prune", "--trust-clock"], ["restore", "--yes"], ["status"], ["verify"]):
+    for words in (
+        ["repair"],
+        ["prune", "--trust-clock"],
+        ["restore", "--yes"],
+        ["status"],
+        ["verify"],
+    ):
         hostile.run(words, space.root, space.home)
     shutil.move(space.kiro, space.root / "aside")
     space.kiro.write_bytes(b"in the way")

@@ -168,3 +168,16 @@ def test_many_rows_of_several_files_add_up(machine, other):
     found = summary(machine, *paths)
     assert (found["added"], Decimal(found["credits"])) == (2500, Decimal("2.5"))
     assert found["skipped"] == {"already in the ledger": 100}
+
+
+def test_secrets_that_another_instance_stored_are_taken_out_and_rows_known_again(machine, other):
+    secret = "ghp_" + "A1b2C3d4" * 5
+    rows = [row("e1", prompt=f"use {secret} now"), row("e2")]
+    path = write(other / "token_transactions.csv", HEADER, rows)
+    write(other / "token_usage.csv", USAGE_HEADER, [usage("e1") + f"k={secret}"])
+    assert summary(machine, path)["added"] == 2
+    stored = b"".join(file.read_bytes() for file in machine.root.rglob("*") if file.is_file())
+    assert secret.encode() not in stored
+    assert machine.rows()[0]["prompt_text"] == "use [redacted:github-token] now"
+    again = summary(machine, path)
+    assert (again["added"], again["conflicts"]) == (0, [])

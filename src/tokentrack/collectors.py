@@ -15,8 +15,10 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tokentrack.redaction import redact
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tokentrack.events import Event
 
@@ -25,8 +27,11 @@ _MAX_TAG = 200
 _SECONDS = 1.0
 
 
-def collect_tags(names: Sequence[str], root: str, event: Event) -> tuple[dict[str, str], list[str]]:
+def collect_tags(
+    names: Sequence[str], root: str, event: Event, *, redact_secrets: bool
+) -> tuple[dict[str, str], list[str]]:
     """Return the tags of the named collectors and, as sentences, which of them failed."""
+    clean = redact if redact_secrets else str
     installed = {point.name: point for point in entry_points(group=GROUP)}
     facts = MappingProxyType({
         "workspace_root": root,
@@ -44,7 +49,7 @@ def collect_tags(names: Sequence[str], root: str, event: Event) -> tuple[dict[st
                 problems.append(f"the collector {name!r} is not installed")
                 continue
             try:
-                tags.update(_checked(installed[name].load()(facts)))
+                tags.update(_checked(installed[name].load()(facts), clean))
             except BaseException as error:  # noqa: BLE001  (foreign code must not cost a row)
                 problems.append(f"the collector {name!r} failed ({type(error).__name__})")
     return tags, problems
@@ -75,5 +80,9 @@ def _time_out(*_: object) -> None:
     raise _OutOfTimeError
 
 
-def _checked(result: Mapping[str, str]) -> dict[str, str]:
-    return {str(key)[:_MAX_TAG]: str(value)[:_MAX_TAG] for key, value in dict(result).items()}
+def _checked(result: Mapping[str, str], clean: Callable[[str], str]) -> dict[str, str]:
+    # The cut comes second: it could leave a part of a secret that no rule knows.
+    return {
+        clean(str(key))[:_MAX_TAG]: clean(str(value))[:_MAX_TAG]
+        for key, value in dict(result).items()
+    }

@@ -84,7 +84,12 @@ class MetadataCollector:
             return []
         from tokentrack.collectors import collect_tags
 
-        tags, problems = collect_tags(self._config.collectors, self._root, event)
+        tags, problems = collect_tags(
+            self._config.collectors,
+            self._root,
+            event,
+            redact_secrets=self._config.redact_secrets,
+        )
         event.tags = {**tags, **event.tags}
         return problems
 

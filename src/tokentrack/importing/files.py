@@ -15,6 +15,7 @@ from tokentrack.importing.summary import CONFLICT, EARLIER, KNOWN, Summary
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.redaction import redact
 from tokentrack.store.archives import COMPRESSED, stem_of
 from tokentrack.store.place import LEDGER_NAME, USAGE_NAME, Place
 from tokentrack.store.reader import has_header, read_records
@@ -106,13 +107,13 @@ class FilesImport:
             if record.problem:
                 self._leave_out(beside, record.line, record.problem)
             else:
-                self._known.add_usage(origin, record.cells)
+                self._known.add_usage(origin, self._stored(record.cells))
 
     def _transaction(self, path: str, record: Record) -> TokenTransaction | None:
         problem = record.problem
         if not problem:
             try:
-                found = TokenTransaction.from_csv_row(record.cells)
+                found = TokenTransaction.from_csv_row(self._stored(record.cells))
             except ValidationError as error:
                 problem = str(error)
             else:
@@ -122,6 +123,10 @@ class FilesImport:
                 return None
         self._leave_out(path, record.line, problem)
         return None
+
+    def _stored(self, cells: list[str]) -> list[str]:
+        # Other instances need not have been as careful as this one.
+        return [redact(cell) for cell in cells] if self._config.redact_secrets else cells
 
     def _leave_out(self, path: str, line: int, problem: str) -> None:
         self.summary.left_out[_DAMAGED] = self.summary.left_out.get(_DAMAGED, 0) + 1

@@ -15,6 +15,7 @@ from tokentrack.kiro.homes import Homes
 from tokentrack.kiro.scan import Scan
 from tokentrack.models.config_fields import DEFAULT_LEDGER
 from tokentrack.reconcile.numbers import SURFACE_OF, with_numbers
+from tokentrack.redaction import redact
 from tokentrack.store.place import workspace_place
 from tokentrack.timestamps import now_us
 
@@ -129,6 +130,8 @@ class HistoryImport:
         at = time_of(turn)
         root = self._root_of(turn.workspace)
         folder = os.path.basename(root.replace("\\", "/"))
+        if self._config.redact_secrets:
+            folder = redact(folder)  # as the hook stores it
         found = self._known.find(self._place, turn, folder)
         if found is not None:
             self._complete(found, turn, batch)
