@@ -40,7 +40,8 @@ def test_credits_as_floats_would_drift():
         ([{"usage": None}], (None, 0)),
         ([{"usage": None}, {"usage": 0.5}], ("0.5", 0)),
         ([{"usage": 3, "unit": "token"}], (None, 0)),
-        ([{"usage": 3, "unit": None}], (None, 0)),
+        ([{"usage": 3, "unit": None}], ("3", 0)),
+        ([{"usage": 3, "unit": 5}], (None, 0)),
         ([{"usage": math.nan}], (None, 1)),
         ([{"usage": math.inf}, {"usage": 1}], ("1", 1)),
         ([{"usage": -1}], (None, 1)),
@@ -94,6 +95,9 @@ def test_no_text_breaks_the_reading_of_times(text):
         (True, None),
         (math.nan, None),
         (1e300, None),
+        (1e308, None),
+        (-1e308, None),
+        (10**400, None),
         (None, None),
     ],
 )
@@ -134,3 +138,26 @@ def test_kiros_words_for_an_end(word, expected):
 )
 def test_a_message_is_its_text(content, expected):
     assert values.text_of(content) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+    | st.sampled_from([1e308, -1e308, 10**400, "1e400", "9" * 5000]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=20,
+)  # fmt: skip
+READERS = (
+    "mapping", "objects", "text", "tokens", "count", "percent", "microseconds", "milliseconds",
+    "status", "text_of",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(value=JSON)
+def test_no_value_of_json_breaks_a_reader(name, value):
+    getattr(values, name)(value)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["usage", "unit"]), JSON)))
+def test_no_entry_breaks_the_sum_of_credits(entries):
+    values.credit_sum(entries, "usage")

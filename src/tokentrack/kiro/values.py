@@ -63,12 +63,14 @@ def credit_sum(entries: Any, key: str) -> tuple[str | None, int]:
     """Return the sum of `key` over a list's entries in credits, and how many were refused.
 
     The sum is exact decimal text, None when no entry has a number. An entry of another unit does
-    not count, null is unknown, and what is no finite number of 0 or more is refused.
+    not count, one without a unit does, null is unknown, and what is no finite number of 0 or more
+    is refused.
     """
     found, refused = [], 0
     for entry in objects(entries):
         value = entry.get(key)
-        if value is None or not text(entry.get("unit", "credit")).lower().startswith("credit"):
+        unit = entry.get("unit")
+        if value is None or not (unit is None or text(unit).lower().startswith("credit")):
             continue
         if is_number(value) and 0 <= value <= _MAX_CREDITS:
             found.append(value)
@@ -103,7 +105,7 @@ def microseconds(value: Any) -> int | None:
     at: int | None = None
     if isinstance(value, str):
         at = _iso(value)
-    elif is_number(value):
+    elif is_number(value) and abs(value) <= _LAST_US:
         # Seconds reach 1e11 in the year 5138, which milliseconds had left behind in 1973.
         at = int(value * (_SECONDS if value < 1e11 else _MILLISECONDS))
     return at if at is not None and 0 < at <= _LAST_US else None
