@@ -120,6 +120,21 @@ def test_what_the_context_reports_is_in_the_usage_ledger(space, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("reported", "cells"),
+    [
+        ({"input_tokens": 10, "output_tokens": 5, "cached_tokens": 3}, ("10", "5", "3")),
+        ({"input_tokens": 3, "output_tokens": 5, "cache_read_input_tokens": 4,
+          "cache_creation_input_tokens": 2}, ("9", "5", "4")),
+        ({"output_tokens": 5, "cache_read_input_tokens": 4}, ("", "5", "4")),
+    ],
+)  # fmt: skip
+def test_the_input_of_the_usage_ledger_has_the_cache_in_it(space, reported, cells):
+    assert space.tracker.record_transaction("p", context={"usage": reported})
+    usage = usage_of(space)
+    assert (usage["input_tokens"], usage["output_tokens"], usage["cached_tokens"]) == cells
+
+
+@pytest.mark.parametrize(
     ("tokens", "estimate", "expected"),
     [(None, True, ("estimated", estimate_tokens("twelve chars"))),
      (None, False, ("unknown", 0)), (0, True, ("reported", 0)),

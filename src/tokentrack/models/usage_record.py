@@ -30,7 +30,10 @@ def usage_row(
     token_basis: str,
     tags: Mapping[str, str],
 ) -> list[str]:
-    """Return the cells of an execution whose payload was all there is; unknown cells are empty."""
+    """Return the cells of an execution whose payload was all there is; unknown cells are empty.
+
+    `input_tokens` is all input; `cached_tokens` is the part of it that was read from the cache.
+    """
     cached = usage.get("cache_read", usage.get("cached"))
     source = {REPORTED: "payload", ESTIMATED: "visible-text"}.get(token_basis, "")
     return [
@@ -39,7 +42,7 @@ def usage_row(
         session_id,
         surface,
         model,
-        _cell(usage.get("input")),
+        _cell(_all_input(usage)),
         _cell(usage.get("output")),
         _cell(cached),
         "",
@@ -52,6 +55,14 @@ def usage_row(
         _machine(),
         join_list([f"{key}={value}" for key, value in tags.items()]),
     ]
+
+
+def _all_input(usage: Mapping[str, int]) -> int | None:
+    # Of the two ways to report a cache, one has it on top of the input and one as a part of it.
+    # The cell means the second, so that nobody who adds or prices it must know which it was.
+    if "input" not in usage:
+        return None
+    return usage["input"] + usage.get("cache_read", 0) + usage.get("cache_write", 0)
 
 
 def _cell(number: int | None) -> str:
