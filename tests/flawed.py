@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import subprocess
+from pathlib import Path
 
 from tokentrack.recorder import Recorder
 from tokentrack.store import codec
@@ -69,3 +72,40 @@ def unlocked_append(path, line: bytes) -> None:
     with open(path, "ab", buffering=0) as file:
         file.write(line[: len(line) // 2])
         file.write(line[len(line) // 2 :])
+
+
+# --- rewrites, of a workspace's files: what the replay of crash states must catch ---
+
+
+def rewrite_in_place(root: str) -> None:
+    """Take a row out of the ledger by writing the others over it."""
+    path = Path(root, ".kiro", "token_transactions.csv")
+    kept = _without(path.read_bytes(), b",e0,")
+    with path.open("wb") as file:
+        file.write(kept)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rewrite_unsynced(root: str) -> None:
+    """The same by a temporary file, which is renamed before it is on the disk."""
+    path = Path(root, ".kiro", "token_transactions.csv")
+    temporary = path.with_name(f"{path.name}.0123456789ab.tmp")
+    temporary.write_bytes(_without(path.read_bytes(), b",e0,"))
+    temporary.replace(path)
+
+
+def compress_unsynced(root: str) -> None:
+    """Compress the archives and remove the plain ones before the others are on the disk."""
+    for path in Path(root, ".kiro").glob("token_*_????????.csv"):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+
+
+def write_unseen(root: str) -> None:
+    """Write in a way that a look at the calls of `os` does not see."""
+    subprocess.run(["sh", "-c", "echo >> .kiro/token_transactions.csv"], cwd=root, check=True)
+
+
+def _without(data: bytes, mark: bytes) -> bytes:
+    return b"".join(line for line in data.splitlines(keepends=True) if mark not in line)

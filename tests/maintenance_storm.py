@@ -26,7 +26,8 @@ EXPIRED, KEPT = 40, 40
 def _backup(space: Maintained) -> None:
     with space.held_plainly() as session:
         backup.create_backup(session)
-        backup.remove_backups(session, backup.superfluous(session.folder, space.place, 2))
+        old = backup.superfluous(session.folder, space.place, 2, now_us() / 1_000_000)
+        backup.remove_backups(session, old)
 
 
 def _restore(space: Maintained) -> None:
@@ -48,7 +49,7 @@ def _prune(space: Maintained) -> None:
     with space.held_plainly(), space.ledger.open("ab") as file:
         file.write(row(f"old-{now_us()}", now_us() - 400 * DAY))
     with space.settled() as session:
-        plan = retention.plan_prune(session.folder, space.place, 365, now_us())
+        plan = retention.plan_prune(session.folder, space.place, 365, now_us(), trust_clock=True)
         retention.prune(session, plan)
 
 

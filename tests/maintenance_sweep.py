@@ -100,7 +100,9 @@ class Prune(Job):
 
     def run(self) -> None:
         with self.space.settled() as session:
-            plan = retention.plan_prune(session.folder, self.space.place, 365, now_us())
+            plan = retention.plan_prune(
+                session.folder, self.space.place, 365, now_us(), trust_clock=True
+            )
             retention.prune(session, plan)
 
 
@@ -108,7 +110,8 @@ class Backup(Job):
     def run(self) -> None:
         with self.space.held_plainly() as session:
             backup.create_backup(session)
-            backup.remove_backups(session, backup.superfluous(session.folder, self.space.place, 1))
+            old = backup.superfluous(session.folder, self.space.place, 1, now_us() / 1_000_000)
+            backup.remove_backups(session, old)
 
 
 class Merge(Job):

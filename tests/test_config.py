@@ -156,23 +156,40 @@ OUTSIDE = [
     ".kiro", ".kiro/", ".kiro//a.csv", ".kiro/./a.csv", "./.kiro/a.csv", ".kiro\\..\\..\\a.csv",
     "C:\\a.csv", "C:a.csv", ".kiro/a.csv:stream", "\\\\server\\share\\a.csv", "~/a.csv", ".KIRO/a",
 ]  # fmt: skip
+# What Kiro or this program would take for something else, or git would not ignore.
+NOT_FOR_LEDGERS = [
+    ".kiro/steering/new.md", ".kiro/hooks/new.json", ".kiro/settings/mcp.json", ".kiro/specs/a.csv",
+    ".kiro/new.md", ".kiro/token_usage.csv", ".kiro/Token_Usage.csv", ".kiro/token_usage_1.csv",
+    ".kiro/token_transactions_backup_20260101_000000.csv", ".kiro/TOKEN_TRANSACTIONS.csv",
+    ".kiro/token_tracker_config.json", ".kiro/.tokentrack/spool/new/x", ".kiro/.tokentrack.csv",
+    ".kiro/.csv", ".kiro/a.csv\n!x.csv", ".kiro/a.CSV", ".kiro\\a.csv", ".kiro/deep/er/a.csv",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("path", [*OUTSIDE, *NOT_FOR_LEDGERS])
 @pytest.mark.parametrize("source", ["workspace", "hook"])
-def test_a_workspace_cannot_name_a_ledger_outside_its_kiro_folder(sources, source, path):
+def test_a_workspace_can_name_no_other_place_for_its_ledger(sources, source, path):
     config, problems = sources(**{source: {"csv_file_path": path}})
     assert config.ledger_path == ".kiro/token_transactions.csv"
     assert len(problems) == 1
     assert not is_confined(path)
 
 
-@pytest.mark.parametrize("path", [".kiro/a.csv", ".kiro/deep/er/a.csv", ".kiro/with space.csv"])
-def test_a_workspace_can_name_a_ledger_below_its_kiro_folder(machine, path):
+@pytest.mark.parametrize(
+    "path", [".kiro/a.csv", ".kiro/token_transactions.csv", ".kiro/with space.csv", ".kiro/ü.csv"]
+)
+def test_a_workspace_can_name_a_ledger_in_its_kiro_folder(machine, path):
     machine.configure(csv_file_path=path)
     machine.hook(STOP)
     assert (machine.root / path).exists()
     assert machine.log() == ""
+
+
+@pytest.mark.parametrize("trusted", ["environment", "user_file", "arguments"])
+def test_the_user_can_name_what_a_workspace_can_not(sources, trusted):
+    name = PREFIX + "CSV_FILE_PATH" if trusted == "environment" else "csv_file_path"
+    config, problems = sources(**{trusted: {name: ".kiro/deep/a.csv"}})
+    assert (config.ledger_path, problems) == (".kiro/deep/a.csv", [])
 
 
 def test_the_user_can_name_a_ledger_anywhere(machine, tmp_path):
@@ -185,8 +202,7 @@ def test_the_user_can_name_a_ledger_anywhere(machine, tmp_path):
 def test_a_link_in_the_workspace_leads_nowhere(machine, tmp_path):
     (tmp_path / "outside").mkdir()
     (machine.folder / "deep").symlink_to(tmp_path / "outside")
-    machine.configure(csv_file_path=".kiro/deep/a.csv")
-    machine.hook(STOP)
+    machine.hook(STOP, env={PREFIX + "CSV_FILE_PATH": ".kiro/deep/a.csv"})
     assert list((tmp_path / "outside").iterdir()) == []
 
 

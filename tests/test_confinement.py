@@ -12,6 +12,8 @@ import pytest
 
 import hostile
 from ledgers import HEADER, Workspace, posix_only
+from tokentrack import draining, execution_state
+from tokentrack.store import directory
 from tokentrack.timestamps import now_us
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def template(tmp_path_factory):
     space = Workspace(base / "mine", durability="none", hook_lock_timeout_ms=0)
     for number in range(3):
         assert space.complete(f"row-{number}")
-    for words in (["backup"], ["rotate"], ["init"]):
+    for words in (["backup", "create"], ["rotate"], ["init"]):
         hostile.run(words, space.root, space.home)
     return base
 
@@ -159,11 +161,95 @@ def lifecycle(space: Workspace) -> None:
     shutil.move(space.root / "aside", space.kiro)
 
 
+# --- a journal that a clone brought along ---
+
+
+OUTSIDE = (
+    "{up}/victim",
+    "{base}/victim",
+    "../../../../{base}/victim",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\0b",
+)
+
+
+def forged(part: str, name: str) -> str:
+    empty = {"appends": [], "state": {"running": {}, "closed": {}}, "spool": []}
+    event = {"version": "v1", "hooks": []}
+    state = {
+        "written": {"running": {}, "closed": {name: event}},
+        "removed": {"running": {name: None}, "closed": {}},
+        "half good": {"running": {}, "closed": {"s-good": {}, name: event}},
+    }
+    if part == "from the spool":
+        return json.dumps({**empty, "spool": [["own", name]]})
+    return json.dumps({**empty, "state": state[part]})
+
+
+@pytest.mark.parametrize("words", [["hook-run"], ["status"]])
+@pytest.mark.parametrize("part", ["written", "removed", "half good", "from the spool"])
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_forged_journal_changes_nothing_outside_and_keeps_no_event_waiting(
+    tmp_path, name, part, words
+):
+    space = Workspace(tmp_path, durability="none")
+    outside = tmp_path / "victim"
+    outside.write_text("mine")
+    name = name.format(up="../" * 5, base=tmp_path)
+    journal = space.state / "drain.json"
+    space.state.mkdir()
+    journal.write_text(forged(part, name))
+    space.put_in_spool(space.event("agentExecutionCompleted", execution_id="waits"))
+    stop = {"hook_event_name": "Stop", "cwd": str(space.root), "session_id": "s1"}
+    hostile.run_all([(words, json.dumps(stop).encode())], space.root, space.home)
+    assert outside.read_text() == "mine"
+    assert not journal.exists()
+    assert len(space.quarantined()) == 1
+    assert not (space.state / "closed" / "s-good").exists()
+    assert space.complete("later")
+    assert {"waits", "later"} <= set(space.ids())
+
+
+def test_without_the_look_at_names_a_forged_journal_does_write_outside(tmp_path, monkeypatch):
+    # The control: the program is forked, so the flaw goes along.
+    for module in (directory, draining, execution_state):
+        monkeypatch.setattr(module, "is_entry_name", lambda _: True)
+    space = Workspace(tmp_path, durability="none")
+    outside = tmp_path / "victim"
+    outside.write_text("mine")
+    space.state.mkdir()
+    (space.state / "drain.json").write_text(forged("written", str(outside)))
+    turn(space)
+    assert outside.read_text() != "mine"
+
+
+def test_the_same_journal_with_names_of_its_own_is_carried_out(tmp_path):
+    # The control: it is the names that are refused.
+    space = Workspace(tmp_path, durability="none")
+    space.state.mkdir()
+    (space.state / "drain.json").write_text(forged("written", "s-good"))
+    assert space.complete("later")
+    assert (space.state / "closed" / "s-good").exists()
+    assert space.quarantined() == []
+
+
 @pytest.fixture
 def unmasked():
     before = os.umask(0)
     yield
     os.umask(before)
+
+
+def test_a_ledger_that_others_could_read_becomes_private(tmp_path):
+    space = Workspace(tmp_path, durability="none")
+    assert space.complete("row")
+    for path in (space.ledger, space.usage, space.lock):
+        path.chmod(0o644)
+    assert space.complete("next")
+    assert open_to_others([space.ledger, space.usage, space.lock]) == []
 
 
 @pytest.mark.usefixtures("unmasked")

@@ -1,6 +1,10 @@
 """`tokentrack doctor`: each finding, with what mends it; and none of them on a sound machine."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +15,7 @@ from kiro_homes import KiroHome
 from kiro_homes.ide import IdeStorage
 from kiro_homes.v1 import V1Session
 from tokentrack.doctor.folders import examine_folders
+from tokentrack.resources import read_text
 from tokentrack.store.place import workspace_place
 
 BIN = Path(sys.executable).parent
@@ -50,7 +55,7 @@ def test_a_sound_machine_has_no_problem_and_says_how_long_a_hook_takes(machine):
     found = findings(machine)
     assert not [f for f in found if f["level"] == "problem"]
     assert len(having(found, "fires", "ok")) == 4
-    assert having(found, "last recorded a turn", "ok")
+    assert having(found, "v1 Stop last fired 20", "ok")
     assert [f for f in found if f["area"] == "speed" and "a hook takes" in f["message"]]
     assert "hooks: v1 Stop" in tokentrack(machine, "doctor")
 
@@ -90,7 +95,7 @@ def test_an_inert_file_is_offered_the_migration(machine):
             "then": {"type": "askAgent", "prompt": "sum up"}}  # fmt: skip
     (hooks / "mine.kiro.hook").write_text(json.dumps(mine))
     found = findings(machine, code=1)
-    (inert,) = having(found, "is inert", "warning")
+    (inert,) = having(found, "is inert if your IDE is 1.0 or newer", "warning")
     assert inert["mend"].startswith("tokentrack migrate-hooks")
     # The control: on a machine without traces of a newer IDE it is not inert.
     other = machine.home / "other"
@@ -115,13 +120,16 @@ def test_the_same_hook_in_two_scopes_is_told(machine):
     assert len(having(findings(machine), "two scopes", "warning")) == 2
 
 
-@pytest.mark.parametrize(("script", "what"), [
-    ("#!/usr/bin/env bash\nexec pyenv exec tokentrack\n", "pyenv"),
-    ('#!/bin/sh\nexec uvx tokentrack "$@"\n', "uvx"),
-    ("#!/usr/bin/python3\nimport re\nimport sys\n", "imports `re`"),
-    ("#!/usr/bin/python3\nimport sys\n", None),
+@pytest.mark.parametrize(("script", "what", "mend"), [
+    ("#!/usr/bin/env bash\nexec pyenv exec tokentrack\n", "pyenv", "`pyenv which tokentrack`"),
+    ('#!/bin/sh\nexec uvx tokentrack "$@"\n', "uvx", "`uv tool install .`"),
+    ("#!/o ld/python3\nimport re\nimport sys\n", "imports `re`",
+     "'/o ld/python3' -m pip install --upgrade pip, then install tokentrack again"),
+    (f"#!{sys.executable}\nimport re\n", "imports `re`",
+     f"{sys.executable} -m pip install --upgrade pip"),
+    ("#!/usr/bin/python3\nimport sys\n", None, ""),
 ])  # fmt: skip
-def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script, what):
+def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script, what, mend):
     program = tmp_path / "bin" / "tokentrack"
     program.parent.mkdir()
     program.write_text(script)
@@ -137,6 +145,9 @@ def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script
     assert (seen["level"], what is None or what in seen["message"]) == (
         "warning" if what else "ok", True,
     )  # fmt: skip
+    assert mend in seen["mend"]
+    # That name on PyPI belongs to another program.
+    assert not re.search(r"(pip|pipx|uv tool) install ['\"]?tokentrack", result.stdout)
 
 
 FOLDERS = [
@@ -174,7 +185,9 @@ def test_the_self_test_fails_where_the_command_is_not_found(machine):
     # The control: the same hooks, and a PATH without the program.
     install(machine, "--surface", "v1")
     found = findings(machine, "--self-test", code=1, path="/usr/bin:/bin")
-    assert having(found, "exit code 127", "problem")
+    (failed,) = having(found, "exit code 127", "problem")
+    assert failed["mend"] == f"put {BIN} on PATH"
+    assert not having(findings(machine, "--self-test"), "exit code", "problem")
 
 
 def test_the_self_test_runs_no_command_that_a_workspace_brings(machine):
@@ -185,3 +198,105 @@ def test_the_self_test_runs_no_command_that_a_workspace_brings(machine):
     path.write_text(text)
     findings(machine, "--self-test", code=1)
     assert not mark.exists()
+
+
+LEGACY = {"name": "x", "version": "1", "when": {"type": "agentExecutionCompleted"},
+          "then": {"type": "runCommand", "command": "tokentrack hook-run"}}  # fmt: skip
+SHIPPED = json.loads(read_text("hooks", "tokentrack.json"))
+NESTED = {"hooks": {"stop": [{"hooks": [{"command": "tokentrack hook-run"}]}]}}
+# A flat hook beside a nested one: Kiro drops the whole agent.
+MIXED = {"hooks": {**NESTED["hooks"], "userPromptSubmit": [{"command": "ls"}],
+                   "agentSpawn": [{"command": "tokentrack hook-run"}]}}  # fmt: skip
+OFF = {**SHIPPED, "hooks": [{**hook, "enabled": False} for hook in SHIPPED["hooks"]]}
+GONE = json.loads(
+    json.dumps(SHIPPED).replace("tokentrack hook-run", "/opt/none/tokentrack hook-run")
+)
+NO_STOP = {**SHIPPED, "hooks": SHIPPED["hooks"][:1]}
+
+
+@pytest.mark.parametrize(("path", "content", "code"), [
+    (".kiro/agents/dev.json", NESTED, 1),
+    (".kiro/agents/dev.json", MIXED, 1),
+    (".kiro/hooks/x.kiro.hook", LEGACY, 1),
+    (".kiro/hooks/tokentrack.json", OFF, 1),
+    (".kiro/hooks/tokentrack.json", NO_STOP, 1),
+    (".kiro/hooks/x.json", GONE, 1),
+    (".kiro/hooks/tokentrack.json", SHIPPED, 0),
+])  # fmt: skip
+def test_it_fails_exactly_where_no_turn_can_be_recorded(machine, path, content, code):
+    target = machine.root / path
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(content))
+    found = findings(machine, code=code)
+    assert bool([f for f in found if f["level"] == "problem"]) == bool(code)
+    assert ("PROBLEM" in tokentrack(machine, "status", code=code)) == bool(code)
+
+
+def test_sessions_of_cli_3_do_not_make_the_hooks_of_an_older_ide_inert(machine):
+    install(machine, "--surface", "ide-0")
+    home = KiroHome(machine.home)
+    V1Session(home)
+    inert = findings(machine, code=1)  # the control: nothing says that an IDE 0.x was ever here
+    assert having(inert, "ide-0 agentStop", "problem")
+    IdeStorage(home).execution([0.5])
+    found = findings(machine)
+    assert len(having(found, "fires (inert if your IDE is 1.0 or newer)", "ok")) == 2
+    assert having(found, "v1 is in use", "warning")[0]["mend"] == "tokentrack init --surface v1"
+    assert "fires (inert if your IDE is 1.0 or newer)" in tokentrack(machine, "status")
+    assert "IDE 1.x is in use" not in json.dumps(found + inert)
+
+
+def test_each_hook_says_when_it_is_known_to_have_fired_and_no_more(machine):
+    install(machine)
+    install(machine, "--surface", "v1", "--scope", "user")
+    assert having(findings(machine), "no hook has recorded a turn", "warning")
+    machine.send("UserPromptSubmit", prompt="p")  # nothing but a running execution
+    found = [f["message"] for f in findings(machine) if f["area"] == "recording"]
+    assert [message.partition(" 20")[0] for message in found] == [
+        "ide-0 promptSubmit was never seen to fire here",
+        "ide-0 agentStop was never seen to fire here",
+        "v1 UserPromptSubmit last fired",  # of two files, which write the same
+        "v1 Stop was never seen to fire here",
+    ]
+    machine.send("Stop")
+    machine.hook(b"", "--event", "agentStop", "--no-stdin")
+    machine.send("stop", session="s2")
+    (started,) = [row for row in machine.rows() if row["elapsed_time"]]
+    found = [f["message"] for f in findings(machine) if f["area"] == "recording"]
+    assert [message.partition(" 20")[0] for message in found] == [
+        "ide-0 promptSubmit was never seen to fire here",
+        "ide-0 agentStop last fired",
+        "v1 UserPromptSubmit last fired",
+        "v1 Stop last fired",
+        "cli-2, of which no hook is installed now, last ran a hook",
+    ]
+    assert found[3].endswith(started["timestamp"])
+
+
+def test_neither_the_api_nor_an_import_is_taken_for_a_hook(machine):
+    install(machine)
+    V1Session(KiroHome(machine.home), workspace=str(machine.root)).turn([0.5])
+    tokentrack(machine, "import")
+    machine.send("agentExecutionCompleted", tokens_used=5)
+    assert len(machine.rows()) == 2
+    assert having(findings(machine), "no hook has recorded a turn", "warning")
+
+
+def test_it_fits_a_narrow_terminal_and_leaves_commands_whole(machine):
+    install(machine, "--surface", "ide-0")
+    V1Session(KiroHome(machine.home))
+    ours, theirs = pty.openpty()
+    narrow = {**machine.environment, "COLUMNS": "60"}
+    command = [sys.executable, "-m", "tokentrack", "doctor"]
+    done = subprocess.Popen(command, cwd=machine.root, env=narrow, stdout=theirs)
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while chunk := os.read(ours, 65536):
+            text += chunk
+    os.close(ours)
+    done.wait()
+    lines = text.decode().split("\r\n")
+    paths = ("/", "mend: ")
+    assert not [line for line in lines if len(line) > 60 and not any(p in line for p in paths)]
+    assert "          mend: tokentrack migrate-hooks .kiro/hooks/token-tracking.kiro.hook" in lines

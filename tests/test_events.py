@@ -7,6 +7,7 @@ import pytest
 
 from kiro import TIMEOUT, encode, finish
 from tokentrack import events
+from tokentrack.models import TrackerConfig
 
 EXAMPLES = {
     path.stem: json.loads(path.read_bytes())
@@ -241,6 +242,48 @@ def test_a_fingerprint_is_of_what_two_hooks_of_one_event_share():
              parse(event="Stop", assistant_text="t", hook_continuation_count=1)]  # fmt: skip
     assert same[0].fingerprint == same[1].fingerprint
     assert len({event.fingerprint for event in [same[0], *other]}) == 4
+
+
+def test_a_fingerprint_holds_nothing_of_a_secret_and_no_prompt_that_is_not_stored():
+    def fingerprint(prompt, answer="", **config):
+        fields = {"event": "Stop", "prompt": prompt, "response": answer, "session": "s"}
+        return events.parse(fields, {}, TrackerConfig(**config))[0].fingerprint
+
+    one, other = (f"postgres://u:{secret}@h" for secret in ("hunter2", "correct-horse"))
+    assert fingerprint(one) == fingerprint(other)
+    assert fingerprint("", one) == fingerprint("", other)
+    assert fingerprint(one, redact_secrets=False) != fingerprint(other, redact_secrets=False)
+    # Of what is not stored only the length counts.
+    assert fingerprint("yes", max_prompt_length=0) == fingerprint("not", max_prompt_length=0)
+    assert fingerprint("yes", max_prompt_length=0) != fingerprint("no", max_prompt_length=0)
+    assert fingerprint("yes") != fingerprint("not")
+
+
+def test_a_fingerprint_of_one_session_tells_nothing_of_another():
+    one, other = (parse(prompt="yes", session=session) for session in "ab")
+    assert one.fingerprint != other.fingerprint
+
+
+def test_ids_that_redaction_changes_stay_apart():
+    config = TrackerConfig()
+    ids = [f"sk-{number}-abcdefghij0123456789" for number in (1, 2, 1)]
+    parsed = [events.parse({"session_id": i, "execution_id": i, "subagent_id": i}, {}, config)[0]
+              for i in ids]  # fmt: skip
+    for name in ("session_id", "execution_id", "session_key"):
+        first, second, again = (getattr(event, name) for event in parsed)
+        assert first == again != second
+        assert "abcdefghij" not in first
+
+
+@pytest.mark.parametrize("name", ["file_path", "files", "error", "hook_name", "model", "trigger"])
+def test_secrets_go_before_a_text_is_cut(name):
+    token = "ghp_" + "Zq7Kd2Xw9Lm4Vb8Nc3Rt6Yp1Hs5Jf0Gu7Ea2"
+    for length in (190, 250, 1990, 4090):
+        text = "x" * length + " " + token
+        value = [{"path": text}] if name == "files" else text
+        for fields in ({name: value}, {"tool_input": {name: value}}):
+            event = events.parse(fields, {}, TrackerConfig())[0]
+            assert "ghp_" not in json.dumps(event.to_dict()), (length, fields.keys())
 
 
 def test_an_event_survives_the_spool():

@@ -335,6 +335,27 @@ def test_a_strange_environment_costs_no_row(machine, environment):
 
 
 @pytest.fixture
+def bound():
+    """Return what makes the modes of files bind the program, as they bind any user but root."""
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("modes do not bind root: needs setpriv")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+
+
+@pytest.mark.parametrize("mask", [0, 0o277, 0o477, 0o777], ids=oct)
+def test_whatever_the_mask_rows_are_written_and_files_are_private(machine, bound, mask):
+    shutil.rmtree(machine.folder)  # made by the test
+    for name in ("UserPromptSubmit", "Stop", "UserPromptSubmit", "Stop"):
+        machine.hook({**STOP, "hook_event_name": name, "prompt": name}, prefix=bound, umask=mask)
+    assert len(machine.rows()) == 2
+    found = [machine.folder, *machine.folder.rglob("*")]
+    wrong = [p for p in found if p.stat().st_mode & 0o777 != (0o700 if p.is_dir() else 0o600)]
+    assert wrong == []
+
+
+@pytest.fixture
 def nobody():
     """Return a machine below a folder that another user can reach, and how to become that user."""
     if os.name != "posix" or os.geteuid() or not shutil.which("setpriv"):

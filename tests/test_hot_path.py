@@ -7,13 +7,14 @@ import sys
 import pytest
 
 # Of Python's library, beyond what a bare interpreter has: each is built in or small.
-STDLIB = {"__future__", "_json", "binascii", "errno", "fcntl", "select", "time"}
+STDLIB = {"__future__", "_blake2", "_json", "binascii", "errno", "fcntl", "select", "time"}
 OWN = {
     "tokentrack",
     "tokentrack.__main__",
     "tokentrack.config_sources",
     "tokentrack.errors",
     "tokentrack.estimate",
+    "tokentrack.event_fields",
     "tokentrack.events",
     "tokentrack.execution_records",
     "tokentrack.execution_state",
@@ -28,6 +29,7 @@ OWN = {
     "tokentrack.models.transaction",
     "tokentrack.models.usage_record",
     "tokentrack.payload",
+    "tokentrack.pending_notes",
     "tokentrack.prompts",
     "tokentrack.recorder",
     "tokentrack.redaction",

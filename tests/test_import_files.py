@@ -9,6 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from tokentrack.importing.files import FilesImport
+from tokentrack.models import TrackerConfig
+from tokentrack.store.place import workspace_place
+
 HEADER = (
     "timestamp,prompt_text,tokens_used,elapsed_time,session_id,workspace_folder,hook_trigger_type,"
     "agent_execution_id,file_patterns,hook_name,error_occurred,error_message"
@@ -52,7 +56,9 @@ def tokentrack(machine, *arguments, code=0):
 
 
 def summary(machine, *arguments, **options):
-    return json.loads(tokentrack(machine, "import", "--json", *map(str, arguments), **options))
+    # What is done along with it is told on stderr.
+    text = tokentrack(machine, "import", "--json", *map(str, arguments), **options)
+    return json.JSONDecoder().raw_decode(text)[0]
 
 
 def latest(machine):
@@ -110,10 +116,14 @@ def test_of_two_records_of_one_execution_the_first_is_kept_and_the_other_listed(
     second = write(other / "two.csv", HEADER, [row("b"), row("a", tokens=2)])
     found = summary(machine, first, second)
     assert found["added"] == 2
-    assert found["skipped"] == {"another record of the same execution": 1}
-    assert found["conflicts"] == [f"{second}:3: a"]
+    assert found["skipped"] == {"in conflict with the first record of the same execution": 1}
+    assert found["conflicts"] == [f"{second}:3: a, differs in tokens_used"]
     assert [r["tokens_used"] for r in machine.rows()] == ["1", "5"]
-    assert f"{second}:3: a" in tokentrack(machine, "import", str(second))
+    third = write(other / "three.csv", HEADER, [row("a", tokens=2, prompt="q")])
+    told = tokentrack(machine, "import", str(third))
+    where = f"{third}:2: a, differs in prompt_text, tokens_used"
+    assert f"conflict, kept the first: {where}" in told
+    assert "1 row skipped: in conflict" in told
 
 
 def test_damaged_rows_are_listed_and_the_others_come_in(machine, other):
@@ -181,3 +191,73 @@ def test_secrets_that_another_instance_stored_are_taken_out_and_rows_known_again
     assert machine.rows()[0]["prompt_text"] == "use [redacted:github-token] now"
     again = summary(machine, path)
     assert (again["added"], again["conflicts"]) == (0, [])
+
+
+CUT = [
+    (row("b"), ["a", "b"], {}),
+    (row("b")[:-8], ["a"], {"damaged": 1}),
+    ('2026-01-15T10:30:45.123Z,"it was nev', ["a"], {"damaged": 1}),
+]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("last", "ids", "left_out"), CUT, ids=["whole", "torn", "open quote"])
+def test_a_last_row_without_its_line_feed_counts_or_is_listed(
+    machine, other, last, ids, left_out, packed
+):
+    data = "\n".join([HEADER, row("a"), last]).encode()
+    path = other / "a.csv"
+    other.mkdir()
+    path.write_bytes(gzip.compress(data) if packed else data)
+    found = summary(machine, path)
+    assert [r["agent_execution_id"] for r in machine.rows()] == ids
+    assert (found["read"], found["left_out"]) == (2, left_out)
+    assert [line.split(": ")[0] for line in found["examples"]] == [f"{path}:3"] * len(left_out)
+
+
+def test_a_last_usage_row_without_its_line_feed_counts_and_a_bare_header_is_a_ledger(
+    machine, other
+):
+    path = write(other / "token_transactions.csv", HEADER, [row("a")])
+    beside = other / "token_usage.csv"
+    beside.write_text("\n".join([USAGE_HEADER, usage("a"), usage("a", "0.5")]))
+    assert summary(machine, path)["credits"] == "0.5"
+    path.write_text(HEADER)
+    assert summary(machine, path)["read"] == 0
+
+
+def test_a_stream_is_refused_in_one_sentence(machine, other):
+    path = write(other / "a.csv", HEADER, [row("a")])
+    for name in ("/dev/stdin", str(other)):
+        result = subprocess.run(
+            [sys.executable, "-m", "tokentrack", "import", name], cwd=machine.root,
+            env=machine.environment, input=path.read_bytes(), capture_output=True, check=False,
+        )  # fmt: skip
+        assert result.returncode == 1
+        assert b"write the rows to a file first" in result.stderr
+    assert machine.rows() == []
+
+
+def test_text_that_sqlite_would_refuse_comes_in(machine, other):
+    # Both are how a ledger writes a lone surrogate and a NUL.
+    path = write(other / "token_transactions.csv", HEADER, [row("a\\ud800"), row("b\\0")])
+    cells = usage("a\\ud800", "0.5").replace(",v1,", ",v\\ud800,")
+    write(other / "token_usage.csv", USAGE_HEADER, [cells])
+    found = summary(machine, path)
+    assert (found["added"], found["credits"]) == (2, "0.5")
+    assert summary(machine, path)["added"] == 0
+
+
+def test_rows_that_are_not_wanted_show_progress_and_can_be_interrupted(machine, other):
+    path = write(other / "a.csv", HEADER, [row(f"e{n}") for n in range(2500)])
+    place, told = workspace_place(str(machine.root), "new/t.csv"), []
+    later = 10**16  # microseconds since the epoch
+    wanted = FilesImport(place, TrackerConfig(), machine.environment, later)
+
+    def stop(progress):
+        told.append(progress.read)
+        return False
+
+    assert wanted.run([str(path)], stop).skipped == {"before --since": 1000}
+    assert told == [1000]
+    assert not (machine.root / "new").exists()

@@ -14,12 +14,13 @@ PACKAGE = Path(tokentrack.__file__).parent
 # stands for the modules of its name and below it.
 LAYERS = {
     "basics": "errors timestamps fastjson estimate reported prompts slots windows redaction "
-              "redaction_rules resources formatting workspace filters",
+              "redaction_rules resources formatting workspace filters faults",
     "store": "store",
     "models": "models",
-    "sources": "config_sources events payload payload_salvage log pricing error_handler "
-               "error_policy collectors metadata_collector kiro export",
-    "executions": "execution_records execution_state executions spooled rescue ledger_rows "
+    "sources": "config_sources event_fields events payload payload_salvage log pricing "
+               "error_handler error_policy collectors metadata_collector kiro export",
+    "executions": "execution_records execution_state pending_notes executions spooled rescue "
+                  "ledger_rows "
                   "ledger_summary usage transactions recording statistics exporting rows journal "
                   "draining turn reconcile",
     "recorder": "recorder",

@@ -236,6 +236,16 @@ def test_new_files_and_folders_have_the_modes_of_the_umask(machine):
     assert stat.S_IMODE(machine.at(".kiro/hooks").stat().st_mode) == 0o777 & ~mask
 
 
+def test_a_mask_that_allows_all_makes_no_hook_file_that_others_can_write(machine):
+    before = os.umask(0)
+    try:
+        machine.run("init")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(machine.at(V1).stat().st_mode) == 0o644
+    assert stat.S_IMODE(machine.at(".kiro/hooks").stat().st_mode) == 0o755
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -9,7 +9,7 @@ import pytest
 from kiro_homes import KiroHome
 from kiro_homes.database import SECRET, CliDatabase
 from kiro_homes.ide import IdeStorage
-from tokentrack.kiro import cli_database
+from tokentrack.kiro import cli_database, cli_recent
 from tokentrack.kiro import scan as reasons
 from tokentrack.kiro.account import KEY, read_account
 from tokentrack.kiro.scan import Scan
@@ -132,6 +132,42 @@ def test_conversations_of_any_shape_are_read(database):
         connection.close()
     turns, _ = read(database)
     assert [(turn.prompt, turn.workspace, turn.credits) for turn in turns] == [("hi", "/w2", None)]
+
+
+@pytest.fixture
+def recent(database):
+    """Return a pass over a database in which three workspaces have a conversation."""
+    for workspace in ("/w/a", "/w/a/src", "/w/b"):
+        database.conversation([[0.25], [0.5]], workspace)
+    database.conversation([[0.75]], "/w/a", old=True)
+    spoil(database.path, ("auth_kv", "state"))
+    return cli_recent.RecentConversations(str(database.path), Scan())
+
+
+def test_the_conversations_of_some_folders_are_read_and_no_secrets(database, recent):
+    before = sorted(os.listdir(database.path.parent))
+    turns = recent.of_folders(lambda path: path.startswith("/w/a"), 0)
+    found = [(turn.workspace, turn.credits) for turn in turns]
+    assert found == [
+        ("/w/a", None), ("/w/a", "0.5"), ("/w/a/src", None), ("/w/a/src", "0.5"), ("/w/a", "0.75"),
+    ]  # fmt: skip
+    later = recent.of_folders(lambda path: path == "/w/a", database.home.at + 10**6)
+    assert [turn.credits for turn in later] == ["0.75"], "the older table has no times"
+    assert sorted(os.listdir(database.path.parent)) == before
+
+
+def test_the_conversation_of_a_session_is_read(database, recent):
+    session = database.home.expected[2].session_id
+    assert [turn.workspace for turn in recent.of_session(session)] == ["/w/a/src"] * 2
+    assert recent.of_session("no such session") == recent.of_session("\ud800") == []
+
+
+def test_the_conversations_of_a_folder_are_found_by_their_key(database):
+    connection = database.connect()
+    for query, values in ((cli_recent._OF_FOLDER, ("/w", 0)), (cli_recent._FOLDERS, ())):
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchone()[3]
+        assert "INDEX" in plan, "no conversation is read that is not wanted"
+    connection.close()
 
 
 def test_the_account_says_what_is_used_of_what(tmp_path):

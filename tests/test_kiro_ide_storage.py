@@ -1,5 +1,8 @@
 """IDE 0.x's storage, before and since 2026-02."""
 
+import hashlib
+import os
+
 import pytest
 
 from kiro_homes import KiroHome
@@ -7,6 +10,8 @@ from kiro_homes.home import digest, dump
 from kiro_homes.ide import IdeStorage
 from tokentrack.kiro import ide_storage, ide_workspaces
 from tokentrack.kiro import scan as reasons
+from tokentrack.kiro.ide_digests import names_of
+from tokentrack.kiro.ide_recent import Limits, RecentExecutions
 from tokentrack.kiro.scan import Scan
 
 
@@ -82,3 +87,40 @@ def test_a_workspace_is_known_only_if_a_digest_fits(storage):
 def test_workspaces_are_named_by_uri(tmp_path, folder, path):
     dump(tmp_path / "workspaceStorage" / ("a" * 32) / "workspace.json", {"folder": folder})
     assert ide_workspaces.workspaces(str(tmp_path), [], Scan()).get("a" * 32) == path
+
+
+def test_the_names_of_a_path_are_digests_as_everybody_computes_them():
+    expected = [
+        make(text.encode()).hexdigest()[:32]
+        for text in ("/w/ä", "file:///w/ä")
+        for make in (hashlib.md5, hashlib.sha256)
+    ]
+    assert names_of("/w/ä") == expected
+
+
+def around(storage, limits, at, first=0, last=2**63, created=0):
+    folder = str(storage.folder / digest("/w/alpha"))
+    recent = RecentExecutions(limits, Scan())
+    turns, is_whole = recent.around((folder,), at, (first, last), created)
+    return [turn.source_id for turn in turns], is_whole
+
+
+@pytest.fixture
+def written(storage):
+    """Return a storage whose files were written at 0, 100, 200, 300 and 400 s; and their ids."""
+    turns = [storage.execution([0.5]) for _ in range(5)]
+    for number, turn in enumerate(turns):
+        os.utime(storage.path(turn), (number * 100, number * 100))
+    return storage, [turn.source_id for turn in turns]
+
+
+def test_what_was_written_closest_to_a_time_is_read_first_and_no_more_than_a_limit(written):
+    storage, ids = written
+    plenty = Limits(100, 100, 10**6)
+    assert around(storage, plenty, 210 * 10**6)[0] == [ids[n] for n in (2, 3, 1, 4, 0)]
+    assert around(storage, plenty, 0, 150 * 10**6, 350 * 10**6) == ([ids[2], ids[3]], True)
+    assert around(storage, Limits(100, 2, 10**6), 210 * 10**6) == ([ids[2], ids[3]], False)
+    size = storage.path(storage.home.expected[2]).stat().st_size
+    assert around(storage, Limits(100, 9, size), 210 * 10**6) == ([ids[2]], False)
+    assert around(storage, Limits(3, 9, 10**6), 0)[1] is False
+    assert around(storage, plenty, 0, created=2**62) == ([], True)

@@ -207,4 +207,4 @@ def test_a_database_that_is_none_is_noted(tmp_path):
         path.write_bytes(content)
         scan = Scan()
         assert list(cli_database.turns(str(path), scan)) == []
-        assert scan.counts == ({UNREADABLE: 2} if content else {})
+        assert scan.counts == ({UNREADABLE: 1} if content else {})

@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 
 from ledgers import AT, HEADER
-from maintained import USAGE_HEADER, Maintained, row, usage_line
+from maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.maintenance import backup
 from tokentrack.maintenance.restore import plan_restore
 from tokentrack.maintenance.schedule import run_due
+from tokentrack.timestamps import now_us
 
 
 @pytest.fixture
@@ -70,10 +71,51 @@ def test_a_backup_is_made_by_itself_when_the_ledger_changed_since_the_last(space
     assert due(space) == []
 
 
+def test_what_is_due_is_done_along_by_the_commands_but_not_by_a_dry_run(space):
+    with_backup(space, [row("new", now_us() - 2 * DAY)], [A, B])
+    space.ledger.write_bytes(space.ledger.read_bytes() + b"milk\n")
+    for command in ("rotate", "prune", "repair", "restore"):
+        space.run(command, "--dry-run")
+    assert space.names("token_transactions_backup_") == [NAME]
+    for command in ("backup list", "status", "prune", "repair", "restore --yes", "rotate"):
+        assert "backed up to" in space.run(*command.split(), code=int(command == "status"))
+        (made,) = set(space.names("token_transactions_backup_")) - {NAME}
+        (space.kiro / made).unlink()
+
+
 def test_a_backup_of_the_future_does_not_end_backups(space):
     space.fill([1])
     space.write("token_transactions_backup_20991231_000000.csv", HEADER)
     assert len(due(space)) == 1
+
+
+def test_a_backup_of_the_future_counts_for_nothing_and_stays(space):
+    space.fill([1])
+    future = "token_transactions_backup_20991231_000000.csv"
+    space.write(future, HEADER)
+    space.write(future.replace("transactions", "usage"), USAGE_HEADER)
+    space.config.backup_keep = 1
+    assert len(due(space)) == 1
+    (made, _) = space.names("token_transactions_backup_")
+    assert due(space) == []
+    assert space.names("token_transactions_backup_") == [made, future]
+    assert len(space.names("token_usage_backup_")) == 2
+
+
+def test_a_backup_that_the_user_compressed_is_listed_restored_and_never_removed(space):
+    with_backup(space, [A], [A, B])
+    usage = NAME.replace("transactions", "usage")
+    space.write(usage, USAGE_HEADER + usage_line("b", AT))
+    for name in (NAME, usage):
+        space.write(f"{name}.gz", space.read(name))
+        (space.kiro / name).unlink()
+    (space.kiro / "token_transactions_backup_20260102_000000.csv").mkdir()
+    assert f"{NAME}.gz  2026-01-01T00:00:00.000Z" in space.run("backup")
+    space.run("backup", "prune", "--keep", "0")
+    space.run("restore", "20260101_000000", "--yes")
+    assert space.lines() == [A[:-1], B[:-1]]
+    assert "b" in space.all_usage()
+    assert "nothing to do" in space.run("restore", f"{NAME}.gz")
 
 
 def test_the_oldest_backups_go_and_the_newest_stay(space):

@@ -79,7 +79,44 @@ DAMAGED = {
         [(2, "power loss"), (2, "set aside")],
     ),
     "joined": (HEADER + A[:30] + B + C, [B, C], [(2, "a torn record before another")]),
-    "joined whole": (HEADER + A[:-1] + B + C, [A, B, C], [(2, "two records")]),
+    "joined whole": (HEADER + A[:-1] + B + C, [A, B, C], [(2, "2 lines joined")]),
+    "four joined": (HEADER + A[:-1] + B[:-1] + C[:-1] + A, [A, B, C, A], [(2, "4 lines joined")]),
+    "two joined behind a torn one": (
+        HEADER + A[:30] + B[:-1] + C,
+        [B, C],
+        [(2, "2 lines joined"), (2, "a torn record before another")],
+    ),
+    "joined before a torn one": (
+        HEADER + A[:-1] + B[:40] + b"\n" + C,
+        [A, C],
+        [(2, "a torn record behind another")],
+    ),
+    "no line feed at all": (
+        (HEADER + A + B + C).replace(b"\n", b""),
+        [A, B, C],
+        [(1, "no line feed"), (1, "4 lines joined")],
+    ),
+    "no line feed at all, and torn": (
+        (HEADER + A + B + C[:50]).replace(b"\n", b""),
+        [A, B],
+        [(1, "3 lines joined"), (1, "torn last line")],
+    ),
+    "CR alone": ((HEADER + A + B).replace(b"\n", b"\r"), [A, B], [(1, "CR alone")]),
+    "CR alone below the header": (
+        HEADER + (A + B + C).replace(b"\n", b"\r")[:-1] + b"\n",
+        [A, B, C],
+        [(2, "3 lines joined")],
+    ),
+    "a start of a record in a cell too many": (
+        HEADER + A[:-1] + b",2026-01-01T00:00:00Z,x\n" + B,
+        [B],
+        [(2, "14 columns instead of 12: set aside")],
+    ),
+    "torn inside a character": (
+        HEADER + b"2026-01-01T00:00:00.000Z,ab,2,,\xef" + B + C,
+        [B, C],
+        [(2, "a torn record before another")],
+    ),
     "torn inside a quote": (HEADER + A[:34] + b"\n" + B + C, [B, C], [(2, "set aside")]),
     "empty line": (HEADER + A + b"\n" + B, [A, B], [(3, "empty line")]),
     "invalid UTF-8": (HEADER + A.replace(b"say", b"s\xffy") + B, [B], [(2, "not UTF-8")]),
@@ -143,6 +180,17 @@ def test_a_date_that_can_be_two_days_is_set_aside():
     assert found.lines[1].startswith(b"2026-02-01T10:00:00.000Z")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_unicode_text_of_a_spreadsheet_is_read_back(encoding, separator):
+    data = sheet(separator, [A, C]).decode().encode(encoding)
+    found = examine(data, LEDGER)
+    assert transactions(found.lines[1:]) == transactions([A, C])
+    assert "UTF-16" in found.findings[0].reason
+    assert not [finding for finding in found.findings if "power loss" in finding.reason]
+    healthy(found)
+
+
 def test_windows_1252_is_read_where_a_spreadsheet_wrote_it():
     found = examine(sheet(";", [C]).decode().encode("cp1252", "ignore"), LEDGER)
     assert transactions(found.lines[1:]) == transactions([C])
@@ -165,6 +213,14 @@ def test_the_usage_ledger_is_examined_too():
     found = examine(USAGE_HEADER + line + USAGE_HEADER + line[:9] + b"\n" + line, USAGE)
     assert found.lines == [USAGE_HEADER, line, line]
     assert [finding.line for finding in found.findings] == [3, 4]
+
+
+def test_usage_rows_that_were_joined_are_not_mixed():
+    line = usage_line("a", AT)
+    joined = line[:-1] + usage_line("b", AT)
+    found = examine(USAGE_HEADER + joined + line, USAGE)
+    assert found.lines == [USAGE_HEADER, line]
+    assert [lost.data for lost in found.lost] == [joined[:-1]]
 
 
 # --- what repair leaves on the disk ---
@@ -214,6 +270,26 @@ def test_repair_does_nothing_to_a_healthy_ledger_and_nothing_twice(space):
     before = state_of(space)
     assert mended(space) == []
     assert {path: kept for path, kept in state_of(space).items() if path in before} == before
+
+
+@pytest.mark.parametrize("data", [b"milk\nbread\n", b"\x89PNG\r\n\x1a\n\xff", b"name,age\na,1\n"])
+def test_repair_leaves_a_file_alone_that_is_no_ledger_and_mends_the_others(space, data):
+    space.write("token_transactions.csv", data)
+    space.write("token_transactions_20260101.csv", HEADER + A + b"milk\n")
+    assert "no ledger" in space.run("verify", code=1)
+    for words in (["repair", "--dry-run"], ["repair"]):
+        said = space.run(*words, code=1)
+        assert f"no ledger: {space.ledger}: " in said
+        assert "Move it away" in said
+    assert space.ledger.read_bytes() == data
+    assert space.read("token_transactions_20260101.csv") == HEADER + A
+
+
+@pytest.mark.parametrize("data", [bytes(500), HEADER[:20], b"\n\n"])
+def test_what_is_left_of_a_new_ledger_is_no_foreign_file(space, data):
+    space.write("token_transactions.csv", data)
+    space.run("repair")
+    assert space.ledger.read_bytes() in (HEADER, b"")
 
 
 def test_a_dry_run_of_repair_writes_nothing(space):
@@ -350,10 +426,52 @@ def test_on_the_disk_the_original_is_kept_and_the_result_is_healthy(choice):
         space = Maintained(folder)
         space.write("token_transactions.csv", data)
         repaired = mended(space)
-        assert bool(repaired) == bool(examine(data, LEDGER).findings)
+        found = examine(data, LEDGER)
+        assert bool(repaired) == bool(found.findings and not found.is_foreign)
         assert mended(space) == []
+        assert repaired or space.ledger.read_bytes() == data
         for file in repaired:
             assert (space.state / "quarantine" / file.original).read_bytes() == data
+
+
+def test_behind_a_row_torn_at_any_byte_every_whole_row_on_its_line_is_kept():
+    whole = [row("w1", AT, prompt_text='"é", 2026-01-01T00:00:00Z, ü'), B, C]
+    texts = {
+        "prompt_text": 'é🎈 "a, b"',
+        "session_id": "日本",
+        "hook_name": "ñ, 2026",
+        "file_patterns": ["ä"],
+    }
+    torn = row("torn", AT, **texts, error_occurred=True, error_message="Ö, “x”")
+    for length in range(1, len(torn)):
+        for count in (1, 2, 3):
+            joined = torn[:length] + b"".join(line[:-1] for line in whole[:count]) + b"\n"
+            kept = examine(HEADER + joined + A, LEDGER).lines
+            assert [line for line in kept if line in whole] == whole[:count], (length, count)
+            assert kept[-1] == A
+
+
+@given(st.data())
+def test_rows_joined_in_any_way_are_kept_whole_and_in_order(choice):
+    rows = choice.draw(ledgers())
+    ends = choice.draw(st.lists(st.sampled_from([b"\n", b"", b"\r", bytes(9)]), min_size=len(rows),
+                                max_size=len(rows)))  # fmt: skip
+    torn = choice.draw(st.integers(0, len(rows[0]) - 1))
+    joined = b"".join(line[:-1] + end for line, end in zip(rows, ends, strict=True))
+    found = examine(HEADER + rows[0][:torn] + joined + b"\n", LEDGER)
+    assert [line for line in found.lines if line in rows][-len(rows) :] == rows
+    healthy(found)
+
+
+@given(st.data())
+def test_a_line_that_needs_no_closer_look_has_nothing_wrong(choice):
+    lines = choice.draw(mutations(b"".join(choice.draw(ledgers())))).split(b"\n")
+    for line in lines:
+        if LEDGER.is_sound(line):
+            cells = codec.decode_line(line.decode())
+            assert len(cells) == len(COLUMNS)
+            assert LEDGER.problem(cells) == ""
+            assert cells[10] in ("true", "false")
 
 
 def test_a_repair_that_joins_lines_as_csv_does_would_be_caught():

@@ -7,17 +7,24 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 import hostile
+from kiro_homes import KiroHome
+from kiro_homes.v1 import V1Session
 from ledgers import HEADER, Workspace, posix_only, transaction
+from tokentrack.hook_run import build_event
+from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
+from tokentrack.usage import UsageTracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tokentrack.tracker import TokenTracker
 
@@ -59,7 +66,7 @@ def payloads(secret: str) -> Iterator[dict]:
             "file_patterns": [f"src/{text}"],
             "file_path": text,
             "paths": [{"path": text}],
-            "tool_input": {"path": text, "content": text},
+            "tool_input": {"path": text, "paths": [f"{'p' * 4070} {secret}"], "content": text},
             "tool_args": {"paths": [text], text: text},
             "result": {"error": text, "usage": {text: 1}},
             text: text,
@@ -260,6 +267,152 @@ def test_with_a_length_of_0_a_prompt_is_nowhere(tmp_path, fault):
     assert leaks(everything(space, output), PROMPT) == []
 
 
+def stored_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+# A prime: what the fingerprint once was the remainder by.
+_PRIME = 2**61 - 31
+
+
+def test_a_weak_password_cannot_be_computed_from_what_is_stored(tmp_path):
+    space = Workspace(tmp_path)
+    prompt = "use postgres://u:{}@h/db please"
+    fields = {"session_id": "s", "cwd": str(space.root), "prompt": prompt.format("hunter2")}
+    for name in ("UserPromptSubmit", "Stop"):
+        hostile.run(["hook-run"], space.root, space.home,
+                    json.dumps({**fields, "hook_event_name": name}).encode())  # fmt: skip
+        stored = stored_in(space.kiro)
+        kind = "start" if name == "UserPromptSubmit" else "completion"
+        for guess in ("hunter2", "[redacted:connection-string]"):
+            text = f"{kind}\0{prompt.format(guess)}\0\0None".encode()
+            assert f"{int.from_bytes(text, 'big') % _PRIME:016x}".encode() not in stored
+        assert b'"fingerprint"' in stored
+        assert b"hunter2" not in stored
+
+
+def test_what_is_stored_is_the_same_whatever_a_prompt_says_that_is_not_stored(tmp_path):
+    # So nobody can try prompts against it.
+    marks = []
+    for number, prompt in enumerate(("yes", "not")):
+        space = Workspace(tmp_path / str(number), max_prompt_length=0)
+        fields = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt": prompt}
+        event, _ = build_event(fields, str(space.root), space.config, space.environ, {})
+        assert space.record(event)
+        (path,) = (space.state / "running").glob("*.json")
+        marks.append(json.loads(path.read_bytes())["fingerprint"])
+    assert marks[0] == marks[1]
+
+
+@pytest.mark.parametrize("where", ["file", "environment", "API"])
+def test_a_secret_in_the_name_of_the_hook_is_not_stored(tmp_path, where):
+    secret = SECRETS["github-token"]
+    space = Workspace(tmp_path, **({"hook_name": secret} if where == "API" else {}))
+    environ = {"KIRO_TOKEN_TRACKER_HOOK_NAME": secret} if where == "environment" else {}
+    if where == "file":
+        _config(json.dumps({"hook_name": secret}))(space)
+    if where == "API":
+        assert space.tracker.record_transaction("p", 5)
+        assert space.complete("e1")
+    else:
+        for name in ("UserPromptSubmit", "UserPromptSubmit", "Stop"):
+            data = {"hook_event_name": name, "session_id": "s", "prompt": os.urandom(4).hex()}
+            payload = json.dumps(data).encode()
+            hostile.run(["hook-run"], space.root, space.home, payload, **environ)
+    names = [row[COLUMNS.index("hook_name")] for row in space.rows()]
+    assert names == ["[redacted:github-token]"] * 2
+    found = everything(space, "")
+    found.pop("workspace/.kiro/token_tracker_config.json", None)
+    assert leaks(found, BODIES["github-token"]) == []
+
+
+def test_executions_whose_ids_hold_secrets_are_told_apart_and_counted_once(tmp_path):
+    space = Workspace(tmp_path)
+    ids = [f"sk-{number}-abcdefghij0123456789" for number in (1, 2)]
+    for name in ("agentExecutionStarted", "agentExecutionCompleted", "agentExecutionCompleted"):
+        for each in ids:
+            fields = {"hook_event_name": name, "session_id": f"s {each}", "execution_id": each}
+            hostile.run(["hook-run"], space.root, space.home, json.dumps(fields).encode())
+    assert len(set(space.ids())) == len(space.ids()) == 2
+    assert len({row[COLUMNS.index("session_id")] for row in space.rows()}) == 2
+    assert all(row[COLUMNS.index("elapsed_time")] for row in space.rows())
+    for each in ids:  # by way of the API they are the same
+        assert space.tracker.record_transaction(f"p {each}", 5, context={"execution_id": each})
+        given = transaction(each, session_id=each)
+        assert space.tracker.record_transaction(given)
+    assert len(set(space.ids())) == 2
+    assert leaks(everything(space, ""), "abcdefghij0123456789") == []
+
+
+def test_sessions_that_a_program_tracks_are_stored_without_secrets(tmp_path):
+    path = tmp_path / "usage.csv"
+    ids = [f"sk-{number}-abcdefghij0123456789" for number in (1, 2)]
+    with UsageTracker(path) as tracker:
+        for count, session in enumerate(ids, start=1):
+            assert tracker.track_request(session, f"m {SECRETS['github-token']}", count, 0).saved
+        used = [tracker.get_session_usage(session) for session in ids]
+        assert [session.total_usage.input_tokens for session in used if session] == [1, 2]
+        assert tracker.reset_session_usage(ids[0])
+        assert tracker.get_session_usage(ids[0]) is None
+    assert b"abcdefghij" not in path.read_bytes()
+    assert b"m [redacted:github-token]" in path.read_bytes()
+
+
+def test_secrets_in_kiros_own_ids_and_models_are_not_imported_and_turns_known_again(tmp_path):
+    space = Workspace(tmp_path)
+    session = V1Session(KiroHome(space.home, 7), str(space.root))
+    turns = [session.turn([0.5], model=SECRETS["github-token"]) for _ in range(2)]
+    text = session.messages.read_text()
+    for number, turn in enumerate(turns):
+        text = text.replace(turn.source_id, f"sk-{number}-abcdefghij0123456789")
+    session.messages.write_text(text)
+    for _ in range(2):
+        hostile.run(["import"], space.root, space.home)
+        assert len(set(space.ids())) == len(space.ids()) == 2
+    stored = stored_in(space.kiro)
+    assert b"[redacted:github-token]" in stored
+    assert b"abcdefghij" not in stored
+    assert BODIES["github-token"].encode() not in stored
+
+
+# --- git ---
+
+
+def untracked(space: Workspace) -> set[str]:
+    command = ["git", "status", "--porcelain", "-uall", "-z"]
+    done = subprocess.run(command, cwd=space.root, check=True, capture_output=True, text=True)
+    return {line[3:] for line in done.stdout.split("\0") if line}
+
+
+@pytest.mark.parametrize("source", ["file", "environment"])
+@pytest.mark.parametrize("name", ["token_transactions.csv", "mine.csv", "with space.csv"])
+def test_git_sees_nothing_of_a_ledger_whatever_its_name(tmp_path, name, source):
+    space = Workspace(tmp_path)
+    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
+    hostile.run(["init", "--surface", "v1"], space.root, space.home)
+    before = untracked(space)
+    environ = {"KIRO_TOKEN_TRACKER_CSV_FILE_PATH": f".kiro/{name}"}
+    if source == "file":
+        _config(json.dumps({"csv_file_path": f".kiro/{name}"}))(space)
+        before.add(".kiro/token_tracker_config.json")
+        environ = {}
+    payload = json.dumps({"hook_event_name": "Stop", "session_id": "s", "prompt": PROMPT}).encode()
+    hostile.run(["hook-run"], space.root, space.home, payload, **environ)
+    for command in (["backup"], ["rotate"]):
+        hostile.run(command, space.root, space.home, **environ)
+    hostile.run(["hook-run"], space.root, space.home, payload, **environ)
+    assert sum(path.suffix == ".csv" for path in space.kiro.iterdir()) >= 3
+    assert untracked(space) == before
+
+
+def test_a_folder_of_state_keeps_itself_out_of_git_without_init(tmp_path):
+    space = Workspace(tmp_path, csv_file_path="data/mine.csv")
+    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
+    assert space.record(space.event("UserPromptSubmit", session_id="s", prompt=PROMPT))
+    assert (space.root / "data/.tokentrack-mine.csv/running").is_dir()
+    assert {path for path in untracked(space) if ".tokentrack" in path} == set()
+
+
 def test_a_full_disk_leaks_nothing(tmp_path):
     space = Workspace(tmp_path)
     secret = SECRETS["github-token"]
@@ -306,7 +459,8 @@ def test_the_python_api_stores_no_secret(tmp_path, rule):
     assert leaks(everything(space, ""), BODIES[rule]) == []
     rows = space.rows()
     assert len(rows) == 3
-    assert all(f"[redacted:{rule}]" in cell for cell in rows[1][1:2] + rows[1][4:6])
+    assert all(f"[redacted:{rule}]" in cell for cell in (rows[1][1], rows[1][5]))
+    assert rows[1][4].startswith("redacted-")
     usage = space.usage.read_text()
     assert f"[redacted:{rule}]" in usage
     assert usage.count("\n") == 4

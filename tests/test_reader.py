@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ledgers import HEADER, ID, Workspace, finished, line_of, transaction
 from test_codec import TEXT
 from tokentrack.models.fields import COLUMNS
-from tokentrack.store.reader import has_header, read_records
+from tokentrack.store.reader import MAX_LINE, has_header, read_records
 
 ONE, TWO, THREE = (line_of(transaction(f"row-{n}", prompt_text='a "b", c')) for n in (1, 2, 3))
 ALL = HEADER + ONE + TWO + THREE
@@ -117,6 +118,33 @@ def test_a_row_that_others_joined_to_a_torn_one_is_reported(length):
     assert [line for line, _ in problems] == [3]
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n" + THREE])
+def test_a_line_that_no_record_can_be_as_long_as_is_reported_and_not_kept(end):
+    class Zeros(io.BytesIO):
+        """A file with very many NULs in the middle of it, which it has not in memory."""
+
+        left = 12 * MAX_LINE
+
+        def readline(self, size=-1):
+            if self.tell() == len(HEADER + ONE) and self.left:
+                assert 0 < size <= MAX_LINE
+                taken = min(size, self.left)
+                self.left -= taken
+                return bytes(taken)
+            return super().readline(size)
+
+    tracemalloc.start()
+    try:
+        records = list(read_records(Zeros(HEADER + ONE + end), COLUMNS))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * MAX_LINE
+    ids = [record.cells[ID] for record in records if not record.problem]
+    assert ids == ["row-1", *(["row-3"] if len(end) > 1 else [])]
+    assert [record.line for record in records if record.problem] == ([3] if end else [])
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_without_an_error(data):
     read(data)
@@ -130,6 +158,31 @@ def test_the_header_is_recognised():
     assert not has_header(io.BytesIO(ONE), COLUMNS)
     assert not has_header(io.BytesIO(b""), COLUMNS)
     assert not has_header(io.BytesIO(HEADER[:-1]), COLUMNS)
+
+
+FOREIGN = ONE.replace(b'"a ""b"", c"', b'"first\nsecond"')
+ENDS = [
+    (ALL[:-1], WHOLE, []),
+    (ALL.replace(b"\n", b"\r\n")[:-1], WHOLE, []),
+    (HEADER + TWO + THREE + FOREIGN[:-1], ["row-2", "row-3", "row-1"], []),
+    (ALL[:-9], WHOLE[:2], [4]),
+    (ALL + b"2026-01-01T00:00:00.000Z,still being writ", WHOLE, [5]),
+    (ALL + b'2026-01-01T00:00:00.000Z,"never clo', WHOLE, [5]),
+    (ALL + b"\0" * 4096, WHOLE, [5]),
+    (HEADER[:-1], [], []),
+]
+
+
+@pytest.mark.parametrize(("data", "ids", "problems"), ENDS, ids=range(len(ENDS)))
+def test_the_last_line_of_a_finished_file_counts_without_its_line_feed(data, ids, problems):
+    records = list(read_records(io.BytesIO(data), COLUMNS, finished=True))
+    assert [record.cells[ID] for record in records if not record.problem] == ids
+    assert [record.line for record in records if record.problem] == problems
+    assert has_header(io.BytesIO(data), COLUMNS, finished=True)
+
+
+def test_the_last_line_of_a_live_ledger_does_not_count_without_it():
+    assert read(ALL[:-1]) == (WHOLE[:2], [])
 
 
 class Agreement(RuleBasedStateMachine):

@@ -13,6 +13,7 @@ from kiro_homes import KiroHome
 from kiro_homes.cli import CliSession
 from kiro_homes.ide import IdeStorage
 from kiro_homes.v1 import V1Session
+from played import latest, notes, tokentrack
 from tokentrack.kiro.turn import Turn
 from tokentrack.reconcile.matching import EXACT, WINDOW, Window, choose
 
@@ -56,30 +57,6 @@ class Played:
 @pytest.fixture(params=["v1", "cli-2"])
 def played(machine, request):
     return Played(machine, request.param)
-
-
-def tokentrack(machine, *arguments, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
-        env=machine.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    return result.stdout
-
-
-def notes(machine):
-    return sorted((machine.state / "pending").glob("*"))
-
-
-def make_due(machine):
-    """Let the pause of every note be over, as time would."""
-    for path in notes(machine):
-        path.rename(path.with_name("0" * 12 + path.name[12:]))
-
-
-def latest(machine):
-    """Return each execution's last usage row, by its id."""
-    return {row["agent_execution_id"]: row for row in machine.usage()}
 
 
 def test_credits_that_appear_after_the_hook_are_joined_at_the_next_hook(played):
@@ -178,9 +155,8 @@ def test_events_that_waited_in_the_spool_get_their_numbers_too(played):
     assert Decimal(row["credits"]) == billed.credits
 
 
-@pytest.mark.parametrize("payload", [{"session_id": "s"}, {"session_id": ""}])
-def test_only_surfaces_and_sessions_with_a_file_of_their_own_are_waited_for(machine, payload):
-    machine.hook({"hook_event_name": "agentStop", "cwd": str(machine.root), **payload})
+def test_nobody_waits_where_no_place_can_have_the_numbers(machine):
+    machine.hook({"hook_event_name": "agentExecutionCompleted", "session_id": "s"})
     machine.hook({"hook_event_name": "Stop", "cwd": str(machine.root)})
     assert notes(machine) == []
     assert len(machine.rows()) == 2
@@ -268,7 +244,10 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
     assert (account["used"], account["limit"]) == ("412.5", "1000")
     assert account["resets_at"] == "2026-09-01T00:00:00.000Z"
     assert 3 * 3600 <= account["age_seconds"] < 4 * 3600
-    line = "412.50 of 1,000.00 credits as of 3 h ago, renewed 2026-09-01"
+    line = (
+        "412.50 of 1,000.00 credits as the IDE last saved it, file of 3 h ago; "
+        "that period ended 2026-09-01"
+    )
     assert line in tokentrack(machine, "status")
 
 
@@ -279,4 +258,4 @@ def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played
     played.bill(turn, [0.0004])
     found = json.loads(tokentrack(machine, "status", "--json"))["credits"]
     assert found == {"total": "0.0004", "rows": 1, "waiting": 0}
-    assert "0.0004 in 1 of 1 rows, reported" in tokentrack(machine, "status")
+    assert "0.0004 in 1 of 1 row, reported" in tokentrack(machine, "status")

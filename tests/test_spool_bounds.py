@@ -96,10 +96,59 @@ def test_what_no_spool_can_take_is_counted_with_its_errno(space, monkeypatch):
     assert space.ids() == [*[f"row-{n}" for n in range(4)], "next"]
 
 
+@posix_only
+def test_where_no_disk_can_be_written_a_loss_is_counted_in_memory(machine, tmp_path):
+    (machine.folder / ".tokentrack").write_bytes(b"in the way")
+    for name in ("nowhere", "runtime"):
+        (tmp_path / name).touch() if name == "nowhere" else (tmp_path / name).mkdir()
+    machine.environment["XDG_STATE_HOME"] = str(tmp_path / "nowhere")
+    machine.send("Stop", "lost without a trace")
+    machine.environment["XDG_RUNTIME_DIR"] = str(tmp_path / "runtime")
+    machine.send("Stop", "lost")
+    facts = collect_status(str(machine.root), machine.environment)
+    assert facts["waiting"]["lost"] == 1
+    (line,) = (tmp_path / "runtime").rglob("lost.log")
+    assert line.read_text().endswith(f"errno={errno.ENOTDIR}\n")
+
+
+def test_a_relative_state_folder_counts_as_none(machine):
+    (machine.folder / "token_transactions.csv").mkdir()
+    machine.hook({"hook_event_name": "Stop", "session_id": "s"}, env={"XDG_STATE_HOME": "state"})
+    assert not (machine.root / "state").exists()
+
+
 def test_without_a_bound_the_same_events_would_all_wait(space):
     with space.locked():
         assert all(space.complete(f"row-{number}") for number in range(7))
     assert len(space.spooled()) == 7
+
+
+# --- size ---
+
+
+def sparse(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)
+    path.chmod(0o600)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "name",
+    ["token_transactions.csv", "token_usage.csv", ".tokentrack/drain.json",
+     ".tokentrack/spool/new/00000000000000001-a.5.json", ".tokentrack/drained.json",
+     ".tokentrack/running/s-s1..json", ".tokentrack/closed/s-s1", "token_tracker_config.json"],
+)  # fmt: skip
+def test_no_file_of_a_workspace_makes_the_hook_grow(machine, name):
+    machine.send("Stop", "s1")
+    path = machine.folder / name
+    header = path.read_bytes().split(b"\n")[0] + b"\n" if name.endswith(".csv") else b""
+    sparse(path, 300_000_000)
+    with path.open("r+b") as file:
+        file.write(header)
+    assert _hook_memory(machine) < 64 * 1024 * 1024
+    assert machine.rows()[-1]["session_id"] == "late"
 
 
 # --- age ---

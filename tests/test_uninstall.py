@@ -139,7 +139,7 @@ def test_a_block_that_the_user_changed_goes_by_force_only(machine):
     machine.put(".git/HEAD")
     machine.run("init")
     path = machine.at(".gitignore")
-    path.write_bytes(path.read_bytes().replace(b".kiro/token_usage", b"mine\n.kiro/token_usage"))
+    path.write_bytes(path.read_bytes().replace(b".kiro/*.csv", b"mine\n.kiro/*.csv"))
     machine.run("uninstall", code=1)
     assert b"mine" in path.read_bytes()
     machine.run("uninstall", "--force")

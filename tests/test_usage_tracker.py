@@ -221,12 +221,12 @@ def test_totals_over_users(tracker, monkeypatch):
 
 def test_a_foreign_file_is_kept_aside(path, caplog):
     path.parent.mkdir()
-    path.write_bytes(b"\x00garbage\nmore, of it\n")
+    path.write_bytes(b"garbage\x00\nmore, of it\n")
     tracker = UsageTracker(path)
     assert (tracker.get_global_usage(), len(tracker.check())) == (TokenUsage(), 2)
     assert tracker.track_request("s", MODEL, 1, 1).saved
     (aside,) = path.parent.glob("token_usage.csv.corrupt-*")
-    assert aside.read_bytes() == b"\x00garbage\nmore, of it\n"
+    assert aside.read_bytes() == b"garbage\x00\nmore, of it\n"
     assert (tracker.get_global_usage(), tracker.check()) == (TokenUsage(1, 1), [])
     assert "kept as" in caplog.text
 

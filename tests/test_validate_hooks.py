@@ -176,8 +176,8 @@ def test_a_0x_file_is_inert_where_a_newer_ide_left_its_sessions(run, home):
     (home / ".kiro" / "sessions" / "bucket" / "sess_1").mkdir(parents=True)
     result = run(path)
     assert result.returncode == 0
-    assert "warning: this file is inert on Kiro IDE 1.0" in result.stdout
-    assert 'with the trigger "Stop"' in result.stdout
+    assert "warning: this file is inert if your IDE is 1.0 or newer" in result.stdout
+    assert 'makes a v1 file of it, with the trigger "Stop"' in result.stdout
 
 
 def test_control_and_bidi_characters_do_not_reach_the_terminal(run):

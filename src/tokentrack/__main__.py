@@ -1,5 +1,6 @@
 """The door: Kiro's hook goes straight to the recorder, everything else to the command line."""
 
+import os
 import sys
 
 
@@ -18,8 +19,7 @@ def record(words: list[str]) -> int:
     # exit code can block the prompt or start the agent again. So nothing may come out of here,
     # not even what a module prints while it is imported, or the interpreter's last words.
     try:
-        import os
-
+        os.umask(0o077)  # what is made is private, and its owner can open it again
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)

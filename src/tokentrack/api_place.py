@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.config_sources import is_confined, load_config
+from tokentrack.config_sources import load_config
 from tokentrack.store.place import Place, workspace_place
 from tokentrack.workspace import find_root, kiro_home
 
@@ -37,5 +37,5 @@ def default_place(config: TrackerConfig, environ: Mapping[str, str], *, in_force
         from tokentrack.hookfiles.install import create_hook_files
 
         create_hook_files(root)
-    below_root = in_force or is_confined(config.ledger_path)
+    below_root = in_force or config.ledger_path.replace("\\", "/").startswith(".kiro/")
     return workspace_place(root if below_root else folder, config.ledger_path)

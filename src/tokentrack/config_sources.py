@@ -12,7 +12,7 @@ import os
 from tokentrack.errors import ValidationError
 from tokentrack.fastjson import read_json_object
 from tokentrack.models.config import TrackerConfig
-from tokentrack.models.config_fields import FIELDS, check_value, parse_text
+from tokentrack.models.config_fields import DEFAULT_LEDGER, FIELDS, check_value, parse_text
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG_NAME = "token_tracker_config.json"
+_OWN_NAMES = ("token_transactions", "token_usage")
 ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
 
 
@@ -85,8 +86,8 @@ def _refusal(name: str, value: Any, *, trusted: bool) -> str:
     problem = check_value(name, value)
     if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
         problem = (
-            "csv_file_path must stay below .kiro there: name another place in the user's file, "
-            "the environment or an argument"
+            "csv_file_path must be .kiro/NAME.csv there, and no name of tokentrack's own: name "
+            "another place in the user's file, the environment or an argument"
         )
     return problem
 
@@ -96,11 +97,18 @@ def _unknown(name: str) -> str:
 
 
 def is_confined(path: str) -> bool:
-    """Tell whether a relative path names a file below `.kiro`, whatever system reads it."""
-    parts = path.replace("\\", "/").split("/")
-    if ":" in path or parts[0] != ".kiro" or len(parts) < 2:
+    """Tell whether a path is one that a workspace's own files may name for the ledger.
+
+    That is a `.csv` directly in `.kiro`, whatever system reads it: Kiro loads what is in folders
+    of it, and `tokentrack init` keeps every `.csv` there out of git. Of the names that begin as
+    those of this program's own files do, only the default one is.
+    """
+    folder, _, name = path.partition("/")
+    if folder != ".kiro" or not name.isprintable() or not {"/", "\\", ":"}.isdisjoint(name):
         return False
-    return all(part not in ("", ".", "..") for part in parts)
+    if not name.endswith(".csv") or name.startswith((".", " ")):
+        return False
+    return path == DEFAULT_LEDGER or not name.casefold().startswith(_OWN_NAMES)
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:

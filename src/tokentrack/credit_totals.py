@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.kiro.account import Account, read_account
 from tokentrack.kiro.homes import Homes
 from tokentrack.kiro.scan import Scan
+from tokentrack.ledger_rows import read_files
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.store.archives import open_ledger_files
-from tokentrack.store.reader import read_records
 from tokentrack.timestamps import format_us, now_us
 
 if TYPE_CHECKING:
@@ -31,13 +30,10 @@ def credit_totals(place: Place) -> dict[str, Any]:
         OSError: the usage ledger can't be read.
     """
     known: dict[str, Decimal] = {}
-    with open_ledger_files(place, usage=True) as files:
-        for file in files.values():
-            for record in read_records(file, USAGE_COLUMNS):
-                if not record.problem and record.cells[_CREDITS]:
-                    amount = _amount(record.cells[_CREDITS])
-                    if amount is not None:
-                        known[record.cells[0]] = amount
+    for _, record in read_files(place, USAGE_COLUMNS, [], usage=True):
+        amount = None if record.problem else _amount(record.cells[_CREDITS])
+        if amount is not None:
+            known[record.cells[0]] = amount
     total = sum(known.values(), Decimal(0))
     return {"total": format(total, "f") if known else None, "rows": len(known)}
 
@@ -53,8 +49,9 @@ def _amount(cell: str) -> Decimal | None:
 def account_view(environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the account's credits as the IDE last saw them, None where it says nothing.
 
-    `used` and `limit` are decimal text, times ISO 8601, `age_seconds` how old the numbers are at
-    least.
+    `used` and `limit` are decimal text, times ISO 8601. `age_seconds` is how old the numbers are:
+    at least, where `as_of_basis` is "file" (when the IDE last saved any of its settings), and
+    exactly where it is "value" (a time beside the numbers).
     """
     accounts = [read_account(path, Scan()) for path in Homes(environ).account_databases]
     known = [account for account in accounts if account is not None]
@@ -69,5 +66,6 @@ def _shown(account: Account) -> dict[str, Any]:
         "limit": None if account.limit is None else format(account.limit, "f"),
         "resets_at": None if account.resets_at is None else format_us(account.resets_at),
         "as_of": format_us(account.as_of),
+        "as_of_basis": "value" if account.is_dated else "file",
         "age_seconds": max(0, (now_us() - account.as_of) // 1_000_000),
     }

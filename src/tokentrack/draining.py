@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack import spooled
 from tokentrack.events import Event
-from tokentrack.execution_state import expect_numbers
 from tokentrack.journal import Journal
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.pending_notes import expect_numbers
 from tokentrack.rows import new_lines
 from tokentrack.store import spool
+from tokentrack.store.directory import is_entry_name
+from tokentrack.store.ledger import JOURNAL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,14 +60,14 @@ class Drain:
         if changes is None:
             return
         try:
-            self._state.stage(changes["state"])
             appends = [(str(a[0]), int(a[1]), str(a[2]).encode()) for a in changes["appends"]]
-            files = [(str(kind), str(name)) for kind, name in changes["spool"]]
+            files = _spool_files(changes)
             names = {name for name, _ in self._files()}
             appends = [change for change in appends if change[0] in names]
-        except (KeyError, TypeError, ValueError, IndexError):
-            self._held.quarantine(repr(changes).encode("utf-8", "replace"), "drain journal")
-            self._journal.end(self._taken, durable=self._durable)
+            # Last, since nothing of a journal that is none of ours may take effect.
+            self._state.stage(changes["state"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self._held.set_aside(JOURNAL_NAME, "drain journal")
             return
         self._do(appends, files)
 
@@ -118,7 +120,7 @@ class Drain:
             elif item is not None:
                 finished.append(item)
             elif name not in seen:
-                self._held.quarantine(data, "spooled event")
+                self._held.quarantine([data], "spooled event")
         files = list(batch)
         appends = self._appends(finished)
         changes = {
@@ -158,3 +160,10 @@ class Drain:
                 new.sync()
         self._taken = [*self._taken, *[name for _, name in files]]
         self._journal.end(self._taken, durable=self._durable)
+
+
+def _spool_files(changes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    files = [(str(kind), str(name)) for kind, name in changes["spool"]]
+    if not all(is_entry_name(name) for _, name in files):
+        raise ValueError("a name that is no file's in a spool")
+    return files

@@ -29,5 +29,8 @@ class MissingExtraError(TokenTrackError):
 
     def __init__(self, package: str, extra: str) -> None:
         """Name both, and the command that installs them."""
-        super().__init__(f"{package} is not installed: run `pip install 'tokentrack[{extra}]'`")
+        super().__init__(
+            f"{package} (extra {extra!r}) is not installed: run `python -m pip install {package}` "
+            "in tokentrack's environment"
+        )
         self.extra = extra

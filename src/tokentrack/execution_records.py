@@ -5,6 +5,7 @@ from __future__ import annotations
 from tokentrack.events import COMPLETED, STARTED, Event
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
+from tokentrack.redaction import redact
 from tokentrack.timestamps import now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -44,6 +45,11 @@ def execution_id_of(event: Event) -> str:
     return event.execution_id or event.event_id
 
 
+def default_hook_name(config: TrackerConfig) -> str:
+    """Return the hook's name of executions that name none."""
+    return redact(config.hook_name) if config.redact_secrets else config.hook_name
+
+
 def completed(event: Event, started: Event | None, config: TrackerConfig) -> Finished:
     """Return the record of a completion; what it lacks comes from the start, if there was one."""
     first = started or event
@@ -59,7 +65,7 @@ def completed(event: Event, started: Event | None, config: TrackerConfig) -> Fin
         hook_trigger_type=COMPLETED,
         agent_execution_id=event.execution_id or execution_id_of(first),
         file_patterns=[*first.patterns, *new_patterns],
-        hook_name=event.hook_name or first.hook_name or config.hook_name,
+        hook_name=event.hook_name or first.hook_name or default_hook_name(config),
         error_occurred=event.error,
         error_message=event.error_message,
     )
@@ -81,7 +87,7 @@ def aborted(started: Event, reason: str, config: TrackerConfig) -> Finished:
         hook_trigger_type=STARTED,
         agent_execution_id=execution_id_of(started),
         file_patterns=started.patterns,
-        hook_name=started.hook_name or config.hook_name,
+        hook_name=started.hook_name or default_hook_name(config),
         error_occurred=True,
         error_message=reason,
     )

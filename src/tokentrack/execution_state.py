@@ -8,25 +8,20 @@ from __future__ import annotations
 
 from tokentrack import fastjson
 from tokentrack.events import Event
-from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
 from tokentrack.store import spool
+from tokentrack.store.directory import is_entry_name
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from tokentrack.execution_records import Finished
     from tokentrack.store.directory import Directory
 
 _MAX_FILE = 16 * 1024 * 1024
 _SWEPT = "swept"
 _SWEEP_SECONDS = 3600
-_PENDING = "pending"
-_DUE_DIGITS = 12
 NAMED = "id-"  # in `closed/`, an execution that its caller gave an id; others go by session
-# Where Kiro keeps numbers by session, so that the end of one file holds a turn's.
-_WITH_NUMBERS = frozenset({"v1", "cli-2"})
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
 
 
@@ -109,14 +104,18 @@ class ExecutionState:
         """Stage again what `staged` returned.
 
         Raises:
-            KeyError, TypeError: the data is nothing that `staged` returned.
+            KeyError, TypeError, ValueError, AttributeError: it is nothing that `staged` returned.
         """
-        for name, event in data["running"].items():
+        running = {n: e and Event.from_dict(e) for n, e in data["running"].items()}
+        closed = {name: dict(completion) for name, completion in data["closed"].items()}
+        if not all(is_entry_name(name) for name in (*running, *closed)):
+            raise ValueError("a name that is no file's in this folder")
+        for name, event in running.items():
             if event is None:
                 self.discard(name)
             else:
-                self.open(name, Event.from_dict(event))
-        self._closed.update(data["closed"])
+                self.open(name, event)
+        self._closed.update(closed)
 
     def commit(self, *, durable: bool) -> None:
         """Write what was staged.
@@ -173,54 +172,6 @@ def file_key(text: str) -> str:
     from hashlib import sha256
 
     return f"h-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def expect_numbers(state: Directory, finished: Iterable[Finished]) -> None:
-    """Note the executions whose numbers Kiro writes after its hook, for `tokentrack.reconcile`.
-
-    A note that is lost costs a look-up and no row, so no error counts here.
-    """
-    for done in finished:
-        usage = dict(zip(USAGE_COLUMNS, done.usage, strict=True))
-        unknown = usage["credits_basis"] == UNKNOWN and usage["session_id"]
-        if unknown and usage["surface"] in _WITH_NUMBERS:
-            record = done.transaction
-            note = {
-                "at": record.timestamp_us,
-                "elapsed": record.elapsed_time,
-                "trigger": record.hook_trigger_type,
-                "usage": done.usage,
-            }
-            name = pending_name(0, f"{file_key(usage['agent_execution_id'])}.json")
-            try:
-                with state.child(_PENDING, create=True) as folder:
-                    folder.create(name, fastjson.dumps(note).encode("ascii"), durable=False)
-            except OSError:
-                pass
-
-
-def pending_name(due: int, rest: str) -> str:
-    """Return a note's name: when to look again, in seconds since the epoch, and the execution."""
-    return f"{due:0{_DUE_DIGITS}d}-{rest}"
-
-
-def due_numbers(state: Directory, now_seconds: float) -> list[str]:
-    """Return the names of the notes that are due, the longest due first."""
-    try:
-        with state.child(_PENDING) as folder:
-            limit = pending_name(int(now_seconds), "~")
-            return [name for name in folder.names() if name <= limit]
-    except OSError:
-        return []
-
-
-def open_pending(state: Directory) -> Directory:
-    """Open the folder of the notes.
-
-    Raises:
-        OSError: there is none.
-    """
-    return state.child(_PENDING)
 
 
 def _load(folder: Directory, name: str) -> dict[str, Any] | None:

@@ -69,17 +69,26 @@ def loads(text: str) -> Any:
         ValueError: the text is not one JSON value, or an integer in it is over 4,300 digits.
         RecursionError: the value is nested too deeply.
     """
-    start = len(text) - len(text.lstrip(_WHITESPACE))
+    value, end = raw_decode(text, len(text) - len(text.lstrip(_WHITESPACE)))
+    if text[end:].strip(_WHITESPACE):
+        raise ValueError(f"more text after the JSON value, at character {end}")
+    return value
+
+
+def raw_decode(text: str, start: int) -> tuple[Any, int]:
+    """Decode the JSON value that begins at an index, and return it and where it ends.
+
+    Raises:
+        ValueError: there is none, or an integer in it is over 4,300 digits.
+        RecursionError: the value is nested too deeply.
+    """
     try:
-        value, end = _scan(text, start)
+        return _scan(text, start)
     except StopIteration as stop:
         raise ValueError(f"no JSON value at character {stop.value}") from None
     except SystemError:
         # CPython up to 3.12 wants an error's class from `json`, and does not import it.
         raise ValueError("damaged JSON") from None
-    if text[end:].strip(_WHITESPACE):
-        raise ValueError(f"more text after the JSON value, at character {end}")
-    return value
 
 
 def dumps(value: Any) -> str:

@@ -166,7 +166,9 @@ class HookConfiguration:
         owned = os.path.realpath(os.path.join(base, folder)) + os.sep if folder else ""
         inside = bool(owned) and os.path.realpath(file).startswith(owned)
         if inside and not is_confined(config.ledger_path):
-            raise ValidationError(["csv_file_path must stay below .kiro in a workspace's own file"])
+            raise ValidationError(
+                ["csv_file_path must be .kiro/NAME.csv in a workspace's own file"]
+            )
         return config
 
 

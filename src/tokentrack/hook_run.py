@@ -11,8 +11,7 @@ import os
 from tokentrack import events, payload, workspace
 from tokentrack.config_sources import load_config
 from tokentrack.metadata_collector import MetadataCollector
-from tokentrack.prompts import truncate_prompt
-from tokentrack.redaction import redact_event, redact_fields
+from tokentrack.redaction import redact_event
 from tokentrack.tracker import TokenTracker
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -98,10 +97,7 @@ def build_event(
     tags: dict[str, str],
 ) -> tuple[events.Event, list[str]]:
     """Return the event of a payload's fields, ready to record, and what was refused in them."""
-    if config.redact_secrets:
-        # Before any cut, which could leave a part of a secret that no rule knows.
-        fields = redact_fields(fields)
-    event, refused = events.parse(fields, environ)
+    event, refused = events.parse(fields, environ, config)
     if event.kind == events.OTHER:
         return event, refused
     event.prompt_is_cut = _is_cut(environ, fields)
@@ -110,7 +106,6 @@ def build_event(
     if config.redact_secrets:
         redact_event(event)
     event.tags = {key[:_MAX_TAG]: value[:_MAX_TAG] for key, value in event.tags.items()}
-    event.prompt = truncate_prompt(event.prompt, config.max_prompt_length)
     return event, refused
 
 

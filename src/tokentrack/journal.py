@@ -7,19 +7,20 @@ the spool files stay here, so that one that comes back is not taken again.
 
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING, Any
 
 from tokentrack import fastjson
+from tokentrack.store.ledger import JOURNAL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokentrack.store.directory import Directory
 
-_PENDING = "drain.json"
 _DONE = "drained.json"
 _MAX_REMEMBERED = 2000
+# Of a batch, its rows, what it opens and its names, with room to spare.
+_MAX_BYTES = 128 * 1024 * 1024
 
 
 class Journal:
@@ -34,8 +35,8 @@ class Journal:
 
         {} stands for a journal that can't be read: no drain will ever end it.
         """
-        changes = self._read(_PENDING)
-        return {} if changes is None and self._is_there() else changes
+        changes = self._read(JOURNAL_NAME)
+        return {} if changes is None and self._state.has(JOURNAL_NAME) else changes
 
     def done(self) -> list[str]:
         """Return the names of the spool files that were taken last."""
@@ -48,7 +49,7 @@ class Journal:
         Raises:
             OSError: they can't be written; then nothing may be changed.
         """
-        self._write(_PENDING, changes, durable=durable)
+        self._write(JOURNAL_NAME, changes, durable=durable)
 
     def end(self, names: list[str], *, durable: bool) -> None:
         """Note that all is done, and with which spool files.
@@ -57,21 +58,16 @@ class Journal:
             OSError: it can't be noted; then all is done again, which changes nothing.
         """
         self._write(_DONE, {"names": names[-_MAX_REMEMBERED:]}, durable=False)
-        self._state.remove(_PENDING)
+        self._state.remove(JOURNAL_NAME)
         if durable:
             self._state.sync()
 
-    def _is_there(self) -> bool:
-        try:
-            # A folder of this name can't be removed, so it counts as nothing.
-            return not stat.S_ISDIR(self._state.status(_PENDING).st_mode)
-        except OSError:
-            return False
-
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            data = self._state.read_tail(name, self._state.status(name).st_size)
-            value = fastjson.loads(data.decode("ascii"))
+            size = self._state.status(name).st_size
+            if size > _MAX_BYTES:
+                return None
+            value = fastjson.loads(self._state.read_tail(name, size).decode("ascii"))
         except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None

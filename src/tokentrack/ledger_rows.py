@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import ValidationError
+from tokentrack.faults import naming, sentence_of
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tokentrack.store.place import Place
+    from tokentrack.store.reader import Record
 
 
 class LedgerRow(NamedTuple):
@@ -29,20 +31,50 @@ def ledger_rows(place: Place, *, archives: bool = True) -> Iterator[LedgerRow]:
 
     Args:
         place: the ledger.
-        archives: whether rotated files count too.
+        archives: whether rotated files count too. For each that can't be read to its end there
+            is a row at last with line 0, which says so.
 
     Raises:
-        OSError: a file can't be read.
+        OSError: the ledger can't be read.
     """
-    with open_ledger_files(place) as files:
+    problems: list[str] = []
+    for name, record in read_files(place, COLUMNS, problems):
+        if not archives and name != place.ledger:
+            continue
+        if record.problem:
+            yield LedgerRow(record.line, None, record.problem)
+        else:
+            yield _row(record.line, record.cells)
+    for problem in problems if archives else ():
+        yield LedgerRow(0, None, problem)
+
+
+def read_files(
+    place: Place, columns: Sequence[str], problems: list[str], *, usage: bool = False
+) -> Iterator[tuple[str, Record]]:
+    """Yield the records of a ledger and its archives, each with the name of its file.
+
+    Args:
+        place: the ledger.
+        columns: its columns.
+        problems: gets a sentence for each archive that can't be read to its end; what comes
+            before, and all other files, count.
+        usage: whether the usage ledger is meant.
+
+    Raises:
+        OSError: the active file, or the folder, can't be read.
+    """
+    active = place.usage if usage else place.ledger
+    with naming(place.folder, active), open_ledger_files(place, usage=usage) as files:
         for name, file in files.items():
-            if not archives and name != place.ledger:
-                continue
-            for record in read_records(file, COLUMNS):
-                if record.problem:
-                    yield LedgerRow(record.line, None, record.problem)
-                else:
-                    yield _row(record.line, record.cells)
+            try:
+                with naming(place.folder, name):
+                    for record in read_records(file, columns):
+                        yield name, record
+            except OSError as error:
+                if name == active:
+                    raise
+                problems.append(sentence_of(error))
 
 
 def _row(line: int, cells: list[str]) -> LedgerRow:

@@ -6,16 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import ValidationError
+from tokentrack.faults import sentence_of
+from tokentrack.ledger_rows import read_files
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
-from tokentrack.store.archives import open_ledger_files
-from tokentrack.store.reader import read_records
 from tokentrack.timestamps import format_us, now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tokentrack.store.place import Place
     from tokentrack.store.reader import Record
 
@@ -50,24 +48,25 @@ class _Totals:
 def summarise_ledger(place: Place) -> dict[str, Any]:
     """Return size, rows, tokens, times and shares of a ledger with its archives, and its damage.
 
-    `problem` is "" unless the ledger can't be read; times are ISO 8601 or None; `basis` counts
+    `problem` is "" unless a file can't be read to its end, which it names; all that can be read
+    counts. Times are ISO 8601 or None; `basis` counts
     the rows by what their token numbers are, and `estimated_share` is the share of rows whose
     number is an estimate, None without rows. `elapsed_seconds` is the sum of the `timed_rows`,
     those that have a time, None without any.
     """
     totals = _Totals(now_us() - _DAY_US)
     damaged: list[dict[str, Any]] = []
-    problem = ""
+    problems: list[str] = []
     counts = dict.fromkeys((REPORTED, ESTIMATED, UNKNOWN), 0)
     try:
-        bases = token_bases(place)
-        for name, record in _records(place, COLUMNS):
+        bases = token_bases(place, problems)
+        for name, record in read_files(place, COLUMNS, problems):
             transaction = _transaction(name, record, damaged)
             if transaction is not None:
                 totals.add(transaction)
                 counts[bases.get(transaction.agent_execution_id, UNKNOWN)] += 1
     except OSError as error:
-        problem = f"the ledger {place.path} can't be read: {error.strerror}"
+        problems.append(f"the ledger can't be read: {sentence_of(error)}")
     return {
         "exists": os.path.exists(place.path),
         "bytes": _size(place.path),
@@ -82,17 +81,8 @@ def summarise_ledger(place: Place) -> dict[str, Any]:
         "basis": counts,
         "estimated_share": counts[ESTIMATED] / totals.rows if totals.rows else None,
         "damaged": damaged,
-        "problem": problem,
+        "problem": "; ".join(problems),
     }
-
-
-def _records(
-    place: Place, columns: tuple[str, ...], *, usage: bool = False
-) -> Iterator[tuple[str, Record]]:
-    with open_ledger_files(place, usage=usage) as files:
-        for name, file in files.items():
-            for record in read_records(file, columns):
-                yield name, record
 
 
 def _transaction(
@@ -109,19 +99,21 @@ def _transaction(
     return None
 
 
-def token_bases(place: Place) -> dict[str, str]:
+def token_bases(place: Place, problems: list[str] | None = None) -> dict[str, str]:
     """Return by execution id what its token number is: reported, estimated or unknown.
 
-    A later row of the same execution supersedes the earlier one.
+    A later row of the same execution supersedes the earlier one. `problems` gets a sentence for
+    each archive that can't be read to its end.
 
     Raises:
         OSError: the usage ledger can't be read.
     """
     column = USAGE_COLUMNS.index("token_basis")
     known = {REPORTED, ESTIMATED, UNKNOWN}
+    found = [] if problems is None else problems
     return {
         record.cells[0]: record.cells[column]
-        for _, record in _records(place, USAGE_COLUMNS, usage=True)
+        for _, record in read_files(place, USAGE_COLUMNS, found, usage=True)
         if not record.problem and record.cells[column] in known
     }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.execution_state import due_numbers
 from tokentrack.maintenance.session import hold_ledger
+from tokentrack.pending_notes import due_numbers
 from tokentrack.reconcile.pending import fill_in
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def reconcile(
         with hold_ledger(place, config, environ, lock_seconds) as session:
             held = session.held
             names = due_numbers(held.state, _ENDLESS)
-            durable = config.durability == "fsync"
-            filled += fill_in(held, names, environ, seconds=float("inf"), durable=durable)
+            filled += fill_in(held, names, environ, config, seconds=None)
         waiting = pending(place)
         left = deadline - time.monotonic()
         if not waiting or left <= 0:

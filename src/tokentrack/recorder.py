@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 
-from tokentrack.execution_state import due_numbers
+from tokentrack.pending_notes import due_numbers, is_of_ide
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
-from tokentrack.store.ledger import HeldLedger, hold
+from tokentrack.store.ledger import JOURNAL_NAME, HeldLedger, hold
 from tokentrack.store.place import rescue_folder
 from tokentrack.turn import Turn
 from tokentrack.workspace import kiro_home
@@ -30,7 +30,6 @@ _DRAIN_SECONDS = 0.2
 _FILL_SECONDS = 0.005
 # So many notes wait only where none can be answered: then the oldest are given up.
 _MANY_NOTES = 100
-_JOURNAL = "drain.json"
 
 
 class Recorder:
@@ -108,14 +107,14 @@ class Recorder:
         try:
             self._add_spools(spools, held)
             taken, is_empty = (0, True)
-            if spools or held.state.has(_JOURNAL):
+            if spools or held.state.has(JOURNAL_NAME):
                 taken, is_empty = turn.drain(spools)
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # behind what came before
             # Those of before: what these items end, Kiro writes about only later.
             due = due_numbers(held.state, time.time()) if items else []
             turn.record(items, repeated=repeated)
-            if due and (len(due) > _MANY_NOTES or self._has_sessions()):
+            if due and (len(due) > _MANY_NOTES or self._has_places(due)):
                 self._fill_in(held, due)
             return taken, len(items)
         finally:
@@ -123,15 +122,22 @@ class Recorder:
             for new in spools.values():
                 new.close()
 
-    def _has_sessions(self) -> bool:
-        return os.path.isdir(os.path.join(kiro_home(self._environ), "sessions"))
+    def _has_places(self, due: list[str]) -> bool:
+        # Whether Kiro has anything on this machine that could answer a note.
+        if os.path.isdir(os.path.join(kiro_home(self._environ), "sessions")):
+            return True
+        if not any(is_of_ide(name) for name in due):
+            return False
+        from tokentrack.kiro.homes import Homes
+
+        return any(os.path.isdir(path) for path in Homes(self._environ).ide_storages)
 
     def _fill_in(self, held: HeldLedger, due: list[str]) -> None:
         # The real numbers of earlier executions, as far as Kiro has written them.
         from tokentrack.reconcile.pending import fill_in
 
         try:
-            fill_in(held, due, self._environ, seconds=_FILL_SECONDS, durable=self._durable)
+            fill_in(held, due, self._environ, self._config, seconds=_FILL_SECONDS)
         except OSError:
             pass  # they stay due; the items are safe
 
@@ -139,10 +145,17 @@ class Recorder:
         return hold(self._place, seconds, create=self._config.auto_create_directories)
 
     def _is_waiting(self) -> bool:
+        return self._waits_here() or self._waits_elsewhere()
+
+    def _waits_here(self) -> bool:
         try:
             with self._open_state() as state:
-                if state.has(_JOURNAL) or spool.is_waiting(state):
-                    return True
+                return state.has(JOURNAL_NAME) or spool.is_waiting(state)
+        except OSError:
+            return False
+
+    def _waits_elsewhere(self) -> bool:
+        try:
             rescued = rescue_folder(self._place, self._environ)
             if not os.path.isdir(rescued):
                 return False

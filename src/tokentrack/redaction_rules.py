@@ -1,44 +1,187 @@
-"""The forms of secrets that are recognised; each pattern runs in linear time."""
+"""The forms of secrets that are recognised; each rule takes linear time.
+
+Loaded only for a text that has a mark of one, see `redaction`. A pattern begins with a literal
+where it can, and what can be long is taken possessively: no part of a text is looked at twice.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Rule(NamedTuple):
     """What a secret looks like, and what stands in its place."""
 
-    name: str
-    pattern: re.Pattern[str]
-    replacement: str
+    pattern: str
+    replacement: str | Callable[[re.Match[str]], str]
+
+    def apply(self, text: str) -> str:
+        """Return the text without what the rule matches."""
+        return re.sub(self.pattern, self.replacement, text, flags=re.ASCII)
 
 
-def _rule(name: str, pattern: str, *, keep: bool = False) -> Rule:
-    # `keep`: what the first group matched is no secret and stays.
-    return Rule(name, re.compile(pattern), (r"\1" if keep else "") + f"[redacted:{name}]")
+def _token(head: str, body: str) -> str:
+    # `head` begins a word; its pattern is of one length. In pasted JSON, URLs and terminal output,
+    # a word begins after an escape too.
+    starts = (
+        rf"(?<![A-Za-z0-9-]{head})",
+        rf"(?<=\\[bfnrt]{head})",
+        rf"(?<=\\x[0-9A-Fa-f]{{2}}{head})",
+        rf"(?<=\\u[0-9A-Fa-f]{{4}}{head})",
+        rf"(?<=%[0-9A-Fa-f]{{2}}{head})",
+        rf"(?<=[0-9;\[]m{head})",
+    )
+    return rf"{head}(?:{'|'.join(starts)}){body}"
 
 
-# A prefix must not follow a character that could be a part of the same word.
-_START = r"(?<![A-Za-z0-9_-])"
+def _mark(name: str) -> str:
+    return f"[redacted:{name}]"
 
-RULES = (
-    # An unclosed block is a secret to the end of the text.
-    _rule("private-key", r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?s:.*?)"
-                         r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
-    _rule("aws-access-key", _START + r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    _rule("github-token", _START + r"(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255})"),
-    _rule("gitlab-token", _START + r"glpat-[A-Za-z0-9_.-]{20,255}"),
-    _rule("bitbucket-token", _START + r"ATBB[A-Za-z0-9]{24,255}"),
-    _rule("google-api-key", _START + r"AIza[A-Za-z0-9_-]{35}"),
-    _rule("slack-token", _START + r"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
-    _rule("model-api-key", _START + r"sk-[A-Za-z0-9_-]{20,255}"),
-    _rule("payment-key", _START + r"[prs]k_live_[A-Za-z0-9]{16,255}"),
-    _rule("package-token", _START + r"(?:npm_[A-Za-z0-9]{30,255}|pypi-[A-Za-z0-9_-]{30,1000})"),
-    _rule("storage-key", r"(AccountKey=)[A-Za-z0-9+/=]{40,255}", keep=True),
-    _rule("web-token", _START + r"eyJ[A-Za-z0-9_-]{10,4096}\.eyJ[A-Za-z0-9_-]{10,4096}"
-                                r"\.[A-Za-z0-9_-]{0,4096}"),
-    _rule("authorization", r"((?i:\b(?:bearer|basic))[ \t]{1,9})[A-Za-z0-9._~+/=-]{16,4096}",
-          keep=True),
-    _rule("connection-string", r"(://[^\s:/@\[\]]{0,255}:)[^\s/@]{1,1024}(?=@)", keep=True),
-)  # fmt: skip
+
+def _rule(name: str, pattern: str) -> Rule:
+    return Rule(pattern, _mark(name))
+
+
+def _rule_after(name: str, before: str, secret: str) -> Rule:
+    # What stands before the secret stays, in any case of letters.
+    return Rule(f"((?i:{before}))(?:{secret})", rf"\1{_mark(name)}")
+
+
+# Between a name and its value, in code, JSON, headers and URLs.
+_QUOTE = r"[\"'\\]{0,4}"
+_IS = rf"{_QUOTE}(?:[ \t:=]|%20|%3a|%3d|\+){{1,9}}{_QUOTE}"
+
+_VALUE = r"[A-Za-z0-9._~+/=%-]"
+_CREDENTIAL = rf"{_VALUE}{{16,}}+|(?=[A-Za-z._~+/=%-]{{0,16}}[0-9]){_VALUE}{{8,}}+"
+_SCHEMES = rf"(?<![a-z0-9])bearer|x-api-key|authorization{_IS}(?:token|api-?key)"
+
+# What stands for a password and is none: variables, calls, templates, masks and switches.
+_STAND_IN = (
+    r"(?![=<\[({]|\$[A-Za-z_({]|%[sd({]|%\w{1,64}%|\*\*\*|\.\.\."
+    r"|(?i:(?:none|null|nil|true|false|yes|no|on|off|undefined|[01]|password|passwd|pwd)"
+    r"(?:[\s,;&)\]}\"']|\Z))"
+    r"|(?:self|this|os|process|config|settings|args|options|env|request)\."
+    r"|[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,9}[(\[])"
+)
+_PASSWORD = (
+    _STAND_IN + r"(?:(?<=\")(?!\s)[^\"\r\n]++|(?<=')(?!\s)[^'\r\n]++"
+    r"|(?<![\"'])(?:[^\s;&\"'`]|&(?!(?:amp;)?[A-Za-z][\w.-]{0,63}=))++)"
+)
+
+_USER = re.compile(r"://(?![A-Za-z]:[/\\])([^\s/:()\[\]<>{},;|\\]*+):")
+_NO_URL_PASSWORD = re.compile(r"[0-9]{1,5}[/?#]|(?:\$?\{\w{1,64}\}|<\w{1,64}>|\*{1,64})@")
+
+
+def _without_password(match: re.Match[str]) -> str:
+    # A URL and what follows without a blank. A password may hold any of `@:/`, so it ends at the
+    # last `@`; only a user with an `@` of its own can't be told from a path with one.
+    run = match[0]
+    last = run.rfind("@")
+    done = 0
+    kept = ""
+    for user in _USER.finditer(run, 0, last + 1):
+        start = user.end()
+        if start < done or _NO_URL_PASSWORD.match(run, start):
+            continue
+        slash = run.find("/", start) if "@" in user[1] else -1
+        end = last if slash < 0 else run.rfind("@", start, slash)
+        if end > start:
+            kept += run[done:start] + _mark("connection-string")
+            done = end
+    return kept + run[done:]
+
+
+def _basic(match: re.Match[str]) -> str:
+    # "basic questions" is no user with a password.
+    value = match[2]
+    if len(value) >= 16 and re.search(r"[0-9+/=]", value):
+        return match[1] + _mark("authorization")
+    from base64 import b64decode
+
+    padded = value.rstrip("=").replace("-", "+").replace("_", "/")
+    padded = padded[: len(padded) - (len(padded) % 4 == 1)]
+    try:
+        text = b64decode(padded + "=" * (-len(padded) % 4)).decode()
+    except ValueError:
+        return match[0]
+    is_credential = ":" in text and text.isprintable()
+    return match[1] + _mark("authorization") if is_credential else match[0]
+
+
+def _web_token(match: re.Match[str]) -> str:
+    parts = match[0].split(".")
+    heads = [part.startswith("eyJ") and len(part) >= 13 for part in parts]
+    is_token = any(a and b for a, b in pairwise(heads[:-1]))
+    return _mark("web-token") if is_token else match[0]
+
+
+_EDGE = r"-{{4,5}} ?{} [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)? ?-{{4,5}}"
+
+RULES = {
+    "private-key": (
+        # An unclosed block is a secret to the end of the text.
+        _rule("private-key", rf"{_EDGE.format('BEGIN')}(?s:.*?)(?:{_EDGE.format('END')}|\Z)"),
+        _rule("private-key", r"PuTTY-User-Key-File-[0-9]:(?s:.*?)"
+                             r"(?:Private-(?:MAC|Hash): ?[0-9A-Fa-f]*|\Z)"),
+    ),
+    "aws-access-key": (
+        _rule("aws-access-key", _token("A[KS]IA", r"[A-Z0-9]{16}(?![A-Za-z0-9])")),
+    ),
+    "github-token": (
+        _rule("github-token", _token("gh[pousr]_", r"[A-Za-z0-9]{20,}+")),
+        _rule("github-token", _token("github_pat_", r"\w{20,}+")),
+    ),
+    "gitlab-token": (
+        _rule("gitlab-token", _token("gl(?:pat|ptt)-", r"[A-Za-z0-9_.-]{20,}+")),
+        _rule("gitlab-token", _token("gl[dr]t-", r"[A-Za-z0-9_.-]{20,}+")),
+    ),
+    "bitbucket-token": (_rule("bitbucket-token", _token("ATBB", r"[A-Za-z0-9]{24,}+")),),
+    "atlassian-token": (
+        _rule("atlassian-token", _token("AT[AC]TT", r"[A-Za-z0-9_=-]{20,}+")),
+    ),
+    "google-api-key": (_rule("google-api-key", _token("AIza", r"[A-Za-z0-9_-]{35,}+")),),
+    "google-oauth": (
+        _rule("google-oauth", _token(r"ya29\.", r"[A-Za-z0-9_.-]{20,}+")),
+        _rule("google-oauth", _token("GOCSPX-", r"[A-Za-z0-9_-]{20,}+")),
+    ),
+    "slack-token": (_rule("slack-token", _token("xox[abeoprs]-", r"[A-Za-z0-9-]{10,}+")),),
+    "payment-key": (_rule("payment-key", _token("[prs]k_live_", r"[A-Za-z0-9]{16,}+")),),
+    "package-token": (
+        _rule("package-token", _token("npm_", r"[A-Za-z0-9]{30,}+")),
+        _rule("package-token", _token("pypi-", r"[A-Za-z0-9_-]{30,}+")),
+    ),
+    "web-token": (
+        Rule(_token("eyJ", r"[A-Za-z0-9_-]*+(?:\.[A-Za-z0-9_-]*+)*+"), _web_token),
+    ),
+    "model-api-key": (_rule("model-api-key", _token("sk-", r"[A-Za-z0-9_-]{20,}+")),),
+    "aws-secret-key": (
+        _rule_after("aws-secret-key", rf"secret[_-]?access[_-]?key{_IS}", r"[A-Za-z0-9+/=%]{30,}+"),
+    ),
+    "storage-key": (
+        _rule_after("storage-key", rf"(?:account|sharedaccess)key{_IS}", r"[A-Za-z0-9+/=%]{20,}+"),
+    ),
+    "storage-signature": (
+        _rule_after("storage-signature", r"(?:(?<![a-z0-9_-])|(?<=%26))sig(?:=|%3d)",
+                    r"[A-Za-z0-9+/=%]{32,}+"),
+    ),
+    "authorization": (
+        _rule_after("authorization", rf"(?:{_SCHEMES}){_IS}(?:token={_QUOTE})?", _CREDENTIAL),
+        Rule(rf"((?i:(?<![a-z0-9])basic{_IS}))([A-Za-z0-9+/_-]{{4,}}+={{0,2}})", _basic),
+    ),
+    "password": (
+        _rule_after("password", r"(?:password|passwd)(?:=|%3d)\\?[\"']?", _PASSWORD),
+        # PWD=/home/me is a folder.
+        _rule_after("password", r"(?<![a-z0-9])pwd(?:=|%3d)\\?[\"']?(?![/~.]|[a-z]:)", _PASSWORD),
+    ),
+    "connection-string": (
+        Rule(r"://[^\s\"'`]*+", _without_password),
+        # One blank in the password.
+        Rule(r"(://[^\s/:@()\[\]<>{},;|\\\"'`]{0,64}:)[^\s/@\"'`0-9][^\s/@\"'`]{0,63} "
+             r"[^\s/@\"'`:,;()]{1,64}(?=@[\w\[])", rf"\1{_mark('connection-string')}"),
+    ),
+}  # fmt: skip

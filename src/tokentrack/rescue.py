@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tokentrack import spooled
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tokentrack.store.place import Place
 
 LOSSES_NAME = "lost.log"
+LEDGER_NOTE = "ledger"  # in a rescue folder: the path of the ledger whose items wait there
+_MAX_NOTE = 8192
 _MAX_BYTES = 1024 * 1024
 _LEFT_SECONDS = 3600
 
@@ -64,19 +67,69 @@ def _rescue_one(
     return False
 
 
-def _folders(place: Place, environ: Mapping[str, str]) -> Iterator[Callable[[], Directory]]:
-    yield lambda: _open_state(place)
-    yield lambda: Directory.open(rescue_folder(place, environ), create=True)
+def open_states(place: Place, environ: Mapping[str, str]) -> Iterator[Directory]:
+    """Open, one after the other, the folders that hold a ledger's waiting items and losses.
+
+    Those that are not there are left out; the caller closes each.
+    """
+    for open_folder in _folders(place, environ, losses=True, create=False):
+        try:
+            folder = open_folder()
+        except OSError:
+            continue
+        yield folder
 
 
-def _open_state(place: Place) -> Directory:
+def _folders(
+    place: Place, environ: Mapping[str, str], *, losses: bool = False, create: bool = True
+) -> Iterator[Callable[[], Directory]]:
+    yield lambda: _open_state(place, create=create)
+    rescued = rescue_folder(place, environ)
+    yield lambda: _open_rescued(rescued, place, create=create)
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if losses and os.path.isabs(runtime):
+        # Where no disk can be written, memory can. It ends with the session, so it is good enough
+        # for a count, and not for an event.
+        folder = os.path.join(runtime, "tokentrack", os.path.basename(rescued))
+        yield lambda: Directory.open(folder, create=create)
+
+
+def _open_rescued(path: str, place: Place, *, create: bool) -> Directory:
+    folder = Directory.open(path, create=create)
+    if create and not folder.has(LEDGER_NOTE):
+        # For who finds events of a workspace that was moved away.
+        with suppress(OSError):
+            folder.create(LEDGER_NOTE, os.fsencode(place.path), durable=False)
+    return folder
+
+
+def rescued_elsewhere(place: Place, environ: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
+    """Yield the user's folders in which items of other ledgers wait.
+
+    Each with its ledger's path, "" where nothing says it, and how many wait.
+    """
+    own = rescue_folder(place, environ)
+    above = os.path.dirname(own)
+    try:
+        names = sorted(os.listdir(above))
+    except OSError:
+        return
+    for path in (os.path.join(above, name) for name in names):
+        with suppress(OSError), Directory.open(path) as folder:
+            count = len(spool.waiting(folder)) if path != own else 0
+            if count:
+                noted = folder.read(LEDGER_NOTE, _MAX_NOTE) if folder.has(LEDGER_NOTE) else b""
+                yield path, os.fsdecode(noted), count
+
+
+def _open_state(place: Place, *, create: bool) -> Directory:
     with place.open_folder(create=False) as folder:
-        return folder.child(place.state, create=True)
+        return folder.child(place.state, create=create)
 
 
 def _count_loss(place: Place, environ: Mapping[str, str], at: int, cause: OSError) -> None:
     line = f"{format_us(at)} errno={cause.errno}\n".encode("ascii")
-    for open_folder in _folders(place, environ):
+    for open_folder in _folders(place, environ, losses=True):
         try:
             with open_folder() as folder:
                 _append(folder, line)

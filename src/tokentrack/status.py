@@ -11,22 +11,23 @@ from tokentrack import workspace
 from tokentrack.config_sources import load_config
 from tokentrack.credit_totals import account_view, credit_totals
 from tokentrack.errors import TokenTrackError
+from tokentrack.events import COMPLETION, kind_of
 from tokentrack.formatting import counted
 from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.importing.hint import history_hint
 from tokentrack.ledger_summary import summarise_ledger
 from tokentrack.log import LOG_NAME
 from tokentrack.reconciling import pending, reconcile
-from tokentrack.rescue import losses
+from tokentrack.rescue import LOSSES_NAME, losses, open_states
 from tokentrack.store import spool
-from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import QUARANTINE_NAME
-from tokentrack.store.place import rescue_folder
-from tokentrack.timestamps import now_us
+from tokentrack.timestamps import now_us, parse
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from tokentrack.store.directory import Directory
     from tokentrack.store.place import Place
 
 SCHEMA_VERSION = 1
@@ -48,7 +49,7 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
     kiro_home = workspace.kiro_home(environ)
     config, problems = load_config(root, kiro_home, environ)
     tracker = TokenTracker.for_workspace(root, config, environ)
-    tracker.drain()
+    stuck = tracker.drain()
     _fill_in(tracker, environ)
     enabled = config.enabled and config.hook_enabled
     status = {
@@ -56,14 +57,23 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
         "version": tokentrack.__version__,
         "enabled": enabled,
         "workspace": root or None,
-        "hooks": [hook._asdict() for hook in installed_hooks(root or kiro_home, kiro_home)],
+        "hooks": [
+            hook._asdict() for hook in installed_hooks(root or kiro_home, kiro_home, environ)
+        ],
         "ledger": {"path": tracker.place.path, **summarise_ledger(tracker.place)},
         "credits": _credits(tracker.place),
         "account": account_view(environ),
         "waiting": _waiting(tracker, environ),
     }
-    problems += _problems(status, tracker)
-    return {**status, "problems": problems, "notes": _notes(status)}
+    problems += _problems(status, tracker, stuck)
+    hint = _hint(status, tracker.place, environ)
+    return {**status, "problems": problems, "notes": [*_notes(status), *hint]}
+
+
+def _hint(status: Mapping[str, Any], place: Place, environ: Mapping[str, str]) -> list[str]:
+    first = status["ledger"]["first"]
+    hint = history_hint(place, environ, before=parse(first) if first else None)
+    return [hint] if hint else []
 
 
 def _fill_in(tracker: TokenTracker, environ: Mapping[str, str]) -> None:
@@ -85,29 +95,22 @@ def _waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> dict[str, Any
     counts: dict[str, Any] = {
         "running": 0, "spooled": 0, "overdue": 0, "quarantined": 0, "lost": 0,
     }  # fmt: skip
-    last_error = ""
-    for folder in _state_folders(tracker, environ):
+    last_error, lost = "", ("", "")
+    for folder in open_states(tracker.place, environ):
         with folder:
             counts["running"] += _count(folder, "running")
             spooled = spool.waiting(folder)
             counts["spooled"] += len(spooled)
             counts["overdue"] += spool.overdue(spooled, now_us())
             counts["quarantined"] += _count(folder, QUARANTINE_NAME)
-            counts["lost"] += len(losses(folder))
+            found = losses(folder)
+            counts["lost"] += len(found)
+            lost = max([lost, *((line, os.path.join(folder.path, LOSSES_NAME)) for line in found)])
             last_error = max(last_error, _last_logged(folder))
-    return {**counts, "last_error": last_error or None}
-
-
-def _state_folders(tracker: TokenTracker, environ: Mapping[str, str]) -> Iterator[Directory]:
-    try:
-        with tracker.place.open_folder(create=False) as folder:
-            yield folder.child(tracker.place.state)
-    except OSError:
-        pass
-    try:
-        yield Directory.open(rescue_folder(tracker.place, environ))
-    except OSError:
-        pass
+    return {
+        **counts, "last_error": last_error or None, "last_lost": lost[0] or None,
+        "losses": lost[1] or None,
+    }  # fmt: skip
 
 
 def _count(folder: Directory, name: str) -> int:
@@ -128,27 +131,38 @@ def _last_logged(folder: Directory) -> str:
     return wanted[-1] if wanted else ""
 
 
-def _problems(status: Mapping[str, Any], tracker: TokenTracker) -> list[str]:
+def _problems(status: Mapping[str, Any], tracker: TokenTracker, stuck: str) -> list[str]:
     ledger, waiting = status["ledger"], status["waiting"]
     found = [ledger["problem"]] if ledger["problem"] else []
     found += _folder_problem(tracker.place)
     if ledger["damaged"]:
         first = ledger["damaged"][0]
         found.append(
-            f"{counted(len(ledger['damaged']), 'damaged place')} in the ledger, the first on line "
-            f"{first['line']}: {first['problem']}"
+            f"{counted(len(ledger['damaged']), 'damaged place')}, the first in {first['file']}, "
+            f"line {first['line']}: {first['problem']}"
         )
     if waiting["spooled"]:
-        found.append(_spool_problem(waiting["spooled"], waiting["overdue"]))
+        found.append(_spool_problem(waiting["spooled"], waiting["overdue"], stuck))
     if waiting["lost"]:
-        found.append(f"{counted(waiting['lost'], 'event')} could be written nowhere: see lost.log")
-    if status["hooks"] and not any(hook["fires"] for hook in status["hooks"]):
-        found.append("hooks are installed, but Kiro would run none of them: see the reasons above")
+        found.append(
+            f"{counted(waiting['lost'], 'event')} could be written nowhere, the last one "
+            f"{waiting['last_lost']}: see {waiting['losses']}"
+        )
+    if status["hooks"] and not any(_records(hook) for hook in status["hooks"]):
+        found.append(
+            "no hook fires at the end of a turn, so nothing is recorded: `tokentrack doctor` "
+            "says what mends it"
+        )
     return found
 
 
-def _spool_problem(spooled: int, overdue: int) -> str:
+def _records(hook: Mapping[str, Any]) -> bool:
+    return bool(hook["fires"]) and kind_of(hook["trigger"]) == COMPLETION
+
+
+def _spool_problem(spooled: int, overdue: int, stuck: str) -> str:
     text = f"{counted(spooled, 'event')} in the spool, until the ledger can be written"
+    text += f" ({stuck})" if stuck else ""
     return f"{text}; {overdue:,} for over {spool.OVERDUE_DAYS} days" if overdue else text
 
 

@@ -217,15 +217,18 @@ class TokenTracker:
             self._handler = handler_of(self.place, self.log)
         return self._handler
 
-    def drain(self) -> None:
+    def drain(self) -> str:
         """Record what waits in the spool, unless another process holds the lock and will.
 
-        What can't be recorded now waits on; `get_statistics` counts it.
+        What can't be recorded now waits on; `get_statistics` counts it. Returns what stands in
+        the way, "" when nothing does or nobody knows.
         """
         try:
             self._recorder.drain()
-        except OSError:
-            pass
+        except OSError as error:
+            name = f"{os.path.basename(os.fsdecode(error.filename))}: " if error.filename else ""
+            return f"{name}{error.strerror or error}"
+        return ""
 
     def open_state(self) -> Directory:
         """Open the folder with the ledger's log, spool and executions.
@@ -234,7 +237,7 @@ class TokenTracker:
             OSError: it can't be opened or made.
         """
         with self.place.open_folder(create=self.config.auto_create_directories) as folder:
-            return folder.child(self.place.state, create=True)
+            return self.place.open_state(folder)
 
     def log(self, level: str, messages: list[str]) -> None:
         """Write messages to the ledger's log, as far as the configured level and the disk allow."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from tokentrack import events
 from tokentrack.errors import CollectorError, ValidationError
 from tokentrack.estimate import estimate_tokens
-from tokentrack.execution_records import Finished
+from tokentrack.execution_records import Finished, default_hook_name
 from tokentrack.metadata_collector import MetadataCollector
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
 from tokentrack.prompts import truncate_prompt
-from tokentrack.redaction import redact, redact_all, redact_event, redact_fields
+from tokentrack.redaction import redact, redact_all, redact_event, redact_id
 from tokentrack.timestamps import now_us
 from tokentrack.workspace import home_folder
 
@@ -76,10 +76,7 @@ def finish_call(
     if not isinstance(prompt_text, str):
         raise ValidationError([f"prompt_text must be text, not {type(prompt_text).__name__}"])
     fields = _fields_of(context, config)
-    if config.redact_secrets:
-        # Before any cut, which could leave a part of a secret that no rule knows.
-        fields = redact_fields(fields)
-    event, refused = events.parse(fields, around.environ)
+    event, refused = events.parse(fields, around.environ, config)
     if refused and config.enable_validation:
         raise ValidationError([f"context: {problem}" for problem in refused])
     _complete(event, around)
@@ -96,7 +93,7 @@ def finish_call(
         "hook_trigger_type": event.trigger or MANUAL,
         "agent_execution_id": event.execution_id or event.event_id,
         "file_patterns": event.patterns,
-        "hook_name": event.hook_name or config.hook_name,
+        "hook_name": event.hook_name or default_hook_name(config),
         "error_occurred": event.error,
         "error_message": event.error_message,
     }
@@ -108,7 +105,11 @@ def finish_call(
 def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> Finished:
     """Return the finished execution of a whole record, its texts as the configuration says."""
     given = transaction.get_summary()
-    stored = redact_all(given) if config.redact_secrets else dict(given)
+    stored = dict(given)
+    if config.redact_secrets:
+        stored = redact_all(given)
+        for name in ("session_id", "agent_execution_id"):
+            stored[name] = redact_id(given[name])
     stored["prompt_text"] = _stored(transaction.prompt_text, config)
     if stored != given:
         stored["timestamp"] = transaction.timestamp_us

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from tokentrack.events import Event
-from tokentrack.execution_state import ExecutionState, expect_numbers
+from tokentrack.execution_state import ExecutionState
 from tokentrack.executions import Executions
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.pending_notes import expect_numbers
 from tokentrack.rows import new_lines
 from tokentrack.timestamps import now_us
 

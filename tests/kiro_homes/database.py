@@ -34,10 +34,15 @@ class CliDatabase:
         return sqlite3.connect(self.path)
 
     def conversation(
-        self, usages: list[list[float]], workspace: str = "/w/alpha", *, old: bool = False
+        self,
+        usages: list[list[float]],
+        workspace: str = "/w/alpha",
+        *,
+        old: bool = False,
+        session: str = "",
     ) -> list[Expected]:
         """Write a conversation; only the last turn's credits are in it."""
-        home, conversation = self.home, self.home.uuid()
+        home, conversation = self.home, session or self.home.uuid()
         history: list[dict[str, object]] = []
         found = []
         for number, usage in enumerate(usages):

@@ -11,14 +11,19 @@ SECRET = "ide-SECRET-canary"
 
 
 class IdeStorage:
-    """`globalStorage/kiro.kiroagent` with the workspaces that VS Code knows beside it."""
+    """`globalStorage/kiro.kiroagent` with the workspaces that VS Code knows beside it.
 
-    def __init__(self, home: KiroHome) -> None:
-        self.home = home
+    Without `proven` the workspaces' folders have names that no path explains.
+    """
+
+    def __init__(self, home: KiroHome, *, proven: bool = True) -> None:
+        self.home, self.proven = home, proven
         self.folder = home.ide_user / "globalStorage" / "kiro.kiroagent"
         self.session_id = home.uuid()
 
     def _workspace(self, workspace: str) -> Path:
+        if not self.proven:
+            return self.folder / digest(f"unknown {workspace}")
         known = self.home.ide_user / "workspaceStorage" / digest(f"storage of {workspace}")
         dump(known / "workspace.json", {"folder": f"file://{workspace}"})
         return self.folder / digest(workspace)
@@ -55,20 +60,38 @@ class IdeStorage:
             )
         )  # fmt: skip
 
-    def execution(
-        self, usage: list[float | None] | None, workspace: str = "/w/alpha", status: str = "succeed"
-    ) -> Expected:
-        """Write an execution of the newer format: real credits, and no model."""
+    def path(self, turn: Expected) -> Path:
+        """Return the file of an execution."""
+        return self._workspace(turn.workspace) / digest(self.session_id) / turn.source_id
+
+    def start(self, workspace: str = "/w/alpha") -> Expected:
+        """Begin an execution: nothing is written yet."""
         home, execution = self.home, self.home.uuid()
-        started, ended = home.pass_time(30), home.pass_time(9)
+        return home.expect(
+            Expected(
+                SOURCE, execution, self.session_id, workspace, "",
+                None, "", home.pass_time(30), None, "rename it",
+            )
+        )  # fmt: skip
+
+    def finish(
+        self,
+        turn: Expected,
+        usage: list[float | None] | None,
+        status: str = "succeed",
+        seconds: float = 9,
+    ) -> Expected:
+        """Write an execution that took some time; again, if it went on."""
+        ended = turn.started_at + int(seconds * 1000) * 1000
+        self.home.at = max(self.home.at, ended)
         dump(
-            self._workspace(workspace) / digest(self.session_id) / execution,
+            self.path(turn),
             {
-                "executionId": execution,
+                "executionId": turn.source_id,
                 "chatSessionId": self.session_id,
                 "workflowType": "chat-agent",
                 "status": status,
-                "startTime": started // 1000,
+                "startTime": turn.started_at // 1000,
                 "endTime": ended // 1000,
                 "context": {"messages": [{"role": "human", "content": "rename it"}]},
                 "actions": [],
@@ -78,13 +101,18 @@ class IdeStorage:
             },
         )
         known = [u for u in usage or [] if u is not None]
-        return home.expect(
-            Expected(
-                SOURCE, execution, self.session_id, workspace, "",
-                exact(known) if known else None,
-                {"succeed": "success"}.get(status, status), started, ended, "rename it",
-            )
-        )  # fmt: skip
+        return self.home.update(
+            turn,
+            credits=exact(known) if known else None,
+            status={"succeed": "success"}.get(status, status),
+            ended_at=ended,
+        )
+
+    def execution(
+        self, usage: list[float | None] | None, workspace: str = "/w/alpha", status: str = "succeed"
+    ) -> Expected:
+        """Write an execution of the newer format: real credits, and no model."""
+        return self.finish(self.start(workspace), usage, status)
 
     def noise(self) -> None:
         """Write what else is in a storage, and no reader may take for a turn."""

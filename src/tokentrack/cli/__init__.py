@@ -11,6 +11,7 @@ import click
 
 import tokentrack
 from tokentrack.errors import TokenTrackError
+from tokentrack.faults import sentence_of
 from tokentrack.hookfiles.display import escape
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def cli() -> None:
 
 def run() -> int:
     """Run the command line; what the user can mend is one sentence on stderr and exit code 1."""
+    # Whoever can write a hook file decides what Kiro runs.
+    os.umask(os.umask(0o077) | 0o022)
     try:
         cli(prog_name="tokentrack")
     except TokenTrackError as error:
@@ -72,5 +75,5 @@ def run() -> int:
     except OSError as error:
         # A full disk or a closed pipe behind stdout: nothing more may be flushed to it.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the exit)
-        click.echo(f"tokentrack: {escape(error.strerror or str(error))}", err=True)
+        click.echo(f"tokentrack: {escape(sentence_of(error))}", err=True)
     return 1

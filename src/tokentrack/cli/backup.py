@@ -11,6 +11,7 @@ import click
 from tokentrack.cli.ledger_options import (
     dry_run_option,
     json_option,
+    run_due,
     say,
     target_of,
     workspace_option,
@@ -74,11 +75,12 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
     """Remove the oldest backups."""
     from tokentrack.maintenance.backup import remove_backups, superfluous
     from tokentrack.maintenance.session import hold_ledger
+    from tokentrack.timestamps import now_us
 
     place, config, _ = target_of(workspace)
     left = config.backup_keep if keep is None else keep
     with hold_ledger(place, config, os.environ) as session:
-        names = superfluous(session.folder, place, left)
+        names = superfluous(session.folder, place, left, now_us() / 1_000_000)
         if not dry_run:
             remove_backups(session, names)
     for name in names:
@@ -89,13 +91,15 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
 
 def _backups(workspace: str | None) -> list[Backup]:
     from tokentrack.maintenance.backup import list_backups
+    from tokentrack.maintenance.session import open_folder
 
-    place = target_of(workspace).place
-    try:
-        with place.open_folder(create=False) as folder:
-            return list_backups(folder, place)
-    except FileNotFoundError:
+    target = target_of(workspace)
+    run_due(target)
+    place = target.place
+    if not os.path.lexists(place.folder):
         return []
+    with open_folder(place) as folder:
+        return list_backups(folder, place)
 
 
 def _time(seconds: float) -> str:

@@ -8,8 +8,10 @@ import os
 import click
 
 from tokentrack.cli.ledger_options import json_option, say, workspace_option
+from tokentrack.hookfiles.display import fitted
 
 SCHEMA_VERSION = 1
+_INDENT = 10
 _MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 
 
@@ -39,8 +41,14 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "findings": facts}, indent=2))
     else:
         for finding in findings:
-            say(f"{_MARKS[finding.level]}{finding.area}: {finding.message}")
-            if finding.mend:
-                say(f"          mend: {finding.mend}")
+            line = f"{_MARKS[finding.level]}{finding.area}: {_short(finding.message)}"
+            click.echo("\n".join(fitted(line, _INDENT)))
+            if finding.mend:  # in one piece, to be copied
+                say(f"{' ' * _INDENT}mend: {_short(finding.mend)}")
     if any(finding.level == PROBLEM for finding in findings):
         raise SystemExit(1)
+
+
+def _short(text: str) -> str:
+    # Paths as they are named here.
+    return text.replace(os.getcwd() + os.sep, "")

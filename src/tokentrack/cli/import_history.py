@@ -13,12 +13,15 @@ import click
 from tokentrack.cli.ledger_options import (
     dry_run_option,
     json_option,
+    run_due,
     say,
+    target_of,
     workspace_option,
 )
 from tokentrack.formatting import counted
 from tokentrack.hookfiles.display import escape
 from tokentrack.importing.history import SURFACES
+from tokentrack.importing.summary import ELSEWHERE, UNPLACED
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _INTERRUPTED = 130
+_ALL = " (`tokentrack import --all` takes them into the user's ledger)"
+_HINTS = {ELSEWHERE: _ALL, UNPLACED: _ALL}
 
 
 @click.command("import")
@@ -71,6 +76,8 @@ def command(files: tuple[str, ...], **options: Any) -> None:
         click.echo(json.dumps({**facts, **summary.as_dict()}, indent=2))
     else:
         _tell(summary, dry_run=options["dry_run"], what="row" if files else "turn")
+    if not options["dry_run"] and not options["everything"]:
+        run_due(target_of(options["workspace"]))
     if watch.is_stopped:
         click.echo("interrupted: run the command again to import the rest", err=True)
         raise SystemExit(_INTERRUPTED)
@@ -142,14 +149,19 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
     surfaces = ", ".join(f"{n:,} {name}" for name, n in sorted(summary.by_surface.items()))
     say(f"{counted(summary.read, what)} read")
     say(f"{counted(summary.added, 'row')} {would}added" + (f" ({surfaces})" if surfaces else ""))
+    if summary.reconciled:
+        say(f"{counted(summary.reconciled, 'row')} of a hook's got real numbers first")
     if summary.completed:
         say(f"{counted(summary.completed, 'row')} {would}completed with their credits")
     say(f"{summary.credits:f} credits" + (
         f"; unknown in {counted(summary.unknown, 'row')}" if summary.unknown else ""
     ))  # fmt: skip
     for reason, count in sorted(summary.skipped.items()):
-        say(f"{counted(count, what)} skipped: {reason}")
+        say(f"{counted(count, what)} skipped: {reason}{_HINTS.get(reason, '')}")
+    if summary.repeated:
+        say(f"{counted(summary.repeated, what)} repeated in copied, resumed or rewound sessions")
     for reason, count in sorted(summary.left_out.items()):
         say(f"{counted(count, 'place')} left out: {reason}")
-    for line in [*summary.conflicts, *summary.examples]:
+    conflicts = [f"conflict, kept the first: {line}" for line in summary.conflicts]
+    for line in [*conflicts, *summary.examples]:
         click.echo(f"  {escape(line)}", err=True)

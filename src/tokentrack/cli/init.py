@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokentrack.hookfiles.plan import Action
+    from tokentrack.store.place import Place
 
 
 def _check_agent(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -119,11 +120,25 @@ def _install(request: Request, *, dry_run: bool) -> None:
     else:
         perform(actions)
     if surfaces and not dry_run:
-        _say_what_is_next()
+        _say_what_is_next(request)
 
 
-def _say_what_is_next() -> None:
+def _say_what_is_next(request: Request) -> None:
+    from tokentrack.importing.hint import history_hint
+
     if shutil.which("tokentrack") is None:
         note = "no tokentrack is on PATH, so Kiro would not find it"
         click.echo(f"warning: {note}: put {os.path.dirname(sys.executable)} on PATH", err=True)
     click.echo("next: run a turn in Kiro, then `tokentrack status`")
+    if hint := history_hint(_place_of(request), os.environ):
+        click.echo(hint)
+
+
+def _place_of(request: Request) -> Place:
+    from tokentrack.config_sources import load_config
+    from tokentrack.tracker import TokenTracker
+    from tokentrack.workspace import is_no_workspace
+
+    root = "" if is_no_workspace(request.root, os.environ) else request.root
+    config, _ = load_config(root, request.kiro_home, os.environ)
+    return TokenTracker.for_workspace(root, config, os.environ).place

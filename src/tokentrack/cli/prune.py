@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.option("--trust-clock", is_flag=True, help="Go on although the clock looks wrong.")
+@click.option("--trust-clock", is_flag=True, help="The clock is right, whatever it looks like.")
 @dry_run_option
 @workspace_option
 def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
@@ -30,7 +30,7 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
 
     Rows whose time can't be read stay. Backups stay: see `tokentrack backup prune`.
     """
-    from tokentrack.maintenance import retention
+    from tokentrack.maintenance import clock, retention
     from tokentrack.maintenance.session import hold_settled, open_folder
     from tokentrack.timestamps import now_us
 
@@ -47,6 +47,8 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
     run_due(target)
     with hold_settled(place, config, os.environ) as session:
         plan = retention.plan_prune(session.folder, place, days, now_us(), trust_clock=trust_clock)
+        if trust_clock:
+            clock.note_trust(session.held.state, now_us())
         retention.prune(session, plan)
     _tell(plan, days, "removed")
 

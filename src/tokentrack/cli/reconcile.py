@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import say, target_of, workspace_option
+from tokentrack.cli.ledger_options import run_due, say, target_of, workspace_option
 from tokentrack.formatting import counted
 
 
@@ -24,8 +24,9 @@ def command(*, wait: float, workspace: str | None) -> None:
     """
     from tokentrack.reconciling import reconcile
 
-    place, config, _ = target_of(workspace)
-    done = reconcile(place, config, os.environ, wait)
+    target = target_of(workspace)
+    done = reconcile(target.place, target.config, os.environ, wait)
+    run_due(target)
     if not done.filled and not done.waiting:
         say("nothing waits for real numbers")
         return

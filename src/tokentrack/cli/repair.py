@@ -9,10 +9,12 @@ import click
 
 from tokentrack.cli.ledger_options import (
     dry_run_option,
+    run_due,
     say,
     target_of,
     workspace_option,
 )
+from tokentrack.errors import TokenTrackError
 from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
@@ -25,27 +27,37 @@ if TYPE_CHECKING:
 def command(*, dry_run: bool, workspace: str | None) -> None:
     """Make damaged files whole; the original bytes are kept in the quarantine.
 
-    Every record that can be read stays. A healthy file is not touched.
+    Every record that can be read stays. A healthy file is not touched, nor is one that is no
+    ledger at all.
     """
     from tokentrack.maintenance.repair import repair
     from tokentrack.maintenance.session import hold_for_repair
     from tokentrack.maintenance.verify import verify
     from tokentrack.timestamps import now_us
 
-    place, config, _ = target_of(workspace)
+    target = target_of(workspace)
+    place, config, _ = target
     damaged = [file for file in verify(place, config) if file.found.findings]
     if not damaged:
         say("nothing to repair: every file is healthy")
         return
+    foreign = [os.path.join(place.folder, file.name) for file in damaged if file.found.is_foreign]
     if dry_run:
         for file in damaged:
-            _tell(file, "would be kept", "would be set aside")
-        return
-    with hold_for_repair(place, config, os.environ) as session:
-        repaired = repair(session, now_us())
-    for file, original in repaired:
-        _tell(file, "kept", "set aside")
-        say(f"  the original is {place.state}/quarantine/{original}")
+            if not file.found.is_foreign:
+                _tell(file, "would be kept", "would be set aside")
+    elif len(damaged) > len(foreign):
+        with hold_for_repair(place, config, os.environ) as session:
+            repaired = repair(session, now_us())
+        for file, original in repaired:
+            _tell(file, "kept", "set aside")
+            say(f"  the original is {place.state}/quarantine/{original}")
+        run_due(target)
+    if foreign:
+        raise TokenTrackError(
+            f"left as it is, because it is no ledger: {', '.join(foreign)}: neither the header "
+            "nor one readable record is in it. Move it away, or give it another name"
+        )
 
 
 def _tell(file: Examined, kept: str, lost: str) -> None:

@@ -10,6 +10,7 @@ import click
 from tokentrack.cli.ledger_options import (
     confirm,
     dry_run_option,
+    run_due,
     say,
     target_of,
     workspace_option,
@@ -34,7 +35,8 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore
     from tokentrack.maintenance.session import hold_settled, open_folder
 
-    place, config, _ = target_of(workspace)
+    target = target_of(workspace)
+    place, config, _ = target
     with open_folder(place) as folder:
         found = find_backup(folder, place, name)
         plan = plan_restore(folder, place, found, replace=replace)
@@ -50,6 +52,7 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
         # Once more under the lock: rows may have come since.
         kept = restore(session, plan_restore(session.folder, place, found, replace=replace))
     say("restored" if not kept else f"restored; what the ledger was is in {kept}")
+    run_due(target)
 
 
 def _tell(plan: Plan) -> None:

@@ -19,6 +19,7 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
     With compression_enabled, archives are compressed.
     """
     from tokentrack.maintenance import rotation
+    from tokentrack.maintenance.rows import has_records
     from tokentrack.maintenance.session import hold_settled, open_folder
     from tokentrack.timestamps import now_us
 
@@ -26,7 +27,7 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
     place, config, _ = target
     with open_folder(place) as folder:
         reason = rotation.reason_to_rotate(folder, place, config, now_us())
-        wanted = bool(reason) if if_due else rotation.has_records(folder, place)
+        wanted = bool(reason) if if_due else has_records(folder, place)
         plain = rotation.uncompressed(folder, place) if config.compression_enabled else []
     if not wanted:
         say("nothing to rotate" + (": it is not due" if if_due else ": the ledger has no rows"))
@@ -36,10 +37,12 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
         for name in plain:
             say(f"would compress {name}")
         return
+    run_due(target)
     if wanted or plain:
-        run_due(target)
         with hold_settled(place, config, os.environ) as session:
             name = rotation.rotate(session, now_us()) if wanted else ""
+            if name:
+                say(f"rotated to {name}")
             packed = rotation.compress_archives(session) if config.compression_enabled else []
-        for line in ([f"rotated to {name}"] if name else []) + [f"compressed {n}" for n in packed]:
-            say(line)
+        for archive in packed:
+            say(f"compressed {archive}")

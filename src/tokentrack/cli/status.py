@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.formatting import counted
-from tokentrack.hookfiles.display import escape
+from tokentrack.hookfiles.display import fitted
+from tokentrack.timestamps import now_us, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_INDENT = 14
 
 
 @click.command("status")
@@ -39,7 +42,7 @@ def command(*, as_json: bool, workspace: str | None) -> None:
         click.echo(json.dumps(facts, indent=2))
     else:
         for line in _lines(facts):
-            click.echo(escape(line))
+            click.echo("\n".join(fitted(line, _INDENT)))
     run_due(target_of(workspace))
     if facts["problems"]:
         raise SystemExit(1)
@@ -91,9 +94,18 @@ def _account(account: Mapping[str, Any] | None) -> Iterator[str]:
     if account is None:
         return
     limit = f" of {_short(account['limit'])}" if account["limit"] else ""
-    renewal = f", renewed {account['resets_at'][:10]}" if account["resets_at"] else ""
     age = _age(account["age_seconds"])
-    yield _row("account", f"{_short(account['used'])}{limit} credits as of {age}{renewal}")
+    is_dated = account["as_of_basis"] == "value"
+    when = f"as of {age}" if is_dated else f"as the IDE last saved it, file of {age}"
+    yield _row("account", f"{_short(account['used'])}{limit} credits {when}{_renewal(account)}")
+
+
+def _renewal(account: Mapping[str, Any]) -> str:
+    if not account["resets_at"]:
+        return ""
+    day = account["resets_at"][:10]
+    is_past = parse(account["resets_at"]) <= now_us()
+    return f"; that period ended {day}" if is_past else f"; renews {day}"
 
 
 def _short(number: str) -> str:
@@ -107,7 +119,7 @@ def _age(seconds: int) -> str:
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds // length:,} {unit} ago"
-    return "now"
+    return "less than a minute ago"
 
 
 def _shares(ledger: Mapping[str, Any]) -> str:
@@ -117,7 +129,8 @@ def _shares(ledger: Mapping[str, Any]) -> str:
 
 def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
     for hook in hooks:
-        state = "fires" if hook["fires"] else f"does not fire: {hook['reason']}"
+        note = f" ({hook['note']})" if hook["note"] else ""
+        state = f"fires{note}" if hook["fires"] else f"does not fire: {hook['reason']}"
         yield _row("hook", f"{hook['surface']} {hook['trigger']}, {hook['scope']}: {state}")
         yield _row("", _shown(hook["path"]))
 
@@ -132,4 +145,4 @@ def _ledger_state(ledger: Mapping[str, Any]) -> str:
 
 
 def _row(name: str, text: str) -> str:
-    return f"{name:<13} {text}"
+    return f"{name:<{_INDENT - 1}} {text}"

@@ -47,6 +47,8 @@ def command(*, as_json: bool, workspace: str | None) -> None:
 def show(file: Examined) -> None:
     """Print a file's damaged places, at most ten of a kind."""
     findings = file.found.findings
+    if file.found.is_foreign:
+        say(f"{file.name}: no ledger: neither the header nor one readable record is in it")
     if not findings:
         say(f"{file.name}: {counted(file.found.records, 'record')}, healthy")
     kinds = Counter[str]()

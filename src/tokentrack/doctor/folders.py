@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
+from tokentrack.hookfiles.commands import quoted
+from tokentrack.hookfiles.files import first_link, free_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +25,8 @@ _MOUNTS = "/proc/mounts"
 
 def examine_folders(place: Place, mounts: str = _MOUNTS) -> Iterator[Finding]:
     """Yield what stands in the way of writing the ledger; `mounts` lists the file systems."""
+    yield from _of_use(place)
     folder = os.path.realpath(_existing(place.folder))
-    if not os.access(folder, os.W_OK | os.X_OK):
-        yield Finding(_AREA, PROBLEM, f"{folder} can't be written: turns wait in the user's folder",
-                      f"chmod u+wx {folder}")  # fmt: skip
-    else:
-        yield Finding(_AREA, OK, f"{folder} can be written")
     service = next((s for s in _SYNCED if _is_part(folder, s)), "")
     away = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
     if service:
@@ -38,6 +36,31 @@ def examine_folders(place: Place, mounts: str = _MOUNTS) -> Iterator[Finding]:
     if kind in _NETWORK:
         yield Finding(_AREA, WARNING, f"{folder} is on a network file system ({kind}), where locks "
                       "may not hold and hooks are slow", away)  # fmt: skip
+
+
+def _of_use(place: Place) -> Iterator[Finding]:
+    wait = "turns wait in the user's folder"
+    # The base is the user's choice and may be a link; what a workspace brings may not.
+    link = first_link(place.base, place.folder) if place.folders else ""
+    folder = link or _existing(place.folder)
+    if link or not os.path.isdir(folder):
+        what = "a link, which is not followed" if link else "no folder"
+        yield Finding(_AREA, PROBLEM, f"{folder} is {what}: {wait}",
+                      f"mv {quoted(folder)} {quoted(free_backup(folder))}")  # fmt: skip
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        change = "chmod u+wx" if _is_mine(folder) else f"sudo chown {_user()}"
+        yield Finding(_AREA, PROBLEM, f"{folder} can't be written: {wait}",
+                      f"{change} {quoted(folder)}")  # fmt: skip
+    else:
+        yield Finding(_AREA, OK, f"{folder} can be written")
+
+
+def _is_mine(folder: str) -> bool:
+    return not hasattr(os, "getuid") or os.stat(folder).st_uid == os.getuid()
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else ""
 
 
 def _existing(folder: str) -> str:

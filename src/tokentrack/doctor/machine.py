@@ -32,7 +32,7 @@ def examine_machine(root: str, kiro_home: str, environ: Mapping[str, str]) -> It
     ]
     engines = [
         Finding(_AREA, OK, f"{_ENGINES[found.surface]} is in use: {found.path} exists")
-        for found in detect(root, kiro_home, environ)
+        for found in detect(root, kiro_home, environ, own=False)
     ]
     yield from programs
     yield from engines

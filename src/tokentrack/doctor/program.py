@@ -1,4 +1,4 @@
-"""Whether Kiro would find `tokentrack`, what it would start, and how long a hook takes here."""
+"""Whether Kiro would find the programs of the hooks, and how long a hook takes here."""
 
 from __future__ import annotations
 
@@ -11,72 +11,65 @@ import time
 from typing import TYPE_CHECKING
 
 from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
+from tokentrack.doctor.launcher import CHECK, NAME, how_to_find, why_slow
+from tokentrack.hookfiles.commands import program_of, quoted
 from tokentrack.selftest import temporary_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_NAME = "tokentrack"
-_HEAD = 4096
-_REINSTALL = "uv tool install tokentrack"
-# What stands in a launcher that starts another program first -> how the message names it.
-_SHIMS = {
-    "pyenv": "a pyenv shim, which starts a shell first",
-    "asdf": "an asdf shim, which starts a shell first",
-    "uvx": "a script that runs uvx, which looks for the package each time",
-    "uv tool run": "a script that runs uv, which looks for the package each time",
-    "pipx run": "a script that runs pipx, which looks for the package each time",
-}
+    from tokentrack.hookfiles.installed import InstalledHook
+
+_AREA = "program"
 # What a program from the desktop has, where no shell has read its start files.
 _DESKTOP_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/homebrew/bin"
 _RUNS = 5
 _SLOW_RATIO = 4.0
 _TIMEOUT = 30
+_FASTER = (
+    "look whether `program` has a warning above; a busy machine, a slow disk and a scanner of "
+    "viruses slow it down, too"
+)
 
 
-def examine_program(environ: Mapping[str, str], *, desktop: bool) -> Iterator[Finding]:
-    """Yield where `tokentrack` is and what stands in the way of starting it fast.
+def examine_program(
+    hooks: Iterable[InstalledHook], environ: Mapping[str, str], *, desktop: bool
+) -> Iterator[Finding]:
+    """Yield where the programs of the hooks that fire are, and what starts them slowly.
 
-    `desktop` says that an IDE may run the hooks, whose PATH can be shorter than the shell's.
+    Without such a hook `tokentrack` is looked for. `desktop` says that an IDE may run the hooks,
+    whose PATH can be shorter than the shell's.
     """
-    path = shutil.which(_NAME, path=environ.get("PATH"))
-    if path is None:
-        folder = os.path.dirname(sys.executable)
-        yield Finding("program", PROBLEM, "no `tokentrack` is on PATH, so Kiro would not find it",
-                      f"{_REINSTALL}, or put {folder} on PATH")  # fmt: skip
-        return
-    slow = _why_slow(path)
+    words = dict.fromkeys(program_of(hook.command) for hook in hooks if hook.fires)
+    for word in [word for word in words if word] or [NAME]:
+        path = shutil.which(os.path.expanduser(word), path=environ.get("PATH"))
+        if path is not None:
+            yield from _of_program(word, path, desktop=desktop)
+        elif not os.path.dirname(word):
+            mend = how_to_find() if word == NAME else f"install `{word}`, or put it on PATH"
+            message = f"no `{word}` is on PATH, so Kiro would not find it"
+            yield Finding(_AREA, PROBLEM, message, mend)
+
+
+def _of_program(word: str, path: str, *, desktop: bool) -> Iterator[Finding]:
+    slow = why_slow(path)
     if slow:
-        yield Finding("program", WARNING, f"{path} is {slow}", _REINSTALL)
+        yield Finding(_AREA, WARNING, f"{path} is {slow.reason}", slow.mend)
     else:
-        yield Finding("program", OK, f"`tokentrack` is {path}")
-    if desktop and os.name == "posix" and shutil.which(_NAME, path=_DESKTOP_PATH) is None:
+        yield Finding(_AREA, OK, f"`{word}` is {path}")
+    is_bare = not os.path.dirname(word) and os.name == "posix"
+    if is_bare and desktop and shutil.which(word, path=_DESKTOP_PATH) is None:
         yield Finding(
-            "program", WARNING,
+            _AREA, WARNING,
             f"a Kiro that the desktop starts may have a shorter PATH and not find {path}",
-            f"sudo ln -s {path} /usr/local/bin/tokentrack, or start Kiro from a shell",
+            f"sudo ln -sf {quoted(path)} {quoted(f'/usr/local/bin/{word}')}",
         )  # fmt: skip
-
-
-def _why_slow(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(_HEAD).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    if not head.startswith("#!"):
-        return ""
-    shim = next((what for mark, what in _SHIMS.items() if mark in head), "")
-    if shim:
-        return shim
-    loads_re = any(line.strip() == "import re" for line in head.splitlines())
-    return "a launcher that imports `re`, which doubles a hook's start" if loads_re else ""
 
 
 def measure(environ: Mapping[str, str]) -> Finding:
     """Return how long a hook takes here, in a workspace and a home of its own."""
-    program = shutil.which(_NAME, path=environ.get("PATH"))
-    command = [program] if program else [sys.executable, "-m", _NAME]
+    program = shutil.which(NAME, path=environ.get("PATH"))
+    command = [program] if program else [sys.executable, "-m", NAME]
     with temporary_home() as (root, inner):
         given = {**inner, "PATH": environ.get("PATH", os.defpath)}
         hook = [*command, "hook-run", "--event", "agentStop", "--no-stdin"]
@@ -85,14 +78,14 @@ def measure(environ: Mapping[str, str]) -> Finding:
             bare = _median([sys.executable, "-I", "-c", "pass"], root, given)
         except (OSError, subprocess.SubprocessError) as error:
             return Finding("speed", PROBLEM, f"the hook could not be run: {type(error).__name__}",
-                           _REINSTALL)  # fmt: skip
+                           CHECK)  # fmt: skip
     ratio = took / bare
     text = (
         f"a hook takes {took * 1000:.0f} ms here, {ratio:.1f} times a bare Python "
         f"({bare * 1000:.0f} ms), median of {_RUNS}"
     )
     if ratio > _SLOW_RATIO:
-        return Finding("speed", WARNING, text, _REINSTALL)
+        return Finding("speed", WARNING, text, _FASTER)
     return Finding("speed", OK, text)
 
 

@@ -8,10 +8,13 @@ from tokentrack import workspace
 from tokentrack.config_sources import load_config
 from tokentrack.doctor.findings import WARNING, Finding
 from tokentrack.doctor.folders import examine_folders
-from tokentrack.doctor.hooks import examine_hooks, examine_recording
+from tokentrack.doctor.hooks import examine_hooks
 from tokentrack.doctor.machine import examine_machine, has_desktop_app
 from tokentrack.doctor.program import examine_program, measure
+from tokentrack.doctor.recording import examine_recording
 from tokentrack.doctor.selftest import run_selftest
+from tokentrack.doctor.waiting import examine_waiting
+from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
@@ -22,17 +25,21 @@ def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterat
     """Yield all findings of a workspace; a root of "" means the user's own ledger."""
     home = workspace.kiro_home(environ)
     config, problems = load_config(root, home, environ)
-    place = TokenTracker.for_workspace(root, config, environ).place
+    tracker = TokenTracker.for_workspace(root, config, environ)
+    place = tracker.place
+    hooks = installed_hooks(root or home, home, environ)
+    desktop = has_desktop_app(root or home, home, environ)
     yield from examine_machine(root or home, home, environ)
     yield from examine_hooks(root, home, environ)
-    yield from examine_program(environ, desktop=has_desktop_app(root or home, home, environ))
+    yield from examine_program(hooks, environ, desktop=desktop)
     yield from examine_folders(place)
     for problem in problems:
-        yield Finding("recording", WARNING, problem, "mend the value: see `tokentrack status`")
+        yield Finding("recording", WARNING, problem, "mend the value in the file that it names")
     if not (config.enabled and config.hook_enabled):
         yield Finding("recording", WARNING, "recording is switched off in the configuration",
                       'set "enabled" and "hook_enabled" to true')  # fmt: skip
-    yield from examine_recording(place)
+    yield from examine_waiting(tracker, environ)
+    yield from examine_recording(place, hooks)
     yield measure(environ)
     if self_test:
         yield from run_selftest(root, home, environ)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.csv_writer import CSVWriter
 from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
+from tokentrack.doctor.launcher import CHECK, how_to_find
+from tokentrack.doctor.mends import Mends
 from tokentrack.errors import TokenTrackError
 from tokentrack.events import COMPLETION, START, kind_of
 from tokentrack.hookfiles.entries import shipped_commands
@@ -24,43 +26,58 @@ if TYPE_CHECKING:
 _AREA = "self-test"
 _PROMPT = "tokentrack self-test"
 _TIMEOUT = 30
+_NOT_FOUND = 127  # what a shell says of a program that is on no folder of its PATH
+
+
+class _Failure(NamedTuple):
+    problem: str
+    mend: str
 
 
 def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield, for each surface whose hooks fire, whether a turn became its one row."""
     surfaces: dict[str, list[InstalledHook]] = {}
-    for hook in installed_hooks(root or kiro_home, kiro_home):
+    mends = Mends(root, kiro_home, environ)
+    foreign = ""
+    for hook in installed_hooks(root or kiro_home, kiro_home, environ):
+        if not hook.fires:
+            continue
         if hook.scope == "workspace" and hook.command not in shipped_commands():
             # A cloned workspace is not the user: its commands are for Kiro to ask about.
-            mend = "tokentrack init --force resets it"
-            yield Finding(_AREA, WARNING, f"{hook.path} has a command of its own: not run", mend)
-        elif hook.fires:
+            message = f"{hook.path} has a command of its own, which is not run: {hook.command}"
+            foreign = mends.reset(hook) or f"remove it from {hook.path}, unless it is yours"
+            yield Finding(_AREA, WARNING, message, foreign)
+        else:
             surfaces.setdefault(hook.surface, []).append(hook)
     for surface, hooks in surfaces.items():
         with temporary_home() as (trial, inner):
             given = {**inner, "PATH": environ.get("PATH", os.defpath)}
-            problem = _play(surface, hooks, trial, given) or _check(trial, given)
-        if problem:
-            mend = "tokentrack doctor, then see the program's findings"
-            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {problem}", mend)
+            failure = _play(surface, hooks, trial, given) or _check(trial, given)
+        if failure:
+            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {failure.problem}", failure.mend)
         else:
             yield Finding(_AREA, OK, f"a turn of {surface} became its one row")
     if not surfaces:
-        yield Finding(_AREA, PROBLEM, "no hook that fires is installed", "tokentrack init")
+        yield Finding(_AREA, PROBLEM, "there was no hook to fire",
+                      foreign or "mend the hooks as said above")  # fmt: skip
 
 
-def _play(surface: str, hooks: list[InstalledHook], root: str, environ: Mapping[str, str]) -> str:
+def _play(
+    surface: str, hooks: list[InstalledHook], root: str, environ: Mapping[str, str]
+) -> _Failure | None:
     # As Kiro does: the start's hooks, then the completion's, by a shell.
     for kind in (START, COMPLETION):
         for hook in hooks:
             if kind_of(hook.trigger) == kind:
-                problem = _fire(surface, hook, root, environ)
-                if problem:
-                    return problem
-    return ""
+                failure = _fire(surface, hook, root, environ)
+                if failure:
+                    return failure
+    return None
 
 
-def _fire(surface: str, hook: InstalledHook, root: str, environ: Mapping[str, str]) -> str:
+def _fire(
+    surface: str, hook: InstalledHook, root: str, environ: Mapping[str, str]
+) -> _Failure | None:
     payload: dict[str, Any] = {
         "hook_event_name": hook.trigger, "session_id": "self-test", "cwd": root,
         "prompt": _PROMPT,
@@ -81,19 +98,25 @@ def _fire(surface: str, hook: InstalledHook, root: str, environ: Mapping[str, st
             timeout=_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return f"{hook.command} did not end within {_TIMEOUT} s"
+        return _Failure(f"{hook.command} did not end within {_TIMEOUT} s", CHECK)
+    if done.returncode == _NOT_FOUND:
+        return _Failure(f"{hook.command} ended with exit code 127: not on PATH", how_to_find())
     if done.returncode:
-        return f"{hook.command} ended with exit code {done.returncode}: is it on PATH?"
-    return f"{hook.command} printed something, which Kiro may act upon" if done.stdout else ""
+        return _Failure(f"{hook.command} ended with exit code {done.returncode}", CHECK)
+    if done.stdout:
+        return _Failure(f"{hook.command} printed something, which Kiro may act upon", CHECK)
+    return None
 
 
-def _check(root: str, environ: Mapping[str, str]) -> str:
+def _check(root: str, environ: Mapping[str, str]) -> _Failure | None:
     place = workspace_place(root, DEFAULT_LEDGER)
     writer = CSVWriter(TrackerConfig(), place=place, environ=environ)
     try:
         rows = writer.read_transactions()
     except TokenTrackError as error:
-        return str(error)
+        return _Failure(str(error), CHECK)
     if len(rows) != 1:
-        return f"it became {len(rows)} rows instead of 1"
-    return "" if rows[0].prompt_text == _PROMPT else "its row has another prompt"
+        return _Failure(f"it became {len(rows)} rows instead of 1", CHECK)
+    if rows[0].prompt_text != _PROMPT:
+        return _Failure("its row has another prompt", CHECK)
+    return None

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.hookfiles import scan
+from tokentrack.hookfiles.entries import IDE0_FILES, is_ours
 from tokentrack.hookfiles.files import first_link
 from tokentrack.hookfiles.plan import Action, shown_path
 from tokentrack.hookfiles.targets import SURFACES, Request, scope_problem
@@ -27,20 +28,30 @@ class Evidence(NamedTuple):
     path: str
 
 
-def detect(root: str, kiro_home: str, environ: Mapping[str, str] = os.environ) -> list[Evidence]:
-    """Return the surfaces in use, in the order of `SURFACES`, one piece of evidence each."""
+def detect(
+    root: str, kiro_home: str, environ: Mapping[str, str] = os.environ, *, own: bool = True
+) -> list[Evidence]:
+    """Return the surfaces in use, in the order of `SURFACES`, one piece of evidence each.
+
+    Args:
+        root: the workspace's root.
+        kiro_home: the user's `.kiro`.
+        environ: the environment.
+        own: whether hook files of the recorder count. They say what was installed, and nothing
+            about what is in use.
+    """
     clues = {
-        "ide-0": _ide0_clues(root, environ),
-        "v1": _v1_clues(root, kiro_home),
+        "ide-0": _ide0_clues(root, environ, own=own),
+        "v1": _v1_clues(root, kiro_home, own=own),
         "cli-2": _cli2_clues(root, kiro_home),
-        "crew": _existing(os.path.join(kiro_home, "crew")),
+        "crew": _crew_clues(kiro_home, own=own),
     }
     found = [(surface, next(clues[surface], "")) for surface in SURFACES]
     return [Evidence(surface, path) for surface, path in found if path]
 
 
 def v1_sessions(kiro_home: str) -> Iterator[str]:
-    """Yield the session folders that only IDE 1.x and CLI V3 write."""
+    """Yield the session folders of the v1 engine; IDE 1.x and CLI 3 write them alike."""
     folder = os.path.join(kiro_home, "sessions")
     for bucket in scan.names(folder):
         for name in scan.names(os.path.join(folder, bucket)):
@@ -48,10 +59,8 @@ def v1_sessions(kiro_home: str) -> Iterator[str]:
                 yield os.path.join(folder, bucket, name)
 
 
-def _ide0_clues(root: str, environ: Mapping[str, str]) -> Iterator[str]:
-    if not first_link(root, os.path.join(root, ".kiro", "hooks")):
-        paths = scan.hook_paths(os.path.join(root, ".kiro", "hooks"))
-        yield from (path for path in paths if path.endswith(".kiro.hook"))
+def ide0_storage(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the folders in which IDE 0.x keeps its executions; an update leaves them there."""
     home = environ.get("HOME") or os.path.expanduser("~")
     yield from _existing(
         os.path.join(home, "Library", "Application Support", *_STORAGE),
@@ -61,12 +70,25 @@ def _ide0_clues(root: str, environ: Mapping[str, str]) -> Iterator[str]:
     )
 
 
-def _v1_clues(root: str, kiro_home: str) -> Iterator[str]:
+def _ide0_clues(root: str, environ: Mapping[str, str], *, own: bool) -> Iterator[str]:
+    if not first_link(root, os.path.join(root, ".kiro", "hooks")):
+        for path in scan.hook_paths(os.path.join(root, ".kiro", "hooks")):
+            if path.endswith(".kiro.hook") and (own or not _is_own(path)):
+                yield path
+    yield from ide0_storage(environ)
+
+
+def _is_own(path: str) -> bool:
+    return os.path.basename(path) in IDE0_FILES or is_ours(scan.text_of(path))
+
+
+def _v1_clues(root: str, kiro_home: str, *, own: bool) -> Iterator[str]:
     yield from v1_sessions(kiro_home)
     for _, folder in scan.kiro_folders(root, kiro_home, "hooks"):
         for path in scan.hook_paths(folder):
             document = scan.decoded(scan.text_of(path)) if path.endswith(".json") else None
-            if isinstance(document, dict) and document.get("version") == "v1":
+            is_v1 = isinstance(document, dict) and document.get("version") == "v1"
+            if is_v1 and (own or not _is_own(path)):
                 yield path
 
 
@@ -74,6 +96,15 @@ def _cli2_clues(root: str, kiro_home: str) -> Iterator[str]:
     yield from _existing(os.path.join(kiro_home, "sessions", "cli"))
     for _, folder in scan.kiro_folders(root, kiro_home, "agents"):
         yield from scan.json_paths(folder)
+
+
+def _crew_clues(kiro_home: str, *, own: bool) -> Iterator[str]:
+    folder = os.path.join(kiro_home, "crew")
+    if own:
+        yield from _existing(folder)
+        return
+    paths = [os.path.join(folder, name) for name in scan.names(folder)]
+    yield from (path for path in paths if not _is_own(path))
 
 
 def _existing(*paths: str) -> Iterator[str]:

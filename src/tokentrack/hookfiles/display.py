@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 import unicodedata
 
 # Controls, formats (bidi and invisible ones), surrogates, and the two Unicode line ends.
@@ -30,3 +33,21 @@ def quote(text: str) -> str:
     """Put a value into a message: escaped, in double quotes, cut at about 60 characters."""
     short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return f'"{escape(short)}"'
+
+
+def fitted(text: str, indent: int) -> list[str]:
+    """Return a line, escaped, as the lines that fit the terminal; whole where there is none.
+
+    Args:
+        text: one line.
+        indent: how many spaces the lines after the first begin with.
+    """
+    if not sys.stdout.isatty():
+        return [escape(text)]
+    return textwrap.wrap(
+        escape(text),
+        width=shutil.get_terminal_size().columns,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.display import escape
 from tokentrack.hookfiles.plan import RefusedError, shown_path
+from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,3 +138,6 @@ def _write(path: str, data: bytes, *, like: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+    # What replaces the original comes next, and must not reach the disk before its copy.
+    with Directory.open(os.path.dirname(path)) as folder:
+        folder.sync()

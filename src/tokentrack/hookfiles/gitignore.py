@@ -11,9 +11,9 @@ _END = b"# <<< tokentrack <<<"
 _LINES = (
     _BEGIN,
     b"# Usage records can quote prompts; hook files and the configuration may be committed.",
-    b".kiro/token_transactions*.csv*",
-    b".kiro/token_usage*.csv*",
-    b".kiro/.tokentrack/",
+    b"# A configuration can give the ledger another name.",
+    b".kiro/*.csv*",
+    b".kiro/.tokentrack*/",
     _END,
 )
 _BLOCK = re.compile(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.hookfiles import detect, scan
 from tokentrack.hookfiles.agent_config import EVENTS
+from tokentrack.hookfiles.commands import missing_program
 from tokentrack.hookfiles.entries import (
     IDE0_FILES,
     V1_FILE,
@@ -18,7 +19,7 @@ from tokentrack.hookfiles.entries import (
 from tokentrack.hookfiles.triggers import LEGACY, TRIGGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _OUR_FILES = frozenset({*IDE0_FILES, V1_FILE})
 _TRIGGERS = {
@@ -29,8 +30,27 @@ _TRIGGERS = {
 }
 
 
+# Why a hook does not fire.
+DISABLED, TRIGGER, PROGRAM = "disabled", "trigger", "program"
+NAME, SCOPE, INERT = "file-name", "scope", "inert"
+NESTED, LINK, SYNTAX = "nested", "link", "syntax"
+
+
 class InstalledHook(NamedTuple):
-    """One hook that runs our command; `reason` says why it does not fire."""
+    """One hook that runs our command.
+
+    Attributes:
+        path: its file.
+        scope: workspace or user.
+        surface: the kind of Kiro that its form is for.
+        trigger: as it stands in the file.
+        command: as it stands in the file.
+        enabled: whether it is switched on.
+        fires: whether Kiro would run it, as far as the files tell.
+        reason: why it does not fire, "" when it does.
+        note: what could keep it from firing, "" where nothing is known.
+        cause: the reason in one word, "" when it fires.
+    """
 
     path: str
     scope: str
@@ -40,6 +60,8 @@ class InstalledHook(NamedTuple):
     enabled: bool
     fires: bool
     reason: str
+    note: str = ""
+    cause: str = ""
 
 
 class _File(NamedTuple):
@@ -48,10 +70,23 @@ class _File(NamedTuple):
     is_agent: bool = False
 
 
-def installed_hooks(root: str, kiro_home: str) -> list[InstalledHook]:
+class _Traces(NamedTuple):
+    # Which engines have been at work here, and the folder that relative paths start from.
+    v1: bool
+    ide0: bool
+    root: str
+
+
+def installed_hooks(
+    root: str, kiro_home: str, environ: Mapping[str, str] = os.environ
+) -> list[InstalledHook]:
     """Return every hook of the workspace and of the user that starts the recorder."""
-    v1_in_use = next(detect.v1_sessions(kiro_home), "") != ""
-    return [hook for file in _files(root, kiro_home) for hook in _hooks_of(file, v1_in_use)]
+    traces = _Traces(
+        next(detect.v1_sessions(kiro_home), "") != "",
+        next(detect.ide0_storage(environ), "") != "",
+        root,
+    )
+    return [hook for file in _files(root, kiro_home) for hook in _hooks_of(file, traces)]
 
 
 def _files(root: str, kiro_home: str) -> Iterator[_File]:
@@ -62,54 +97,66 @@ def _files(root: str, kiro_home: str) -> Iterator[_File]:
     yield _File(os.path.join(kiro_home, "crew", "hooks.json"), "user")
 
 
-def _hooks_of(file: _File, v1_in_use: bool) -> Iterator[InstalledHook]:
+def _hooks_of(file: _File, traces: _Traces) -> Iterator[InstalledHook]:
     if os.path.islink(file.path):
         # A link is not followed, so only its name can say that it is ours.
         if os.path.basename(file.path) in _OUR_FILES:
-            yield _unread(file, "Kiro skips symbolic links")
+            yield _unread(file, LINK, "Kiro skips symbolic links")
         return
     text = scan.text_of(file.path)
     document = scan.decoded(text)
     if document is None and is_ours(text):
-        yield _unread(file, "the file is not JSON")
-    for entry in agent_entries(document) if file.is_agent else entries(document):
+        yield _unread(file, SYNTAX, "the file is not JSON")
+    found = agent_entries(document) if file.is_agent else entries(document)
+    is_nested = any(entry.nested for entry in found)
+    for entry in found:
         if is_ours(entry.command):
-            reason = _why_silent(file, entry, v1_in_use)
+            cause, reason = _why_silent(file, entry, traces, is_nested=is_nested)
             where = (file.path, file.scope, entry.surface, entry.trigger, entry.command)
-            yield InstalledHook(*where, entry.enabled, fires=not reason, reason=reason)
+            note = "" if reason else _note(entry, traces)
+            yield InstalledHook(*where, entry.enabled, not reason, reason, note, cause)
 
 
-def _unread(file: _File, reason: str) -> InstalledHook:
-    surface = "ide-0" if file.path.endswith(".kiro.hook") else "cli-2" if file.is_agent else "v1"
-    return InstalledHook(
-        file.path, file.scope, surface, "", "", enabled=True, fires=False, reason=reason
-    )
+def _unread(file: _File, cause: str, reason: str) -> InstalledHook:
+    surface = "cli-2" if file.is_agent else "v1"
+    if file.path.endswith(".kiro.hook"):
+        surface = "ide-0"
+    elif os.path.basename(os.path.dirname(file.path)) == "crew":
+        surface = "crew"
+    where = (file.path, file.scope, surface, "", "")
+    return InstalledHook(*where, enabled=True, fires=False, reason=reason, cause=cause)
 
 
-def _why_silent(file: _File, entry: Entry, v1_in_use: bool) -> str:
+def _why_silent(file: _File, entry: Entry, traces: _Traces, *, is_nested: bool) -> tuple[str, str]:
     if not entry.enabled:
-        return "it is disabled"
+        return DISABLED, "it is disabled"
+    if is_nested:
+        return NESTED, "Kiro CLI drops an agent whose hooks are nested"
     if entry.trigger not in _TRIGGERS[entry.surface]:
-        known = (
-            "no released Kiro fires"
-            if entry.trigger in LEGACY
-            else f"{entry.surface} has no trigger"
-        )
-        return f'{known} "{entry.trigger}": run `tokentrack init`'
-    if entry.surface == "ide-0":
-        return _why_ide0_silent(file, v1_in_use)
+        is_old = entry.trigger in LEGACY
+        who = "no released Kiro fires" if is_old else f"{entry.surface} has no trigger"
+        return TRIGGER, f'{who} "{entry.trigger}"'
     if entry.surface == "v1" and not file.path.endswith(".json"):
-        return "Kiro reads v1 hooks from .json files only"
-    if entry.surface == "cli-2" and entry.nested:
-        return "Kiro CLI drops an agent whose hooks are nested"
-    return ""
+        return NAME, "Kiro reads v1 hooks from .json files only"
+    if entry.surface == "ide-0":
+        cause, reason = _why_ide0_silent(file, traces)
+        if cause:
+            return cause, reason
+    program = missing_program(entry.command, traces.root)
+    return (PROGRAM, f"its program {program} can't be started") if program else ("", "")
 
 
-def _why_ide0_silent(file: _File, v1_in_use: bool) -> str:
+def _why_ide0_silent(file: _File, traces: _Traces) -> tuple[str, str]:
     if not file.path.endswith(".kiro.hook"):
-        return "IDE 0.x reads .kiro.hook files only"
+        return NAME, "IDE 0.x reads .kiro.hook files only"
     if file.scope == "user":
-        return "IDE 0.x reads hook files from a workspace only"
-    if v1_in_use:
-        return "IDE 1.x is in use here and ignores .kiro.hook files"
-    return ""
+        return SCOPE, "IDE 0.x reads hooks from a workspace only"
+    if traces.v1 and not traces.ide0:
+        return INERT, "only IDE 0.x reads this file, and it left no trace here"
+    return "", ""
+
+
+def _note(entry: Entry, traces: _Traces) -> str:
+    # CLI 3 writes the same sessions as IDE 1.x, and an update leaves IDE 0.x's storage behind.
+    is_unsure = entry.surface == "ide-0" and traces.v1
+    return "inert if your IDE is 1.0 or newer" if is_unsure else ""

@@ -47,6 +47,27 @@ def hook_files_in(folder: str) -> list[str]:
     return [path for path in scan.hook_paths(folder) if path.endswith(_ENDING)]
 
 
+def is_migrated(path: str) -> bool:
+    """Tell whether the v1 file beside a 0.x file has a hook for the same moment.
+
+    It need not be as the migration wrote it: people go on with the new file.
+    """
+    document = scan.decoded(scan.text_of(path))
+    beside = scan.decoded(scan.text_of(_beside(path)))
+    if not isinstance(document, dict) or not isinstance(beside, dict):
+        return False
+    trigger = equivalent(str(_object(document.get("when")).get("type")), "v1")
+    hooks = beside.get("hooks") if beside.get("version") == "v1" else None
+    return any(
+        trigger is not None and _object(hook).get("trigger") == trigger
+        for hook in (hooks if isinstance(hooks, list) else [])
+    )
+
+
+def _beside(path: str) -> str:
+    return f"{path.removesuffix(_ENDING).removesuffix('.json')}.json"
+
+
 def _plan_file(path: str, planned: set[str], *, replace: bool) -> list[Action]:
     base = os.path.dirname(path)
     files.check_path(base, path)
@@ -70,10 +91,9 @@ def _converted(path: str, document: dict[str, Any]) -> tuple[str, bytes]:
     folder, name = os.path.split(path)
     if _is_recorder(name, document):
         return os.path.join(folder, V1_FILE), read_text("hooks", V1_FILE).encode()
-    stem = name.removesuffix(_ENDING).removesuffix(".json")
     content = {"version": "v1", "hooks": [convert(document)]}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    return os.path.join(folder, f"{stem}.json"), text.encode("utf-8", "backslashreplace")
+    return _beside(path), text.encode("utf-8", "backslashreplace")
 
 
 def _new_file(path: str, target: str, base: str, after: bytes) -> Action:

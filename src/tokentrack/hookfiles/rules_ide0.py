@@ -86,6 +86,7 @@ def inert(document: Document) -> Iterator[Problem]:
     ):
         return
     if use:
-        message = "this file is inert on Kiro IDE 1.0 and newer, which this machine seems to have"
-        hint = f'migrate it to a "version": "v1" file in .kiro/hooks with the trigger {quote(use)}'
+        # Session folders are the sign, and CLI 3 writes them like IDE 1.x.
+        message = "this file is inert if your IDE is 1.0 or newer"
+        hint = f"`tokentrack migrate-hooks` makes a v1 file of it, with the trigger {quote(use)}"
         yield warning(None, message, hint)

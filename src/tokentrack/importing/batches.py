@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tokentrack import fastjson
 from tokentrack.errors import FileSystemError
-from tokentrack.execution_state import ExecutionState
+from tokentrack.events import Event
 from tokentrack.maintenance.session import hold_settled
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -16,12 +17,14 @@ from tokentrack.store import codec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tokentrack.events import Event
     from tokentrack.importing.known import Known
     from tokentrack.models.config import TrackerConfig
     from tokentrack.models.transaction import TokenTransaction
     from tokentrack.store.directory import Directory
     from tokentrack.store.place import Place
+
+_RUNNING = "running"  # as `tokentrack.execution_state` keeps the open executions
+_MAX_FILE = 16 * 1024 * 1024
 
 
 class Batch:
@@ -65,12 +68,13 @@ def open_batch(
     try:
         if dry_run:
             known.refresh(place)
+            batch.running = open_executions(place)
             yield batch
             return
         place.open_folder(create=config.auto_create_directories).close()
         with hold_settled(place, config, environ) as session:
             known.refresh(place)
-            batch.running = _running(session.held.state)
+            batch.running = open_executions(place)
             yield batch
             durable = config.durability == "fsync"
             # The usage first: a row of the ledger must never lack the mark of what its number is.
@@ -85,9 +89,25 @@ def open_batch(
         ) from error
 
 
-def _running(folder: Directory) -> list[Event]:
-    state = ExecutionState(folder)
+def open_executions(place: Place) -> list[Event]:
+    """Return the starts of a ledger's open executions; what can't be read counts as absent."""
+    found = []
     try:
-        return [started for _, started in state.all_running()]
-    finally:
-        state.close()
+        with (
+            place.open_folder(create=False) as folder,
+            folder.child(place.state) as state,
+            state.child(_RUNNING) as running,
+        ):
+            for name in running.names():
+                if name.endswith(".json"):
+                    found += _started(running, name)
+    except (OSError, ValueError):
+        pass  # nothing runs there, or no folder can have this path
+    return found
+
+
+def _started(running: Directory, name: str) -> list[Event]:
+    try:
+        return [Event.from_dict(fastjson.loads(running.read(name, _MAX_FILE).decode("ascii")))]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []

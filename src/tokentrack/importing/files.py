@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.importing.batches import Batch, open_batch
-from tokentrack.importing.known import Known, digest_of, usage_without_numbers
+from tokentrack.importing.digests import differing, digest_of
+from tokentrack.importing.known import Known, usage_without_numbers
 from tokentrack.importing.summary import CONFLICT, EARLIER, KNOWN, Summary
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.redaction import redact
+from tokentrack.redaction import redact, redact_id
 from tokentrack.store.archives import COMPRESSED, stem_of
 from tokentrack.store.place import LEDGER_NAME, USAGE_NAME, Place
 from tokentrack.store.reader import has_header, read_records
@@ -33,6 +34,7 @@ _GZIP = b"\x1f\x8b"
 _CREDITS = USAGE_COLUMNS.index("credits")
 _SURFACE = USAGE_COLUMNS.index("surface")
 _DAMAGED = "damaged"
+_IDS = frozenset({"agent_execution_id", "session_id", "source_id"})
 
 
 class FilesImport:
@@ -74,8 +76,12 @@ class FilesImport:
         return self.summary
 
     def _check(self, path: str) -> None:
+        if not os.path.isfile(path):  # a pipe can be read once, and not from its beginning again
+            raise FileSystemError(
+                f"{path} is no regular file: write the rows to a file first and import that"
+            )
         with _opened(path) as file:
-            headed = has_header(file, COLUMNS)
+            headed = has_header(file, COLUMNS, finished=True)
         if not headed:
             raise FileSystemError(
                 f"{path} is no ledger: its first line does not name the twelve columns"
@@ -93,7 +99,7 @@ class FilesImport:
             transaction = self._transaction(path, record)
             if transaction is not None:
                 batch.append((record.line, transaction))
-            if len(batch) >= _BATCH:
+            if self.summary.read % _BATCH == 0:
                 self._take(origin, batch)
                 batch = []
                 if not on_batch(self.summary):
@@ -126,7 +132,13 @@ class FilesImport:
 
     def _stored(self, cells: list[str]) -> list[str]:
         # Other instances need not have been as careful as this one.
-        return [redact(cell) for cell in cells] if self._config.redact_secrets else cells
+        if not self._config.redact_secrets:
+            return cells
+        columns = COLUMNS if len(cells) == len(COLUMNS) else USAGE_COLUMNS
+        return [
+            redact_id(cell) if name in _IDS else redact(cell)
+            for name, cell in zip(columns, cells, strict=True)
+        ]
 
     def _leave_out(self, path: str, line: int, problem: str) -> None:
         self.summary.left_out[_DAMAGED] = self.summary.left_out.get(_DAMAGED, 0) + 1
@@ -151,10 +163,12 @@ class FilesImport:
             batch.add(row, marked)
             self.summary.add(marked[_SURFACE] or "unknown", marked[_CREDITS] or None)
             return
-        if digest != digest_of(row):
+        columns = differing(digest, digest_of(row))
+        if columns:
             self.summary.skip(CONFLICT)
             if len(self.summary.conflicts) < _MAX_LISTED:
-                self.summary.conflicts.append(f"{origin.path}:{line}: {identity}")
+                where = f"{origin.path}:{line}: {identity}"
+                self.summary.conflicts.append(f"{where}, differs in {', '.join(columns)}")
         elif cells and cells[_CREDITS] and not self._has_credits(identity):
             batch.add_usage(cells)
             self.summary.complete(cells[_CREDITS])
@@ -193,4 +207,4 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 
 def _records(path: str, columns: tuple[str, ...]) -> Iterator[Record]:
     with _opened(path) as file:
-        yield from read_records(file, columns)
+        yield from read_records(file, columns, finished=True)

@@ -6,15 +6,18 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack import workspace
-from tokentrack.importing.batches import Batch, open_batch
+from tokentrack.errors import FileSystemError
+from tokentrack.importing.batches import Batch, open_batch, open_executions
+from tokentrack.importing.folders import names_for
 from tokentrack.importing.known import Known, identity_of
 from tokentrack.importing.records import has_ended, record_of, time_of
-from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, Summary
+from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, UNPLACED, Summary
 from tokentrack.kiro import history
 from tokentrack.kiro.homes import Homes
-from tokentrack.kiro.scan import Scan
+from tokentrack.kiro.scan import DUPLICATE, Scan
 from tokentrack.models.config_fields import DEFAULT_LEDGER
-from tokentrack.reconcile.numbers import SURFACE_OF, with_numbers
+from tokentrack.reconcile.numbers import SURFACE_OF, take_secrets_out, with_numbers
+from tokentrack.reconciling import reconcile
 from tokentrack.redaction import redact
 from tokentrack.store.place import workspace_place
 from tokentrack.timestamps import now_us
@@ -22,6 +25,7 @@ from tokentrack.timestamps import now_us
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from tokentrack.events import Event
     from tokentrack.importing.known import Match
     from tokentrack.kiro.turn import Turn
     from tokentrack.models.config import TrackerConfig
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 SURFACES = tuple(dict.fromkeys(SURFACE_OF.values()))
 _BATCH = 1000
+_LOCK_SECONDS = 0.2
 _SECOND = 1_000_000
 
 
@@ -66,12 +71,14 @@ class HistoryImport:
         self._dry_run = dry_run
         self._known = Known()
         self._roots: dict[str, str] = {}
+        self._running: dict[str, list[Event]] = {}
         self.summary = Summary()
 
     def run(self, on_batch: Callable[[Summary], bool]) -> Summary:
         """Import all wanted turns in batches.
 
-        `on_batch` is told after each what is done, and whether to go on is its answer.
+        `on_batch` is told after every 1,000 turns what is done, and whether to go on is its
+        answer.
 
         Raises:
             FileSystemError: a ledger can't be read or written; the batches before are safe.
@@ -80,46 +87,59 @@ class HistoryImport:
         sources = [source for source, surface in SURFACE_OF.items() if surface in wanted]
         root = self._selection.root
         homes = Homes(self._environ)
+        if not self._dry_run:
+            self._reconcile()
         try:
             with Scan(self._selection.since) as scan:
                 turns = history.turns(homes, scan, sources, [root] if root else [])
                 for batch in self._batches(turns):
-                    self._take(batch)
+                    if batch:
+                        self._take(batch)
                     if not on_batch(self.summary):
                         break
                 self.summary.left_out = dict(scan.counts)
+                self.summary.repeated = self.summary.left_out.pop(DUPLICATE, 0)
                 self.summary.examples = [repr(example) for example in scan.examples]
         finally:
             self._known.close()
         return self.summary
 
+    def _reconcile(self) -> None:
+        # What a hook recorded takes its own session's turn. The readers give a turn to the oldest
+        # session that has it, and its session would not tell that it is the hook's.
+        place, config, environ = self._place, self._config, self._environ
+        try:
+            done = reconcile(place, config, environ, lock_seconds=_LOCK_SECONDS)
+            self.summary.reconciled = done.filled
+        except (FileSystemError, OSError):
+            pass  # the import itself says what is wrong, if it is still so then
+
     def _batches(self, turns: Iterable[Turn]) -> Iterator[list[Turn]]:
+        # Those that are wanted of every 1,000: it may be none.
         batch: list[Turn] = []
         for turn in turns:
             self.summary.read += 1
-            if self._is_wanted(turn):
+            root = self._selection.root
+            if root is None or self._root_of(turn.workspace) == root:
                 batch.append(turn)
             else:
-                self.summary.skip(ELSEWHERE)
-            if len(batch) >= _BATCH:
+                self.summary.skip(ELSEWHERE if turn.workspace else UNPLACED)
+            if self.summary.read % _BATCH == 0:
                 yield batch
                 batch = []
-        if batch:
-            yield batch
-
-    def _is_wanted(self, turn: Turn) -> bool:
-        root = self._selection.root
-        return root is None or self._root_of(turn.workspace) == root
+        yield batch
 
     def _root_of(self, path: str) -> str:
         # As the hook finds it; the folder may be gone. A turn of no workspace has "".
         if path not in self._roots:
-            root = workspace.find_root(path, self._environ) if os.path.isdir(path) else path
+            exists = os.path.isabs(path) and os.path.isdir(path)
+            root = workspace.find_root(path, self._environ) if exists else path
             shared = not root or workspace.is_no_workspace(root, self._environ)
             self._roots[path] = "" if shared else root
         return self._roots[path]
 
     def _take(self, turns: list[Turn]) -> None:
+        self._running.clear()
         with open_batch(
             self._place, self._config, self._environ, self._known, dry_run=self._dry_run
         ) as batch:
@@ -127,22 +147,38 @@ class HistoryImport:
                 self._take_turn(turn, batch)
 
     def _take_turn(self, turn: Turn, batch: Batch) -> None:
+        if self._config.redact_secrets:
+            take_secrets_out(turn)
         at = time_of(turn)
         root = self._root_of(turn.workspace)
-        folder = os.path.basename(root.replace("\\", "/"))
-        if self._config.redact_secrets:
-            folder = redact(folder)  # as the hook stores it
+        folder = self._stored(os.path.basename(root.replace("\\", "/")))
         found = self._known.find(self._place, turn, folder)
         if found is not None:
             self._complete(found, turn, batch)
         elif at is None:
             self.summary.skip(TIMELESS)
-        elif self._may_run(turn, at, batch):
-            self.summary.skip(RUNNING)
         else:
-            identity = self._identity(turn, root, folder)
-            batch.add(*record_of(turn, identity, at, folder, self._config))
-            self.summary.add(SURFACE_OF[turn.source], turn.credits)
+            self._take_new(turn, at, root, folder, batch)
+
+    def _stored(self, text: str) -> str:
+        return redact(text) if self._config.redact_secrets else text  # as the hook stores it
+
+    def _take_new(self, turn: Turn, at: int, root: str, folder: str, batch: Batch) -> None:
+        # In the user's ledger, an execution has the id that its own workspace's ledger gave it:
+        # found in both, it is one.
+        own = self._own_ledger(root)
+        there = own and self._known.find(own, turn, folder)
+        running = batch.running if there else [*batch.running, *self._running.get(root, ())]
+        if self._may_run(turn, at, running):
+            self.summary.skip(RUNNING)
+            return
+        identity = there.identity if there else identity_of(turn)
+        tag = ""
+        if self._selection.root is None and root:
+            tag, names = self._stored(root), [self._stored(name) for name in names_for(root)]
+            folder = self._known.folders(self._place).name_of(tag, names)
+        batch.add(*record_of(turn, identity, at, folder, tag, self._config))
+        self.summary.add(SURFACE_OF[turn.source], turn.credits)
 
     def _complete(self, found: Match, turn: Turn, batch: Batch) -> None:
         if found.has_credits or turn.credits is None:
@@ -151,7 +187,7 @@ class HistoryImport:
         batch.add_usage(with_numbers(found.cells, turn, found.how, now_us()))
         self.summary.complete(turn.credits)
 
-    def _may_run(self, turn: Turn, at: int, batch: Batch) -> bool:
+    def _may_run(self, turn: Turn, at: int, running: Iterable[Event]) -> bool:
         # Its own hook records it: twice would be once too often.
         if not has_ended(turn):
             hours = self._config.stale_execution_hours
@@ -159,25 +195,23 @@ class HistoryImport:
         surface = SURFACE_OF[turn.source]
         return any(
             started.at <= at and started.session_id in ("", turn.session_id)
-            for started in batch.running
+            for started in running
             if started.session_id or started.surface == surface
         )
 
-    def _identity(self, turn: Turn, root: str, folder: str) -> str:
-        # In the user's ledger, an execution has the id that its own workspace's ledger gave it:
-        # found in both, it is one.
-        if self._selection.root is None and root:
-            own = workspace_place(root, DEFAULT_LEDGER)
-            if own.path != self._place.path:
-                if not self._known.is_loaded(own):
-                    self._load(own)
-                found = self._known.find(own, turn, folder)
-                if found is not None:
-                    return found.identity
-        return identity_of(turn)
-
-    def _load(self, place: Place) -> None:
-        try:
-            self._known.refresh(place)
-        except OSError:
-            pass  # no ledger that could know the turn
+    def _own_ledger(self, root: str) -> Place | None:
+        # The ledger of a turn's own workspace, where the turn goes into the user's, as it stood
+        # when the batch began. The path comes from Kiro's files: it is tried, not trusted.
+        if self._selection.root is not None or not os.path.isabs(root):
+            return None
+        own = workspace_place(root, DEFAULT_LEDGER)
+        if own.path == self._place.path:
+            return None
+        if root not in self._running:
+            # In this order, what ends in between is left for later and not taken twice.
+            self._running[root] = open_executions(own)
+            try:
+                self._known.refresh(own)
+            except (OSError, ValueError):
+                pass  # no ledger that could know the turn
+        return own

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import ValidationError
+from tokentrack.importing.digests import digest_of
+from tokentrack.importing.folders import Folders, root_in
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS, usage_row
@@ -28,10 +29,10 @@ _SECOND = 1_000_000
 # The widest that a window's edge can lie from the turn's; `matching` decides within it.
 _REACH = 60 * _SECOND
 _SCHEMA = """
-CREATE TABLE row (ledger TEXT, id BLOB, at INTEGER, started INTEGER, session BLOB, folder BLOB,
+CREATE TABLE row (ledger BLOB, id BLOB, at INTEGER, started INTEGER, session BLOB, folder BLOB,
                   digest BLOB, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
 CREATE INDEX row_session ON row (ledger, session, at);
-CREATE TABLE usage (ledger TEXT, id BLOB, source_id BLOB, surface TEXT, joined INTEGER,
+CREATE TABLE usage (ledger BLOB, id BLOB, source_id BLOB, surface BLOB, joined INTEGER,
                     credits INTEGER, cells TEXT, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
 CREATE INDEX usage_source ON usage (ledger, source_id);
 """
@@ -69,6 +70,7 @@ class Known:
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
         self._stamps: dict[str, tuple[object, ...]] = {}
+        self._folders: dict[str, Folders] = {}
 
     def close(self) -> None:
         """Forget all."""
@@ -79,12 +81,14 @@ class Known:
 
         Raises:
             OSError: it can't be read.
+            ValueError: no file can have its path.
         """
         if self._stamps.get(place.path) == _stamp(place):
             return
         for table in ("row", "usage"):
-            self._database.execute(f"DELETE FROM {table} WHERE ledger = ?", (place.path,))  # noqa: S608  (two names of our own)
+            self._database.execute(f"DELETE FROM {table} WHERE ledger = ?", (_ledger(place),))  # noqa: S608  (two names of our own)
         self._stamps[place.path] = _stamp(place)
+        self._folders[place.path] = Folders()
         for cells in _cells(place, COLUMNS, usage=False):
             try:
                 self.add_row(place, TokenTransaction.from_csv_row(cells))
@@ -93,9 +97,9 @@ class Known:
         for cells in _cells(place, USAGE_COLUMNS, usage=True):
             self.add_usage(place, cells)
 
-    def is_loaded(self, place: Place) -> bool:
-        """Tell whether a ledger was read at all."""
-        return place.path in self._stamps
+    def folders(self, place: Place) -> Folders:
+        """Return the names of the workspaces whose turns were imported into a ledger."""
+        return self._folders.setdefault(place.path, Folders())
 
     def settle(self, place: Place) -> None:
         """Take a ledger as it is now for what is known of it: the caller appended both."""
@@ -107,7 +111,7 @@ class Known:
         started = None if elapsed is None else at - int(elapsed * _SECOND)
         self._database.execute(
             "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (place.path, _key(record.agent_execution_id), at, started, _key(record.session_id),
+            (_ledger(place), _key(record.agent_execution_id), at, started, _key(record.session_id),
              _key(record.workspace_folder), digest_of(record)),
         )  # fmt: skip
 
@@ -116,9 +120,13 @@ class Known:
         row = dict(zip(USAGE_COLUMNS, cells, strict=True))
         self._database.execute(
             "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (place.path, _key(row["agent_execution_id"]), _key(row["source_id"]), row["surface"],
-             row["source"] in SURFACE_OF, row["credits"] != "", json.dumps(cells)),
+            (_ledger(place), _key(row["agent_execution_id"]), _key(row["source_id"]),
+             _key(row["surface"]), row["source"] in SURFACE_OF, row["credits"] != "",
+             json.dumps(cells)),
         )  # fmt: skip
+        root = root_in(row["tags"])
+        if root and root not in self.folders(place):
+            self._note_folder(place, root, row["agent_execution_id"])
 
     def find(self, place: Place, turn: Turn, folder: str) -> Match | None:
         """Return the execution of a ledger that a turn is, None when it has none.
@@ -134,19 +142,25 @@ class Known:
     def has_row(self, place: Place, identity: str) -> bool:
         """Tell whether a ledger has a row of an execution."""
         query = "SELECT 1 FROM row WHERE ledger = ? AND id = ?"
-        return bool(self._database.execute(query, (place.path, _key(identity))).fetchone())
+        return bool(self._database.execute(query, (_ledger(place), _key(identity))).fetchone())
 
     def digest(self, place: Place, identity: str) -> bytes | None:
         """Return the digest of a ledger's row, None when it has none of this execution."""
         query = "SELECT digest FROM row WHERE ledger = ? AND id = ?"
-        found = self._database.execute(query, (place.path, _key(identity))).fetchone()
+        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
         return bytes(found[0]) if found else None
 
     def usage(self, place: Place, identity: str) -> list[str] | None:
         """Return the cells of an execution's last usage row, None when it has none."""
         query = "SELECT cells FROM usage WHERE ledger = ? AND id = ?"
-        found = self._database.execute(query, (place.path, _key(identity))).fetchone()
+        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
         return json.loads(found[0]) if found else None
+
+    def _note_folder(self, place: Place, root: str, identity: str) -> None:
+        query = "SELECT folder FROM row WHERE ledger = ? AND id = ?"
+        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
+        if found:
+            self.folders(place).note(root, _text(found[0]))
 
     def _by_id(self, place: Place, identity: str) -> Match | None:
         if not self.has_row(place, identity):
@@ -154,7 +168,9 @@ class Known:
         return _match(identity, EXACT, self.usage(place, identity))
 
     def _by_source(self, place: Place, turn: Turn) -> Match | None:
-        rows = self._database.execute(_SAME_SOURCE, (place.path, _key(turn.source_id))).fetchall()
+        rows = self._database.execute(
+            _SAME_SOURCE, (_ledger(place), _key(turn.source_id))
+        ).fetchall()
         for key, cells in rows:
             # A usage row alone is what a kill between the two appends leaves.
             if self.has_row(place, _text(key)):
@@ -166,7 +182,13 @@ class Known:
         if not times:
             return None
         bounds = (min(times) - _REACH, max(times) + _REACH)
-        key = (place.path, _key(turn.session_id), *bounds, SURFACE_OF[turn.source], _key(folder))
+        key = (
+            _ledger(place),
+            _key(turn.session_id),
+            *bounds,
+            _key(SURFACE_OF[turn.source]),
+            _key(folder),
+        )
         best: tuple[int, Match] | None = None
         for found, started, at, cells in self._database.execute(_CANDIDATES, key):
             overlap = Window(_text(found), started, at).overlap(turn)
@@ -181,12 +203,6 @@ def identity_of(turn: Turn) -> str:
     return turn.execution_id or f"{turn.source}:{turn.source_id}"
 
 
-def digest_of(record: TokenTransaction) -> bytes:
-    """Return what tells a record from another of the same execution."""
-    cells = "\0".join(record.to_csv_row())
-    return hashlib.blake2b(_key(cells), digest_size=16).digest()
-
-
 def usage_without_numbers(identity: str, session: str) -> list[str]:
     """Return a usage row's cells of an execution of which nothing is known but its ids."""
     return usage_row(identity, now_us(), session, "", "", {}, UNKNOWN, {})
@@ -195,6 +211,10 @@ def usage_without_numbers(identity: str, session: str) -> list[str]:
 def _match(identity: str, how: str, cells: list[str] | None) -> Match:
     known = cells or usage_without_numbers(identity, "")
     return Match(identity, how, known[USAGE_COLUMNS.index("credits")] != "", known)
+
+
+def _ledger(place: Place) -> bytes:
+    return _key(place.path)
 
 
 def _key(text: str) -> bytes:
@@ -221,6 +241,6 @@ def _stamp(place: Place) -> tuple[object, ...]:
         try:
             status = os.stat(os.path.join(place.folder, name), follow_symlinks=False)
             found += [status.st_ino, status.st_size]
-        except OSError:
+        except (OSError, ValueError):  # no path can have a NUL or every lone surrogate
             found.append(None)
     return tuple(found)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tokentrack.estimate import estimate_tokens
 from tokentrack.events import COMPLETED
+from tokentrack.importing.folders import ROOT_TAG
+from tokentrack.kiro.scan import LONGEST_TURN
 from tokentrack.kiro.turn import ABORTED, ERROR
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
@@ -35,7 +37,7 @@ def has_ended(turn: Turn) -> bool:
 
 
 def record_of(
-    turn: Turn, identity: str, at: int, folder: str, config: TrackerConfig
+    turn: Turn, identity: str, at: int, folder: str, root: str, config: TrackerConfig
 ) -> tuple[TokenTransaction, list[str]]:
     """Return the ledger record of a turn and the cells of its usage row.
 
@@ -44,6 +46,7 @@ def record_of(
         identity: the execution id in the ledger.
         at: the turn's time, microseconds since the epoch.
         folder: the name of its workspace.
+        root: the path of its workspace in a ledger of several, else "".
         config: how much of a prompt is stored, and whether tokens are estimated.
     """
     tokens, basis = _tokens(turn, config)
@@ -61,7 +64,7 @@ def record_of(
         error_occurred=message != "",
         error_message=message,
     )
-    tags = {"origin": turn.origin} if turn.origin else {}
+    tags = {key: text for key, text in (("origin", turn.origin), (ROOT_TAG, root)) if text}
     surface = SURFACE_OF[turn.source]
     now = now_us()
     cells = usage_row(identity, now, turn.session_id, surface, "", {}, basis, tags)
@@ -69,9 +72,10 @@ def record_of(
 
 
 def _elapsed(turn: Turn) -> float | None:
-    if turn.started_at is None or turn.ended_at is None or turn.ended_at < turn.started_at:
+    if turn.started_at is None or turn.ended_at is None:
         return None
-    return (turn.ended_at - turn.started_at) / _SECOND
+    elapsed = turn.ended_at - turn.started_at
+    return elapsed / _SECOND if 0 <= elapsed <= LONGEST_TURN else None
 
 
 def _tokens(turn: Turn, config: TrackerConfig) -> tuple[int, str]:

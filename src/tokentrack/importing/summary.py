@@ -8,10 +8,11 @@ from typing import Any
 # Why a turn became no row.
 KNOWN = "already in the ledger"
 ELSEWHERE = "of another workspace"
+UNPLACED = "of an unknown workspace"
 RUNNING = "still running"
 TIMELESS = "without a time"
 EARLIER = "before --since"
-CONFLICT = "another record of the same execution"
+CONFLICT = "in conflict with the first record of the same execution"
 
 
 class Summary:
@@ -20,18 +21,22 @@ class Summary:
     Attributes:
         read: turns or rows that were looked at.
         added: new rows of the ledger.
+        reconciled: rows of a hook's that got their numbers before anything was imported.
         completed: rows that were there and got their credits.
         unknown: new rows whose credits nobody knows.
         credits: the exact sum of what was added and completed.
         by_surface: new rows by Kiro surface.
         skipped: turns or rows that became no row, by reason.
+        repeated: turns that stand once more in a copied, resumed or rewound session.
         left_out: what could not be read, by reason; `examples` are the first of it.
-        conflicts: rows of a file that say something else than the ledger's of the same id.
+        conflicts: rows of a file that say something else than the ledger's of the same id, and
+            in which columns; the first of them.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self.read = self.added = self.completed = self.unknown = 0
+        self.read = self.added = self.unknown = self.repeated = 0
+        self.reconciled = self.completed = 0
         self.credits = Decimal(0)
         self.by_surface: dict[str, int] = {}
         self.skipped: dict[str, int] = {}

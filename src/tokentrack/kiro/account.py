@@ -27,6 +27,10 @@ _USED = ("currentUsageWithPrecision", "currentUsage", "creditsUsed", "used")
 _LIMIT = ("usageLimitWithPrecision", "usageLimit", "creditsLimit", "limit")
 _RESETS = ("nextDateReset", "resetDate", "resetsAt", "resetAt", "nextResetDate")
 _KIND = ("resourceType", "type", "unit")
+_AS_OF = ("asOf", "fetchedAt", "lastFetched", "lastFetchedAt", "updatedAt", "lastUpdated",
+          "lastUpdatedAt", "timestamp")  # fmt: skip
+_MOST_CREDITS = 10**12
+_BUSY_SECONDS = 0.1  # `status` asks, and the numbers are old anyway
 _MAX_DEPTH = 8
 
 
@@ -37,14 +41,16 @@ class Account(NamedTuple):
         used: credits used so far.
         limit: the plan's credits, None when it is not said.
         resets_at: when the next period begins, microseconds since the epoch, or None.
-        as_of: when the file was last written, microseconds since the epoch; the numbers are at
-            most that new.
+        as_of: when the numbers were so, microseconds since the epoch.
+        is_dated: whether a time beside the numbers says that. Else it is when the file was last
+            written, which any setting of the IDE renews: they are at most that new.
     """
 
     used: Decimal
     limit: Decimal | None
     resets_at: int | None
     as_of: int
+    is_dated: bool = False
 
 
 def read_account(path: str, scan: Scan) -> Account | None:
@@ -52,12 +58,12 @@ def read_account(path: str, scan: Scan) -> Account | None:
     written = [at for name in (path, f"{path}-wal") if (at := files.modified_at(name))]
     if not written:
         return None
-    with open_database(path, ("ItemTable",), scan) as database:
+    with open_database(path, ("ItemTable",), scan, _BUSY_SECONDS) as database:
         if database is None or not database.has("ItemTable"):
             return None
         for (value,) in database.rows(_QUERY, (KEY, files.MAX_DOCUMENT)):
-            for usage in _usages(_decode(value, path, scan), 0):
-                return _account(usage, max(written))
+            for usage, dated in _usages(_decode(value, path, scan), None, 0):
+                return _account(usage, dated, max(written))
     return None
 
 
@@ -69,16 +75,24 @@ def _decode(value: Any, path: str, scan: Scan) -> Any:
         return None
 
 
-def _usages(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    # Objects that say how many credits were used, the outer ones first.
+def _usages(
+    value: Any, dated: int | None, depth: int
+) -> Iterator[tuple[dict[str, Any], int | None]]:
+    # Objects that say how many credits were used, the outer ones first, and the time of each.
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):
+        dated = _first_time(value, _AS_OF) or dated
         if _number(value, _USED) is not None and _is_credits(value):
-            yield value
+            yield value, dated
         value = list(value.values())
     for inner in value if isinstance(value, list) else ():
-        yield from _usages(inner, depth + 1)
+        yield from _usages(inner, dated, depth + 1)
+
+
+def _first_time(value: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    times = (values.microseconds(value.get(name)) for name in names)
+    return next((at for at in times if at), None)
 
 
 def _is_credits(usage: dict[str, Any]) -> bool:
@@ -90,13 +104,16 @@ def _is_credits(usage: dict[str, Any]) -> bool:
 def _number(usage: dict[str, Any], names: tuple[str, ...]) -> Decimal | None:
     for name in names:
         value: Any = usage.get(name)
-        if values.is_number(value) and value >= 0:
+        if values.is_number(value) and 0 <= value <= _MOST_CREDITS:
             return Decimal(repr(value))
     return None
 
 
-def _account(usage: dict[str, Any], as_of: int) -> Account | None:
+def _account(usage: dict[str, Any], dated: int | None, saved: int) -> Account | None:
     used = _number(usage, _USED)
-    resets = (values.microseconds(usage.get(name)) for name in _RESETS)
-    resets_at = next((at for at in resets if at), None)
-    return None if used is None else Account(used, _number(usage, _LIMIT), resets_at, as_of)
+    if used is None:
+        return None
+    # What was saved can't be newer than the file.
+    known = dated if dated is not None and dated <= saved else None
+    limit, resets_at = _number(usage, _LIMIT), _first_time(usage, _RESETS)
+    return Account(used, limit, resets_at, saved if known is None else known, known is not None)

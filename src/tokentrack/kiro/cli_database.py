@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.sqlite import Database
     from tokentrack.kiro.turn import Turn
 
 # The newer table first: a conversation that was moved is found in both.
@@ -33,18 +34,38 @@ _QUERIES = {
 }
 
 
+TABLES = tuple(_QUERIES)
+_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+
+
 def turns(path: str, scan: Scan) -> Iterator[Turn]:
     """Yield the turns of all conversations in a database, once each.
 
     Credits stand only at the last turn of a conversation; those of the others are unknown.
     """
-    with open_database(path, tuple(_QUERIES), scan) as database:
+    with open_database(path, TABLES, scan) as database:
+        if database is None:
+            return
+        # One question, so that a file that is no database is noted once.
+        names = {text_of(name) for (name,) in database.rows(_NAMES)}
         for table, query in _QUERIES.items():
-            if database is not None and database.has(table):
-                rows = database.rows(query, (files.MAX_DOCUMENT,))
-                for turn in _turns_of_table(rows, path, scan):
-                    if scan.accepts(turn, path):
-                        yield turn
+            rows = database.rows(query, (files.MAX_DOCUMENT,)) if table in names else iter(())
+            for turn in _turns_of_table(rows, path, scan):
+                if scan.accepts(turn, path):
+                    yield turn
+
+
+def conversation(
+    database: Database, table: str, rowid: int, path: str, scan: Scan
+) -> Iterator[Turn]:
+    """Yield the turns of one row of a table, oldest first."""
+    rows = database.rows(f"{_QUERIES[table]} WHERE rowid = ?", (files.MAX_DOCUMENT, rowid))
+    return _turns_of_table(rows, path, scan)
+
+
+def text_of(cell: bytes | None) -> str:
+    """Return a cell's text, "" for NULL."""
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else ""
 
 
 def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: Scan) -> Iterator[Turn]:
@@ -57,17 +78,16 @@ def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: Scan) -> I
             continue
         document = _decode(value, path, rowid, scan)
         if document:
-            name = _text(conversation) or values.text(document.get("conversation_id"))
-            yield from turns_of(document, name, _text(key), updated_at, path, rowid, scan)
-
-
-def _text(value: bytes | None) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+            name = text_of(conversation) or values.text(document.get("conversation_id"))
+            try:
+                yield from turns_of(document, name, text_of(key), updated_at, path, rowid, scan)
+            except reasons.UNFORESEEN:
+                scan.skip(reasons.WRONG_SHAPE, path, rowid)
 
 
 def _decode(value: Any, path: str, rowid: int, scan: Scan) -> dict[str, Any]:
     try:
-        document = json.loads(_text(value), strict=False)
+        document = json.loads(text_of(value), strict=False)
     except (ValueError, RecursionError):
         scan.skip(reasons.NOT_JSON, path, rowid)
         return {}

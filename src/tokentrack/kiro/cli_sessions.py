@@ -11,36 +11,41 @@ import os
 from tokentrack.kiro import files, values
 from tokentrack.kiro import scan as reasons
 from tokentrack.kiro.cli_turns import metadatas_of, read_turn
+from tokentrack.kiro.scan import Scan
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from tokentrack.kiro.scan import Scan
     from tokentrack.kiro.turn import Turn
 
 _ID_CHARS = frozenset("0123456789abcdefABCDEF-")
-_WHOLE, _TAIL = 512 * 1024, 512 * 1024
+MAX_TAIL = 512 * 1024
 _MAX_PROMPTS = 32 * 1024 * 1024
 
 
 def turns(folder: str, scan: Scan) -> Iterator[Turn]:
-    """Yield the turns of all sessions in a folder, once each.
+    """Yield the turns of all sessions in a folder, once each, the older sessions first.
 
-    A rewound session repeats turns of the one that it came from, so it comes after the others.
+    A copied or resumed session repeats turns of an older one, so the turns keep their own
+    session. So does a rewound one, which comes after the others.
     """
-    rewound = []
+    for path in _by_age(folder, scan):
+        yield from _turns_of(files.read_document(path, scan), path, scan)
+
+
+def _by_age(folder: str, scan: Scan) -> list[str]:
+    found = []
     for path in files.regular_files(folder):
         at = files.modified_at(path)
-        if is_session(path) and scan.is_recent(at):
-            document = files.read_document(path, scan)
-            if document.get("session_created_reason") == "rewind":
-                rewound.append((values.microseconds(document.get("created_at")) or at or 0, path))
-            else:
-                yield from _turns_of(document, path, scan)
-    for _, path in sorted(rewound):
-        yield from _turns_of(files.read_document(path, scan), path, scan)
+        if is_session(path) and at and scan.is_recent(at):
+            # What is wrong with the document is noted when its turns are read.
+            document = files.read_document(path, Scan())
+            is_rewound = document.get("session_created_reason") == "rewind"
+            created = values.microseconds(document.get("created_at")) or at
+            found.append((is_rewound, created, path))
+    return [path for *_, path in sorted(found)]
 
 
 def is_session(path: str) -> bool:
@@ -55,12 +60,15 @@ def _turns_of(document: dict[str, Any], path: str, scan: Scan) -> Iterator[Turn]
         if document:
             scan.skip(reasons.WRONG_SHAPE, path)
         return
-    prompts = _prompts(path.removesuffix(".json") + ".jsonl", scan) if metadatas else {}
+    stem = path.removesuffix(".json")
+    document["session_id"] = values.text(document.get("session_id")) or os.path.basename(stem)
+    prompts = _prompts(f"{stem}.jsonl", scan) if metadatas else {}
     for metadata in metadatas:
         turn = read_turn(metadata, document, path, scan)
         if turn is not None and scan.accepts(turn, path):
             ids = metadata.get("message_ids")
-            found = [prompts.get(i, "") for i in ids if isinstance(i, str)] if ids else []
+            known = ids if isinstance(ids, list) else []
+            found = [prompts.get(i, "") for i in known if isinstance(i, str)]
             turn.prompt = next(filter(None, found), "")
             yield turn
 
@@ -80,16 +88,18 @@ def _prompts(path: str, scan: Scan) -> dict[str, str]:
     return prompts
 
 
-def last_turns(folder: str, session_id: str, limit: int, scan: Scan) -> list[Turn]:
+def last_turns(
+    folder: str, session_id: str, limit: int, scan: Scan, max_bytes: int = MAX_TAIL
+) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, without prompts.
 
-    Of a session over 512 KiB only the end is read. The workspace is known only of a smaller one:
-    it stands at the beginning.
+    Of a session of more than `max_bytes` only the end is read. The workspace is known only of a
+    smaller one: it stands at the beginning.
     """
     path = os.path.join(folder, f"{session_id}.json")
     if not is_session(path) or os.path.dirname(session_id) or not os.path.lexists(path):
         return []
-    data, whole = files.read_tail(path, _WHOLE, scan)
+    data, whole = files.read_tail(path, max_bytes, scan)
     if not data:
         return []
     if whole:
@@ -97,7 +107,7 @@ def last_turns(folder: str, session_id: str, limit: int, scan: Scan) -> list[Tur
     else:
         from tokentrack.kiro.cli_tail import read_tail
 
-        document = read_tail(data[-_TAIL:])
+        document = read_tail(data)
     document["session_id"] = session_id
     found: dict[str, Turn] = {}
     for metadata in (metadatas_of(document) or [])[-limit:]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from tokentrack.kiro.scan import Scan
 
-_NANOSECONDS = 1000
+_SECOND = 1_000_000
+_NANOSECONDS = 1000  # in a microsecond
 
 
 def metadatas_of(document: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -28,10 +29,24 @@ def read_turn(
     metadata: dict[str, Any], document: dict[str, Any], path: str, scan: Scan
 ) -> Turn | None:
     """Return the turn of one entry, None with a note when it can't be told from others."""
-    key, execution_id = _identify(metadata)
-    if not key:
-        scan.skip(reasons.WRONG_SHAPE, path)
-        return None
+    try:
+        key, execution_id = _identify(metadata)
+        if key:
+            return _turn_of(key, execution_id, metadata, document, path, scan)
+    except reasons.UNFORESEEN:
+        pass
+    scan.skip(reasons.WRONG_SHAPE, path)
+    return None
+
+
+def _turn_of(
+    key: str,
+    execution_id: str,
+    metadata: dict[str, Any],
+    document: dict[str, Any],
+    path: str,
+    scan: Scan,
+) -> Turn:
     session_id, cwd = values.text(document.get("session_id")), values.text(document.get("cwd"))
     turn = Turn(CLI_SESSION, key, session_id, cwd)
     turn.execution_id = execution_id
@@ -80,7 +95,8 @@ def _take_times(turn: Turn, metadata: dict[str, Any]) -> None:
     duration = values.mapping(metadata.get("turn_duration"))
     seconds, nanos = values.count(duration.get("secs")), values.count(duration.get("nanos"))
     if turn.ended_at is not None and seconds is not None:
-        turn.started_at = turn.ended_at - seconds * 1_000_000 - (nanos or 0) // _NANOSECONDS
+        elapsed = seconds * _SECOND + (nanos or 0) // _NANOSECONDS
+        turn.started_at = turn.ended_at - elapsed if elapsed <= reasons.LONGEST_TURN else None
 
 
 def _status(metadata: dict[str, Any]) -> str:

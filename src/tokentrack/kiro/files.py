@@ -84,18 +84,21 @@ def modified_at(path: str) -> int | None:
         return None
 
 
-def read_document(path: str, scan: Scan) -> dict[str, Any]:
-    """Return the JSON object that a file holds; empty, with a note, when there is none."""
+def read_document(path: str, scan: Scan, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
+    """Return the JSON object that a file holds; empty, with a note, when there is none.
+
+    A file of more than `limit` bytes is left out.
+    """
     file = open_regular(path, scan)
     if file is None:
         return {}
     with file:
         try:
-            data = file.read(MAX_DOCUMENT + 1)
+            data = file.read(limit + 1)
         except OSError:
             scan.skip(reasons.UNREADABLE, path)
             return {}
-    if len(data) > MAX_DOCUMENT:
+    if len(data) > limit:
         scan.skip(reasons.TOO_LONG, path)
         return {}
     return decode(data, path, 0, scan)

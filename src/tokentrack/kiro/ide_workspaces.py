@@ -1,17 +1,14 @@
-"""Which workspaces the 32 hexadecimal digits in IDE 0.x's storage mean.
-
-Kiro says nowhere how it makes them. A digest that fits is proof enough: by chance none does.
-"""
+"""Which workspaces the 32 hexadecimal digits in IDE 0.x's storage mean."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from tokentrack.kiro import files, values
+from tokentrack.kiro.ide_digests import digests, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,19 +27,11 @@ def workspaces(ide_user: str, candidates: Iterable[str], scan: Scan) -> dict[str
     for folder in files.folders(os.path.join(ide_user, "workspaceStorage")):
         uri, path = _folder_of(os.path.join(folder, "workspace.json"), scan)
         if path:
-            found |= dict.fromkeys(
-                [os.path.basename(folder), *_digests(uri), *_digests(path)], path
-            )
+            names = [os.path.basename(folder), *digests(uri), *names_of(path)]
+            found |= dict.fromkeys(names, path)
     for path in candidates:
-        found |= dict.fromkeys(_digests(path), path)
+        found |= dict.fromkeys(names_of(path), path)
     return found
-
-
-def _digests(text: str) -> list[str]:
-    data = text.encode("utf-8", "surrogateescape")
-    # Not for security: names of folders.
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return [md5, hashlib.sha256(data).hexdigest()[:32]]
 
 
 def _folder_of(path: str, scan: Scan) -> tuple[str, str]:

@@ -20,6 +20,11 @@ WRONG_SHAPE = "wrong shape"  # JSON, but not what Kiro writes there
 REFUSED_NUMBER = "refused number"  # credits that are no finite number of 0 or more
 DUPLICATE = "duplicate"  # the same turn in a copied, resumed or rewound session
 
+# Microseconds: a turn that claims to have run for longer has no start that can be believed.
+LONGEST_TURN = 30 * 24 * 3600 * 1_000_000
+# What a shape that nobody foresaw can raise: it costs the record that has it, and no other.
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 _MAX_EXAMPLES = 50
 
 
@@ -47,7 +52,7 @@ class Scan:
     Attributes:
         since: turns that ended before are left out, microseconds since the epoch; None is all.
         counts: how much was left out, by reason.
-        examples: the first 50 of them.
+        examples: the first 50 of them, duplicates aside.
     """
 
     __slots__ = ("_seen", "counts", "examples", "since")
@@ -60,9 +65,9 @@ class Scan:
         self._seen: Seen | None = None
 
     def skip(self, reason: str, path: str, line: int = 0) -> None:
-        """Note that something was left out."""
+        """Note that something was left out; a repeated turn is no damage and is only counted."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        if len(self.examples) < _MAX_EXAMPLES:
+        if reason != DUPLICATE and len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(Skipped(reason, path, line))
 
     def add(self, other: Scan) -> None:

@@ -43,8 +43,13 @@ class Database:
 
 
 @contextlib.contextmanager
-def open_database(path: str, tables: tuple[str, ...], scan: Scan) -> Iterator[Database | None]:
-    """Open a database for reading `tables` and nothing else; None, with a note, if it can't be."""
+def open_database(
+    path: str, tables: tuple[str, ...], scan: Scan, busy_seconds: float = _BUSY_SECONDS
+) -> Iterator[Database | None]:
+    """Open a database for reading `tables` and nothing else; None, with a note, if it can't be.
+
+    What another process has locked for longer than `busy_seconds` can't be read, either.
+    """
     file = files.open_regular(path, scan)
     if file is None:
         yield None
@@ -52,7 +57,7 @@ def open_database(path: str, tables: tuple[str, ...], scan: Scan) -> Iterator[Da
     with file:
         header = file.read(100)
     try:
-        connection = sqlite3.connect(_uri(path, header), uri=True, timeout=_BUSY_SECONDS)
+        connection = sqlite3.connect(_uri(path, header), uri=True, timeout=busy_seconds)
     except sqlite3.Error:
         scan.skip(reasons.UNREADABLE, path)
         yield None

@@ -21,10 +21,11 @@ _WINDOW = 8
 class SessionFacts:
     """What a session says of all its turns."""
 
-    __slots__ = ("model", "path", "session_id", "workspace")
+    __slots__ = ("model", "modified_at", "path", "session_id", "workspace")
 
     def __init__(self, session_id: str, workspace: str, model: str, path: str) -> None:
         """Keep it; `path` is the file of the messages, `model` the selection."""
+        self.modified_at: int | None = None  # microseconds since the epoch
         self.session_id = session_id
         self.workspace = workspace
         self.model = model
@@ -48,7 +49,10 @@ def turns_of(
         else:
             if line.endswith(b"\n"):
                 continue
-        messages.take(decode(line, session.path, number, scan), number)
+        try:
+            messages.take(decode(line, session.path, number, scan), number)
+        except reasons.UNFORESEEN:
+            scan.skip(reasons.WRONG_SHAPE, session.path, number)
         if len(messages.drafts) > _WINDOW:
             yield messages.take_oldest()
     yield from messages.take_rest()
@@ -128,7 +132,7 @@ class _Messages:
         turn.ended_at = turn.ended_at or at
         elapsed = values.milliseconds(payload.get("elapsedTime"))
         if turn.started_at is None and at is not None and elapsed is not None:
-            turn.started_at = at - elapsed
+            turn.started_at = at - elapsed if elapsed <= reasons.LONGEST_TURN else None
 
     def _assistant(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
         # A message alone makes no turn: it can be a subagent's, whose spend is in its parent's.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokentrack.kiro.turn import Turn
 
 _MESSAGES = "messages.jsonl"
-_FIRST_TAIL, _MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
+_FIRST_TAIL, MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
 
 
 def turns(sessions: str, scan: Scan) -> Iterator[Turn]:
@@ -32,6 +32,9 @@ def turns(sessions: str, scan: Scan) -> Iterator[Turn]:
         path = os.path.join(folder, _MESSAGES)
         session = _facts(folder, scan)
         for turn in turns_of(files.read_lines(path, scan), session, scan):
+            if turn.credits is not None and turn.started_at is None and turn.ended_at is None:
+                # Near enough to keep its credits. Only here: no hook's turn is told by such a time.
+                turn.ended_at = session.modified_at or files.modified_at(path)
             if scan.accepts(turn, path):
                 yield turn
 
@@ -44,8 +47,11 @@ def _by_age(sessions: str, scan: Scan) -> list[str]:
             if os.path.basename(folder).startswith("sess_") and at and scan.is_recent(at):
                 # What is wrong with the document is noted when its turns are read.
                 document = files.read_document(os.path.join(folder, "session.json"), Scan())
-                found.append((values.microseconds(document.get("createdAt")) or at, folder))
-    return [folder for _, folder in sorted(found)]
+                created = values.microseconds(document.get("createdAt")) or at
+                # A copy's document still has the id of the original.
+                is_copy = document.get("id") != os.path.basename(folder)
+                found.append((created, is_copy, folder))
+    return [folder for *_, folder in sorted(found)]
 
 
 def find_session(sessions: str, session_id: str) -> str:
@@ -62,10 +68,12 @@ def find_session(sessions: str, session_id: str) -> str:
     return ""
 
 
-def last_turns(sessions: str, session_id: str, limit: int, scan: Scan) -> list[Turn]:
+def last_turns(
+    sessions: str, session_id: str, limit: int, scan: Scan, max_bytes: int = MAX_TAIL
+) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, from its file's end.
 
-    At most 4 MiB are read. A turn that began before them has its credits and its times, but
+    At most `max_bytes` are read. A turn that began before them has its credits and its times, but
     perhaps neither model nor prompt.
     """
     folder = find_session(sessions, session_id)
@@ -79,15 +87,19 @@ def last_turns(sessions: str, session_id: str, limit: int, scan: Scan) -> list[T
         lines = io.BytesIO(data).readlines()[0 if whole else 1 :]
         numbered = enumerate(lines, -len(lines))
         found = {turn.source_id: turn for turn in turns_of(numbered, session, attempt)}
-        if whole or len(found) > limit or size >= _MAX_TAIL:
+        if whole or len(found) > limit or size >= max_bytes:
             scan.add(attempt)
             return list(found.values())[-limit:]
-        size *= 4
+        size = min(4 * size, max_bytes)
 
 
 def _facts(folder: str, scan: Scan) -> SessionFacts:
-    document = files.read_document(os.path.join(folder, "session.json"), scan)
+    about = os.path.join(folder, "session.json")
+    document = files.read_document(about, scan) if os.path.lexists(about) else {}
     paths = document.get("workspacePaths")
     workspace = values.text(paths[0]) if isinstance(paths, list) and paths else ""
     model = values.text(document.get("modelId"))
-    return SessionFacts(os.path.basename(folder), workspace, model, os.path.join(folder, _MESSAGES))
+    messages = os.path.join(folder, _MESSAGES)
+    facts = SessionFacts(os.path.basename(folder), workspace, model, messages)
+    facts.modified_at = values.microseconds(document.get("lastModifiedAt"))
+    return facts

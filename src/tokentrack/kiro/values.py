@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MAX_CREDITS = 1_000_000_000
 _MAX_PERCENT = 10_000
+_MAX_DEPTH = 16
 _LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 _SECONDS, _MILLISECONDS = 1_000_000, 1_000
 
@@ -157,12 +158,13 @@ def status(value: Any) -> str:
     return ""
 
 
-def text_of(content: Any) -> str:
+def text_of(content: Any, depth: int = 0) -> str:
     """Return the text of a message: plain, or a list of blocks of which only text counts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "\n".join(part for part in (text_of(block) for block in content) if part)
+        parts = [text_of(block, depth + 1) for block in content] if depth < _MAX_DEPTH else []
+        return "\n".join(filter(None, parts))
     block = mapping(content)
     if block.get("kind", block.get("type", "text")) != "text":
         return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError
-from tokentrack.maintenance.rows import earliest_and_latest, first_timestamp
+from tokentrack.maintenance.rows import earliest_and_latest, first_time, has_records
+from tokentrack.store.archives import COMPRESSED
 from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
 
 if TYPE_CHECKING:
@@ -39,13 +40,15 @@ def create_backup(session: Session) -> str:
     """Back up the ledger and its usage ledger, and return the backup's name.
 
     Raises:
-        FileSystemError: there is no ledger yet.
+        FileSystemError: there is no ledger yet, or it has no rows.
         OSError: the backup can't be written.
     """
-    name = copy_ledger(session.held)
-    if not name:
-        raise FileSystemError(f"there is no ledger at {session.place.path} to back up")
-    return name
+    folder, place = session.folder, session.place
+    if not folder.has(place.ledger):
+        raise FileSystemError(f"there is no ledger at {place.path} to back up")
+    if not has_records(folder, place):
+        raise FileSystemError(f"there is nothing to back up: {place.path} has no rows")
+    return copy_ledger(session.held)
 
 
 def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) -> bool:
@@ -57,7 +60,7 @@ def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) ->
     Raises:
         OSError: the folder can't be read.
     """
-    if place.ledger not in folder.names():
+    if not has_records(folder, place):
         return False
     times = list(backups_in(folder, place.ledger).values()) or [_began_at(folder, place)]
     newest = max((at for at in times if at <= now_seconds), default=0.0)
@@ -66,20 +69,29 @@ def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) ->
 
 
 def _began_at(folder: Directory, place: Place) -> float:
-    bounds = earliest_and_latest(first_timestamp(folder, place.ledger))
+    bounds = earliest_and_latest(first_time(folder, place.ledger))
     return bounds[0] / _MICROSECONDS if bounds else 0.0
 
 
-def superfluous(folder: Directory, place: Place, keep: int) -> list[str]:
+def superfluous(folder: Directory, place: Place, keep: int, now_seconds: float) -> list[str]:
     """Return the backups beyond the newest `keep`, with the usage ledger's that belong to none.
+
+    Those that the user compressed stay. So do those of the future: after a clock that was wrong
+    nobody knows how old they are.
 
     Raises:
         OSError: the folder can't be read.
     """
-    names = list(backups_in(folder, place.ledger))
-    old = names[: max(0, len(names) - keep)]
-    kept = {usage_backup_of(name, place.ledger, place.usage) for name in names[len(old) :]}
-    return [*old, *[name for name in backups_in(folder, place.usage) if name not in kept]]
+    found = backups_in(folder, place.ledger)
+    past = [name for name, at in found.items() if at <= now_seconds and not _is_packed(name)]
+    old = past[: max(0, len(past) - keep)]
+    kept = {usage_backup_of(name, place.ledger, place.usage) for name in found.keys() - set(old)}
+    beside = [name for name in backups_in(folder, place.usage) if not _is_packed(name)]
+    return [*old, *[name for name in beside if name not in kept]]
+
+
+def _is_packed(name: str) -> bool:
+    return name.endswith(COMPRESSED)
 
 
 def remove_backups(session: Session, names: list[str]) -> None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from tokentrack.maintenance import dialect, spreadsheet
 from tokentrack.maintenance.findings import Conflict, Examination, Finding, Lost
-from tokentrack.maintenance.records import is_record, is_whole, parts_of, read_record
+from tokentrack.maintenance.parting import bare, part_line
+from tokentrack.maintenance.records import (
+    ends_whole,
+    holds_another,
+    is_record,
+    is_whole,
+    read_record,
+)
 from tokentrack.maintenance.tables import LEDGER
 from tokentrack.models.fields import COLUMNS
 
@@ -24,7 +31,6 @@ _BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\0)*")
 _MARKERS = (b"<<<<<<< ", b"||||||| ", b">>>>>>> ")
 _ID = COLUMNS.index("agent_execution_id")
 _ERROR = COLUMNS.index("error_occurred")
-_MESSAGE = COLUMNS.index("error_message")
 
 
 def examine(data: bytes, table: Table) -> Examination:
@@ -35,14 +41,18 @@ def examine(data: bytes, table: Table) -> Examination:
 class _Examiner:
     def __init__(self, data: bytes, table: Table) -> None:
         self._table = table
-        self._lines = data.split(b"\n")
+        self._data, form = dialect.as_lines(data, table.columns)
+        self._lines = self._data.split(b"\n")
         self._torn = self._lines.pop()
         self._found = Examination()
+        if form:
+            self._note(0, form)
         self._dialect: Dialect | None = None
         self._header = table.header
         self._width = len(table.columns)
         self._conflict = Conflict()
-        self._day_first = spreadsheet.day_comes_first(data)
+        self._is_headed = False
+        self._day_first = spreadsheet.day_comes_first(self._data)
 
     def run(self) -> Examination:
         at = 0
@@ -52,6 +62,10 @@ class _Examiner:
             self._take_torn(len(self._lines))
         if at or self._torn:
             self._found.lines.insert(0, self._header)
+        is_empty = not self._is_headed and not self._found.records
+        # NULs alone, or a torn header, are a ledger's beginning.
+        begins = self._table.header.startswith(self._data.removeprefix(_BOM).strip(b"\0\r\n"))
+        self._found.is_foreign = is_empty and not begins
         return self._found
 
     def _note(self, at: int, reason: str) -> None:
@@ -64,6 +78,9 @@ class _Examiner:
     def _take(self, at: int) -> int:
         # Deals with the line and returns how many it took.
         raw = self._lines[at]
+        if self._is_sound(raw):
+            self._found.lines.append(raw + b"\n")
+            return 1
         line = self._clean(at, raw)
         if not line:
             if line == raw:
@@ -77,6 +94,11 @@ class _Examiner:
             text = self._decode(at, line, raw)
             return 1 if text is None else self._take_text(at, text)
         return 1
+
+    def _is_sound(self, raw: bytes) -> bool:
+        # What is so nearly always needs no closer look.
+        is_own = self._dialect is not None and self._dialect.is_own
+        return is_own and not self._conflict.is_open and self._table.is_sound(raw)
 
     def _clean(self, at: int, raw: bytes) -> bytes:
         before = _BEFORE.match(raw)
@@ -97,6 +119,8 @@ class _Examiner:
             return line.decode("utf-8")
         except UnicodeDecodeError as error:
             reason = f"not UTF-8 at byte {error.start}"
+        if self._part(at, line):
+            return None
         if not raw.endswith(b"\r"):
             self._lose(at, reason, raw)
             return None
@@ -108,6 +132,8 @@ class _Examiner:
         if header is not None:
             self._take_header(at, text, header)
             return 1
+        if self._dialect is None and self._part(at, text.encode("utf-8")):
+            return 1  # the header may be among what was joined
         return self._take_record(at, text)
 
     def _take_header(self, at: int, text: str, found: Dialect) -> None:
@@ -122,6 +148,7 @@ class _Examiner:
             # Others may put columns behind the ledger's.
             self._header, self._width = text.encode("utf-8") + b"\n", found.width
         self._dialect = found
+        self._is_headed = True
 
     def _form(self, at: int, text: str) -> Dialect:
         if self._dialect is None:
@@ -137,19 +164,19 @@ class _Examiner:
         form = self._form(at, text)
         cells, problem, taken = read_record(self._lines, at, text, form, self._table)
         row = form.fit(cells) if cells else None
+        if row is not None and holds_another(cells, form, self._table):
+            row, problem = None, f"{len(cells)} columns instead of {form.width}"
         if row is None:
-            if not self._part(at, text, is_torn=True):
+            if not self._part(at, text.encode("utf-8")):
                 self._lose(at, problem, self._lines[at])
             return 1
-        if len(cells) > form.width and self._part(at, text, is_torn=False):
-            return taken
         problem = self._table.problem(row)
         is_mended = False
-        if problem or form.separator != "," or self._has_foreign_flag(row):
+        if problem or form.separator != "," or row[_ERROR] not in ("true", "false"):
             row, is_mended = self._mend(at, row, form)
             problem = "" if is_mended else problem
         if problem:
-            if taken > 1 or not self._part(at, text, is_torn=True):
+            if taken > 1 or not self._part(at, text.encode("utf-8")):
                 self._lose(at, problem, b"\n".join(self._lines[at : at + taken]))
             return taken
         is_changed = self._name_changes(at, text, len(cells), taken) or is_mended
@@ -177,9 +204,6 @@ class _Examiner:
         else:
             self._found.lines.append(line)
 
-    def _has_foreign_flag(self, row: list[str]) -> bool:
-        return self._table is LEDGER and row[_ERROR] not in ("true", "false")
-
     def _mend(self, at: int, row: list[str], form: Dialect) -> tuple[list[str], bool]:
         if self._table is not LEDGER:
             return row, False
@@ -193,45 +217,34 @@ class _Examiner:
             self._found.rounded.append(mended.cells[_ID])
         return mended.cells, True
 
-    def _part(self, at: int, text: str, *, is_torn: bool) -> bool:
-        # A record behind a torn one on its line. Where the line is a record by itself, with too
-        # many cells, both parts must be whole.
-        for head, rest in parts_of(text, self._table):
-            if is_whole(head, self._table):
-                self._note(at, "two records on one line")
-                self._keep(at, head)
-            elif is_torn:
-                self._lose(at, "a torn record before another on its line", head.encode("utf-8"))
-            else:
-                continue
-            self._keep(at, rest)
-            return True
-        return False
+    def _part(self, at: int, line: bytes) -> bool:
+        # Keeps the whole records of a line in which some were joined, and loses the rest.
+        parts = part_line(line, self._width, self._table)
+        whole = [number for number, part in enumerate(parts) if part.is_whole]
+        if len(parts) < 2 or not whole:
+            return False
+        if len(whole) > 1:
+            self._note(at, f"{len(whole)} lines joined in one")
+        for number, part in enumerate(parts):
+            if part.is_whole:
+                self._take_text(at, bare(part.data).decode("utf-8"))
+            elif part.data.strip(b"\0\r"):
+                where = "before" if number < whole[-1] else "behind"
+                self._lose(at, f"a torn record {where} another on its line", part.data)
+        return True
 
     def _take_torn(self, at: int) -> None:
         # As the next append would decide it: only a record that ends in an empty message of an
         # execution without an error can't be cut.
-        self._lines.append(self._torn)
         line = self._torn.strip(b"\0")
-        if line and not self._ends_whole(line):
-            self._lose(at, "a torn last line", self._torn)
-        else:
-            self._note(at, "no line feed at the end" if line else "NUL bytes at the end")
-            if line:
+        last = part_line(line, self._width, self._table)[-1].data if line else b""
+        if line and not ends_whole(last, self._dialect, self._table):
+            if before := line.removesuffix(last):
+                self._lines.append(before)
                 self._take(at)
-
-    def _ends_whole(self, line: bytes) -> bool:
-        form = self._dialect or dialect.own(self._table.columns)
-        try:
-            text = line.removeprefix(_BOM).decode("utf-8")
-            row = form.fit(dialect.split(text, form.separator))
-        except ValueError:
-            return False
-        if dialect.of_header(text, self._table.columns) is not None:
-            return True
-        # Where a message follows, the flag before it is in quotes.
-        quoted = text.endswith(f'"{form.separator}')
-        if self._table is not LEDGER or row is None or quoted:
-            return False
-        mended = spreadsheet.mend(row, day_first=self._day_first, naive_is_utc=True).cells
-        return mended[_ERROR] == "false" and not mended[_MESSAGE]
+            self._lose(at, "a torn last line", last if before else self._torn)
+            return
+        self._note(at, "no line feed at the end" if line else "NUL bytes at the end")
+        if line:
+            self._lines.append(line)
+            self._take(at)

@@ -38,6 +38,20 @@ class Dialect(NamedTuple):
         return [cells[index] for index in self.order]
 
 
+def as_lines(data: bytes, columns: Sequence[str]) -> tuple[bytes, str]:
+    """Return a file as lines of UTF-8 that end in a line feed, and what was another form of it.
+
+    Only what a spreadsheet makes of a whole file is undone: the text is "" for all others.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", "replace")
+        if of_header(text.partition("\n")[0].rstrip("\r"), columns) is not None:
+            return text.encode("utf-8"), "UTF-16 text: saved by a spreadsheet"
+    if b"\r" in data and b"\n" not in data:
+        return data.replace(b"\r", b"\n"), "line ends of CR alone: saved by a spreadsheet"
+    return data, ""
+
+
 def own(columns: Sequence[str]) -> Dialect:
     """Return the form in which this program writes."""
     return Dialect(",", tuple(range(len(columns))), len(columns))

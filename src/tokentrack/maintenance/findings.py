@@ -28,6 +28,7 @@ class Examination:
         lines: the header and the records of the whole file, each as one line.
         lost: what could not be read.
         rounded: the executions whose tokens a spreadsheet shortened.
+        is_foreign: whether nothing of a ledger is in it, neither a header nor a record.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Examination:
         self.lines: list[bytes] = []
         self.lost: list[Lost] = []
         self.rounded: list[str] = []
+        self.is_foreign = False
 
     @property
     def records(self) -> int:

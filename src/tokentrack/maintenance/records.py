@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.maintenance import dialect
+from tokentrack.maintenance import dialect, spreadsheet
+from tokentrack.maintenance.tables import LEDGER
+from tokentrack.models.fields import COLUMNS
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tokentrack.maintenance.dialect import Dialect
     from tokentrack.maintenance.tables import Table
 
 _MAX_JOINED = 200
-_MAX_STARTS = 50
+_ERROR = COLUMNS.index("error_occurred")
+_MESSAGE = COLUMNS.index("error_message")
 
 
 class Reading(NamedTuple):
@@ -81,12 +84,32 @@ def is_whole(text: str, table: Table) -> bool:
     return len(cells) == len(table.columns) and not table.problem(cells)
 
 
-def parts_of(text: str, table: Table) -> Iterator[tuple[str, str]]:
-    """Yield the ways to part a line in two such that the second part is a whole record."""
-    if table.start is None:
-        return
-    for count, match in enumerate(table.start.finditer(text, 1)):
-        if count >= _MAX_STARTS:
-            return
-        if is_whole(text[match.start() :], table):
-            yield text[: match.start()], text[match.start() :]
+def holds_another(cells: Sequence[str], form: Dialect, table: Table) -> bool:
+    """Tell whether what a record has too many cells of may be another record."""
+    if len(cells) <= form.width:
+        return False
+    surplus = ",".join([*cells[form.width - 1 :], ""]).encode("utf-8", "replace")
+    starts = table.start is not None and table.start.search(surplus) is not None
+    return starts or len(cells) >= 2 * len(table.columns) - 1
+
+
+def ends_whole(line: bytes, found: Dialect | None, table: Table) -> bool:
+    """Tell whether a last line without its line feed can't be cut, as the next append decides it.
+
+    Only a record that ends in an empty message of an execution without an error is sure to be
+    whole, and a header.
+    """
+    form = found or dialect.own(table.columns)
+    try:
+        text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        row = form.fit(dialect.split(text, form.separator))
+    except ValueError:
+        return False
+    if dialect.of_header(text, table.columns) is not None:
+        return True
+    # Where a message follows, the flag before it is in quotes.
+    quoted = text.endswith(f'"{form.separator}')
+    if table is not LEDGER or row is None or quoted:
+        return False
+    mended = spreadsheet.mend(row, day_first=None, naive_is_utc=True).cells
+    return mended[_ERROR] == "false" and not mended[_MESSAGE]

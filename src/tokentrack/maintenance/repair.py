@@ -38,7 +38,9 @@ class Repaired(NamedTuple):
 
 
 def repair(session: Session, now: int) -> list[Repaired]:
-    """Rewrite the damaged files of a ledger and return them; healthy ones are not touched.
+    """Rewrite the damaged files of a ledger and return them.
+
+    Healthy files are not touched, nor are those that are no ledger at all.
 
     The original and the lines that could not be read are on the disk before a file is replaced,
     as a whole. A second repair finds nothing to do.
@@ -50,7 +52,8 @@ def repair(session: Session, now: int) -> list[Repaired]:
     Raises:
         OSError: a file can't be read or written; it is as it was.
     """
-    damaged = [file for file in examine_files(session.folder, session.place) if file.found.findings]
+    files = examine_files(session.folder, session.place)
+    damaged = [file for file in files if file.found.findings and not file.found.is_foreign]
     with session.held.state.child(QUARANTINE_NAME, create=True) as quarantine:
         return [_repair_file(session, file, quarantine, now) for file in damaged]
 

@@ -15,7 +15,7 @@ from tokentrack.maintenance.rows import Row, earliest_and_latest, read_rows, rec
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
-from tokentrack.store.archives import names_in, open_in
+from tokentrack.store.archives import COMPRESSED, names_in, open_in, stem_of
 from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
 from tokentrack.store.rewrite import replace_file
 
@@ -43,7 +43,9 @@ class Plan:
         added: how many rows the ledger gets.
         removed: how many rows leave the ledger.
         versions: rows that stay as they are although the backup has another version.
-        usage: the usage rows to add, or all of the new usage ledger; None leaves it as it is.
+        usage: the usage rows that the usage ledger lacks.
+        new_usage: all rows of the new usage ledger; None leaves it as it is but for `usage`.
+        changes_usage: whether the usage ledger is to change.
     """
 
     def __init__(self, name: str, rows: Sequence[Row], unreadable: int, *, replaces: bool) -> None:
@@ -54,12 +56,14 @@ class Plan:
         self.unreadable = unreadable
         self.lines: list[bytes] = []
         self.added = self.removed = self.versions = 0
-        self.usage: list[bytes] | None = None
+        self.usage: list[bytes] = []
+        self.new_usage: list[bytes] | None = None
+        self.changes_usage = False
 
     @property
     def changes(self) -> bool:
         """Whether anything would be written."""
-        return bool(self.added or self.removed or (not self.replaces and self.usage))
+        return bool(self.added or self.removed or self.changes_usage)
 
 
 def find_backup(folder: Directory, place: Place, name: str) -> str:
@@ -74,7 +78,7 @@ def find_backup(folder: Directory, place: Place, name: str) -> str:
     if not name:
         return names[-1]
     for candidate in names:
-        if name == candidate or candidate.endswith(f"_backup_{name}.csv"):
+        if name == candidate or stem_of(candidate).endswith(f"_backup_{name}"):
             return candidate
     raise TokenTrackError(
         f"{name!r} is no backup of this ledger: `tokentrack backup list` names them"
@@ -90,8 +94,8 @@ def plan_restore(folder: Directory, place: Place, name: str, *, replace: bool) -
     with open_in(folder, name) as file:
         rows, unreadable = record_lines(file, COLUMNS)
     plan = Plan(name, rows, unreadable, replaces=replace)
-    usage_name = usage_backup_of(name, place.ledger, place.usage)
-    with_usage = usage_name in folder.names()
+    usage_name = _usage_beside(folder, place, name)
+    with_usage = bool(usage_name)
     ids = {row.cells[_ID] for row in rows}
     if replace:
         _plan_replacement(plan, rows, _count(folder, _archived(folder, place.ledger), ids), ids)
@@ -101,7 +105,11 @@ def plan_restore(folder: Directory, place: Place, name: str, *, replace: bool) -
         plan.lines, plan.versions = _missing(rows, *standing)
         plan.added = len(plan.lines)
     if with_usage:
-        plan.usage = _plan_usage(folder, place, usage_name, replace=replace)
+        plan.usage = _plan_usage(folder, place, usage_name, replace=False)
+        plan.changes_usage = bool(plan.usage)
+    if with_usage and replace:
+        plan.new_usage = _plan_usage(folder, place, usage_name, replace=True)
+        plan.changes_usage = plan.new_usage != _lines_of(folder, place.usage)
     return plan
 
 
@@ -114,21 +122,26 @@ def restore(session: Session, plan: Plan) -> str:
     Raises:
         OSError: a file can't be written.
     """
-    if not plan.replaces:
-        if plan.usage:
-            session.held.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
-        if plan.lines:
-            session.held.append(COLUMNS, plan.lines, durable=True)
-        return ""
-    kept = copy_ledger(session.held)
-    _replace(session, session.place.ledger, COLUMNS, plan.lines)
-    if plan.usage is not None:
-        _replace(session, session.place.usage, USAGE_COLUMNS, plan.usage)
+    kept = copy_ledger(session.held) if plan.replaces else ""
+    # The usage first: a row of the ledger must never lack the mark of what its number is.
+    if plan.usage:
+        session.held.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
+    if plan.replaces:
+        _replace(session, session.place.ledger, COLUMNS, plan.lines)
+    elif plan.lines:
+        session.held.append(COLUMNS, plan.lines, durable=True)
+    if plan.new_usage is not None:
+        _replace(session, session.place.usage, USAGE_COLUMNS, plan.new_usage)
     return kept
 
 
 def _replace(session: Session, name: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
     replace_file(session.folder, name, [codec.encode_line(list(columns)), *lines])
+
+
+def _usage_beside(folder: Directory, place: Place, name: str) -> str:
+    plain = usage_backup_of(name, place.ledger, place.usage)
+    return next((n for n in (plain, plain + COMPRESSED) if folder.has(n)), "")
 
 
 def _archived(folder: Directory, active: str) -> list[str]:
@@ -214,6 +227,13 @@ def _plan_usage(folder: Directory, place: Place, name: str, *, replace: bool) ->
         if row.line not in lines
         and (replace or _recorded(row) >= newest.get(row.cells[_USAGE_ID], 0))
     ]
+
+
+def _lines_of(folder: Directory, name: str) -> list[bytes]:
+    if name not in folder.names():
+        return []
+    with open_in(folder, name) as file:
+        return [row.line for row in record_lines(file, USAGE_COLUMNS)[0]]
 
 
 def _recorded(row: Row) -> int:

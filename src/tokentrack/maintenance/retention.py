@@ -43,9 +43,10 @@ class FilePlan(NamedTuple):
 class Plan:
     """What a prune removes."""
 
-    def __init__(self, cutoff: int) -> None:
-        """Name the time before which records are expired, in microseconds since the epoch."""
+    def __init__(self, cutoff: int, earliest: int) -> None:
+        """Name between which times records are expired, in microseconds since the epoch."""
         self.cutoff = cutoff
+        self.earliest = earliest
         self.files: list[FilePlan] = []
         self.usage_files: list[FilePlan] = []
         self.gone: set[str] = set()
@@ -58,7 +59,7 @@ class Plan:
 
     def drops(self, row: Row) -> bool:
         """Tell whether a ledger row is expired; what can't be read never is."""
-        return bool(row.cells) and _is_before(row.cells[_TIME], self.cutoff)
+        return bool(row.cells) and self._is_expired(row.cells[_TIME])
 
     def drops_usage(self, row: Row) -> bool:
         """Tell whether a usage row goes with its ledger row.
@@ -67,7 +68,16 @@ class Plan:
         """
         if not row.cells or row.cells[_USAGE_ID] in self.remaining:
             return False
-        return row.cells[_USAGE_ID] in self.gone or _is_before(row.cells[_RECORDED_AT], self.cutoff)
+        return row.cells[_USAGE_ID] in self.gone or self._is_expired(row.cells[_RECORDED_AT])
+
+    def time_of(self, text: str) -> tuple[int, int] | None:
+        """Return between which times a timestamp lies, None for one that can't be true."""
+        bounds = earliest_and_latest(text)
+        return bounds if bounds is not None and bounds[0] >= self.earliest else None
+
+    def _is_expired(self, text: str) -> bool:
+        bounds = self.time_of(text)
+        return bounds is not None and bounds[1] < self.cutoff
 
 
 def plan_prune(
@@ -86,7 +96,7 @@ def plan_prune(
         TokenTrackError: something would be removed by a clock that can't be believed.
         OSError: a file can't be read.
     """
-    plan = Plan(now - days * _DAY_US)
+    plan = Plan(now - days * _DAY_US, 0 if trust_clock else clock.EARLIEST_US)
     times: list[int] = []
     touched = 0
     for name in names_in(folder, place.ledger):
@@ -95,7 +105,8 @@ def plan_prune(
     plan.gone -= plan.remaining
     for name in names_in(folder, place.usage):
         plan.usage_files.append(_plan_usage_file(folder, place, name, plan))
-    problem = clock.doubt(now, times, touched)
+    trusted = clock.last_trusted(folder, place, now)
+    problem = clock.doubt(now, times, touched, plan.cutoff, trusted)
     if problem and not trust_clock and _removes(plan):
         raise TokenTrackError(
             f"nothing was removed, because the clock may be wrong: {problem}. If the clock is "
@@ -130,7 +141,7 @@ def _plan_file(
             if not row.cells:
                 kept += not row.is_header
                 continue
-            bounds = earliest_and_latest(row.cells[_TIME])
+            bounds = plan.time_of(row.cells[_TIME])
             if bounds is not None:
                 times.append(bounds[0])
             is_expired = bounds is not None and bounds[1] < plan.cutoff
@@ -148,11 +159,6 @@ def _plan_usage_file(folder: Directory, place: Place, name: str, plan: Plan) -> 
             expired += is_dropped
             kept += not is_dropped and not row.is_header
     return FilePlan(name, expired, kept, is_archive=name != place.usage)
-
-
-def _is_before(text: str, cutoff: int) -> bool:
-    bounds = earliest_and_latest(text)
-    return bounds is not None and bounds[1] < cutoff
 
 
 def _rewrite(

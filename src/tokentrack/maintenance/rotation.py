@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tokentrack.maintenance.rows import earliest_and_latest, first_timestamp, read_rows
+from tokentrack.maintenance.rows import first_time, has_records
 from tokentrack.models.fields import COLUMNS
 from tokentrack.store.archives import (
     COMPRESSED,
@@ -49,20 +50,7 @@ def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now
 
 
 def _first_month(folder: Directory, place: Place) -> str:
-    first = first_timestamp(folder, place.ledger)
-    return first[:7] if earliest_and_latest(first) else ""
-
-
-def has_records(folder: Directory, place: Place) -> bool:
-    """Tell whether the ledger has anything below its header.
-
-    Raises:
-        OSError: the ledger can't be read.
-    """
-    if place.ledger not in folder.names():
-        return False
-    with open_in(folder, place.ledger) as file:
-        return any(not row.is_header for row in read_rows(file, COLUMNS))
+    return first_time(folder, place.ledger)[:7]
 
 
 def rotate(session: Session, now: int) -> str:
@@ -84,17 +72,22 @@ def rotate(session: Session, now: int) -> str:
         if active in folder.names():
             folder.rename_to(active, folder, f"{stem_of(active)}{suffix}.csv")
     folder.sync()
-    session.held.append(COLUMNS, [], durable=True)
+    # The next append makes the header as well, when the disk has room again.
+    with suppress(OSError):
+        session.held.append(COLUMNS, [], durable=True)
     return f"{stem_of(place.ledger)}{suffix}.csv"
 
 
 def uncompressed(folder: Directory, place: Place) -> list[str]:
-    """Return the archives that are not compressed yet."""
+    """Return the archives that are not compressed yet.
+
+    Without those beside which something else has the name of the compressed one.
+    """
     return [
         archive.name
         for active in (place.usage, place.ledger)
         for archive in archives_in(folder, active)
-        if not archive.name.endswith(COMPRESSED)
+        if not archive.name.endswith(COMPRESSED) and not folder.has(archive.name + COMPRESSED)
     ]
 
 

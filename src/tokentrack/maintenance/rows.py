@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.models.fields import COLUMNS
 from tokentrack.store import codec
 from tokentrack.store.archives import open_in
+from tokentrack.store.reader import MAX_LINE
 from tokentrack.timestamps import from_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tokentrack.store.directory import Directory
+    from tokentrack.store.place import Place
 
 _TIMESTAMP = COLUMNS.index("timestamp")
 _DAY_US = 24 * 3600 * 1_000_000
 _BOM = b"\xef\xbb\xbf"
+_FIRST_ROWS = 1000
 
 
 class Row(NamedTuple):
@@ -37,8 +41,11 @@ def read_rows(file: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:
     """
     width = len(columns)
     header = list(columns)
-    for line in file:
-        cells = _cells(line, width)
+    is_start = True
+    while line := file.readline(MAX_LINE):
+        # The rest of a line that no record can be as long as is none, whatever it looks like.
+        cells = _cells(line, width) if is_start else []
+        is_start = line.endswith(b"\n")
         yield Row(line, cells) if cells != header else Row(line, [], is_header=True)
 
 
@@ -54,17 +61,29 @@ def record_lines(file: BinaryIO, columns: Sequence[str]) -> tuple[list[Row], int
     return rows, unreadable
 
 
-def first_timestamp(folder: Directory, ledger: str) -> str:
-    """Return the timestamp of a ledger's first record, "" when it has none.
+def first_time(folder: Directory, ledger: str) -> str:
+    """Return the first timestamp of a ledger that can be read, "" when its first rows have none.
 
     Raises:
         OSError: the ledger can't be read.
     """
     with open_in(folder, ledger) as file:
-        for row in read_rows(file, COLUMNS):
-            if row.cells:
+        for row in islice(read_rows(file, COLUMNS), _FIRST_ROWS):
+            if row.cells and earliest_and_latest(row.cells[_TIMESTAMP]):
                 return row.cells[_TIMESTAMP]
     return ""
+
+
+def has_records(folder: Directory, place: Place) -> bool:
+    """Tell whether the ledger has anything below its header.
+
+    Raises:
+        OSError: the ledger can't be read.
+    """
+    if not folder.has(place.ledger):
+        return False
+    with open_in(folder, place.ledger) as file:
+        return any(not row.is_header for row in read_rows(file, COLUMNS))
 
 
 def _cells(line: bytes, width: int) -> list[str]:

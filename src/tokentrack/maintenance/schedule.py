@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
+from tokentrack.faults import sentence_of
 from tokentrack.maintenance import backup, rotation
 from tokentrack.maintenance.session import Session, hold_ledger, hold_settled
 from tokentrack.timestamps import now_us
@@ -40,7 +41,7 @@ def run_due(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> 
     except TokenTrackError as error:
         done.append(f"maintenance was put off: {error}")
     except OSError as error:
-        done.append(f"maintenance was put off: {error.strerror or error}")
+        done.append(f"maintenance was put off: {sentence_of(error)}")
     return done
 
 
@@ -83,7 +84,9 @@ def _back_up(session: Session, done: list[str]) -> None:
     # Under the lock once more: another process may just have done it.
     if _is_backup_due(session.folder, session.place, session.config):
         done.append(f"backed up to {backup.create_backup(session)}")
-        old = backup.superfluous(session.folder, session.place, session.config.backup_keep)
+        old = backup.superfluous(
+            session.folder, session.place, session.config.backup_keep, now_us() / 1_000_000
+        )
         backup.remove_backups(session, old)
 
 

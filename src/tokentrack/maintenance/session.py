@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError
+from tokentrack.faults import naming, sentence_of
 from tokentrack.maintenance.settled import close_recorded, forget_offsets
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -15,20 +17,15 @@ from tokentrack.recorder import Recorder
 from tokentrack.store import archives, spool
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.directory import Directory
-from tokentrack.store.ledger import HeldLedger, hold
+from tokentrack.store.ledger import JOURNAL_NAME, HeldLedger, hold
 from tokentrack.store.place import rescue_folder
 from tokentrack.store.rewrite import remove_temporaries
-from tokentrack.timestamps import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tokentrack.models.config import TrackerConfig
     from tokentrack.store.place import Place
-
-_SECOND_US = 1_000_000
-# An interrupted drain of the spool, as `tokentrack.journal` notes it.
-DRAIN_JOURNAL = "drain.json"
 
 
 class Session(NamedTuple):
@@ -50,13 +47,19 @@ def hold_ledger(
 ) -> Iterator[Session]:
     """Hold a ledger's lock, and leave nothing in the spool that came meanwhile.
 
+    Every error of the system names its file.
+
     Raises:
         FileSystemError: there is no ledger's folder, or another holder kept the lock.
     """
     wait = config.file_lock_timeout_seconds if seconds is None else seconds
     held = _hold(place, wait)
     try:
-        with held, place.open_folder(create=False) as folder:
+        with (
+            naming(place.folder, place.ledger),
+            held,
+            place.open_folder(create=False) as folder,
+        ):
             _sweep(place, folder)
             yield Session(held, folder, config)
     finally:
@@ -108,17 +111,17 @@ def hold_for_repair(
 def _hold_idle(
     place: Place, config: TrackerConfig, environ: Mapping[str, str], *, with_spool: bool
 ) -> Iterator[Session]:
-    open_folder(place).close()  # nothing is made where there is no ledger
-    deadline = now_us() + int(max(config.file_lock_timeout_seconds, 1.0) * _SECOND_US)
+    with open_folder(place):
+        pass  # nothing is made where there is no ledger
+    deadline = time.monotonic() + max(config.file_lock_timeout_seconds, 1.0)
     while True:
-        left = max(0.0, (deadline - now_us()) / _SECOND_US)
-        problem = _finish_waiting(place, config, environ, left)
-        with hold_ledger(place, config, environ, left) as session:
+        problem = _finish_waiting(place, config, environ, _left(deadline))
+        with hold_ledger(place, config, environ, _left(deadline)) as session:
             waiting = _waiting(session, environ) if with_spool else 0
-            if not waiting and not session.held.state.has(DRAIN_JOURNAL):
+            if not waiting and not session.held.state.has(JOURNAL_NAME):
                 yield session
                 return
-        if problem or now_us() > deadline:
+        if problem or not _left(deadline):
             why = problem or "more come all the time"
             raise FileSystemError(
                 f"events still wait to be recorded in {place.path} ({why}): see `tokentrack "
@@ -126,35 +129,42 @@ def _hold_idle(
             )
 
 
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
 def _finish_waiting(
     place: Place, config: TrackerConfig, environ: Mapping[str, str], seconds: float
 ) -> str:
     # Records nothing, and before that what waits; returns why that was not possible.
     try:
-        Recorder(place, config, environ).write((), seconds)
+        with naming(place.folder, place.ledger):
+            Recorder(place, config, environ).write((), seconds)
     except OSError as error:
-        return error.strerror or str(error)
+        return sentence_of(error)
     return ""
 
 
-def open_folder(place: Place) -> Directory:
-    """Open a ledger's folder to look at it.
+@contextmanager
+def open_folder(place: Place) -> Iterator[Directory]:
+    """Open a ledger's folder to look at it; every error of the system names its file.
 
     Raises:
         FileSystemError: there is none, or it can't be used.
     """
     try:
-        return place.open_folder(create=False)
+        folder = place.open_folder(create=False)
     except OSError as error:
         raise _unusable(place, error) from error
+    with naming(place.folder, place.ledger), folder:
+        yield folder
 
 
 def _unusable(place: Place, error: OSError) -> FileSystemError:
     if isinstance(error, FileNotFoundError):
         return FileSystemError(f"there is no ledger at {place.path}")
-    return FileSystemError(
-        f"the ledger's folder {place.folder} can't be used: {error.strerror or error}"
-    )
+    error.filename = place.folder
+    return FileSystemError(f"the ledger's folder can't be used: {sentence_of(error)}")
 
 
 def _hold(place: Place, seconds: float) -> HeldLedger:
@@ -170,17 +180,16 @@ def _hold(place: Place, seconds: float) -> HeldLedger:
 
 
 def _sweep(place: Place, folder: Directory) -> None:
-    # What a kill left: temporary files, and a compressed copy beside the file that counts.
+    # What a kill left: temporary files, and a compressed copy beside the archive that counts.
     stems = "|".join(re.escape(archives.stem_of(name)) for name in (place.ledger, place.usage))
     ours = re.compile(
         rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
     )
     remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
-    names = folder.names()
-    doubled = {f"{name}{archives.COMPRESSED}" for name in names} & set(names)
-    for name in doubled:
-        if ours.fullmatch(name):
-            folder.remove(name)
+    for active in (place.ledger, place.usage):
+        for archive in archives.archives_in(folder, active):
+            if archives.has_copy(folder, archive.name):
+                folder.remove(archive.name + archives.COMPRESSED)
 
 
 def _waiting(session: Session, environ: Mapping[str, str]) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tokentrack.store.ledger import HeldLedger, Tail
 
 _ID_COLUMN = COLUMNS.index("agent_execution_id")
+# The folder of the open executions, as `tokentrack.execution_state` keeps them.
+_RUNNING = "running"
 
 
 def close_recorded(held: HeldLedger) -> None:
@@ -58,6 +60,10 @@ def forget_offsets(held: HeldLedger) -> None:
         state.commit(durable=True)
     finally:
         state.close()
+    # That an execution ended need not be on the disk yet. One that a power loss opens again is
+    # known by its row, but not where that is going.
+    with held.state.child(_RUNNING) as running:
+        running.sync()
 
 
 def _tails(held: HeldLedger, sinces: Iterable[int]) -> list[Tail]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError
+from tokentrack.faults import naming, sentence_of
 from tokentrack.maintenance.damage import examine
 from tokentrack.maintenance.findings import Finding
 from tokentrack.maintenance.tables import LEDGER, USAGE
@@ -41,16 +42,14 @@ def verify(place: Place, config: TrackerConfig) -> list[Examined]:
         FileSystemError: a file can't be read.
     """
     try:
-        with place.open_folder(create=False) as folder:
+        with naming(place.folder, place.ledger), place.open_folder(create=False) as folder:
             found = list(examine_files(folder, place))
             if any(_ends_torn(file) for file in found):
                 found = _look_again(folder, place, config, found)
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise FileSystemError(
-            f"{error.filename or place.folder} can't be read: {error.strerror or error}"
-        ) from error
+        raise FileSystemError(sentence_of(error)) from error
     return found
 
 
@@ -70,6 +69,7 @@ def _examine_file(folder: Directory, name: str, table: Table) -> Examination:
     found = examine(data, table)
     if problem:
         found.findings.append(Finding(data.count(b"\n") + 1, problem))
+        found.is_foreign = found.is_foreign or not data
     return found
 
 

@@ -41,14 +41,14 @@ FIELDS = {
     "csv_file_path": Field(
         "path", DEFAULT_LEDGER,
         "The ledger's path. A relative path is below the workspace's root; a workspace's own "
-        "file may only name one below its .kiro folder.",
+        "file may only name a .csv directly in its .kiro folder.",
     ),
     "max_prompt_length": Field(
         "int", 1000, "Characters of the prompt that are stored; 0 stores no prompt.",
         0, 1_000_000,
     ),
     "backup_enabled": Field(
-        "bool", True, "Whether backups are made by themselves, by every command but the hook.",
+        "bool", True, "Whether backups are made by themselves, never in the hook's time.",
     ),
     "backup_interval_hours": Field(
         "int", 24, "Hours between two backups that are made by themselves.", 1, 8760,

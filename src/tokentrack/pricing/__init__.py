@@ -1,7 +1,7 @@
 """What a model's tokens cost in USD, from where that price is, and since when it holds.
 
 Three sources, the strongest first: the user's own file, `MODEL_PRICING`, and genai-prices where
-the extra `tokentrack[prices]` is installed. A model that none of them knows has no price: its
+the extra `prices` is installed. A model that none of them knows has no price: its
 cost is None, never 0.
 """
 

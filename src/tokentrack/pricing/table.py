@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PRICES_NAME = "token_prices.json"
 PRICES_VARIABLE = "TOKENTRACK_PRICES"
-MISSING_EXTRA = "install tokentrack[prices] to price it by genai-prices"
+MISSING_EXTRA = "run `pip install genai-prices` to price it by that package"
 
 _log = logging.getLogger(__name__)
 

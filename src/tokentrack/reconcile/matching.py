@@ -8,13 +8,17 @@ if TYPE_CHECKING:
 
     from tokentrack.kiro.turn import Turn
 
-EXACT, WINDOW = "exact", "window"
+# How both were joined: by Kiro's own id; by the session, or the workspace where the hook had no
+# session, and the time; by the time alone; as a part of a turn that another execution has.
+EXACT, WINDOW, TIME, PART = "exact", "window", "time", "part"
 
 _SECOND = 1_000_000
 # Kiro writes a turn's end after its stop hook has begun, by up to 15 seconds.
-_LATE = 20 * _SECOND
+LATE = 20 * _SECOND
 # A hook without its start knows only when it ran: shortly after the turn's end.
-_SOON = 5 * _SECOND
+SOON = 5 * _SECOND
+# A turn begins when its start hooks have run; nobody waits for them longer than this.
+_BEGUN = 60 * _SECOND
 
 
 class Window:
@@ -24,15 +28,24 @@ class Window:
         execution_id: the ledger's id of it; Kiro's own where the payload had one.
         started_at: microseconds since the epoch, None without a start hook.
         ended_at: the same.
+        is_aborted: no stop hook ran: `ended_at` is only when that was noticed.
     """
 
-    __slots__ = ("ended_at", "execution_id", "started_at")
+    __slots__ = ("ended_at", "execution_id", "is_aborted", "started_at")
 
-    def __init__(self, execution_id: str, started_at: int | None, ended_at: int) -> None:
-        """Keep all three."""
+    def __init__(
+        self, execution_id: str, started_at: int | None, ended_at: int, *, is_aborted: bool = False
+    ) -> None:
+        """Keep all four."""
         self.execution_id = execution_id
         self.started_at = started_at
         self.ended_at = ended_at
+        self.is_aborted = is_aborted
+
+    @property
+    def first(self) -> int:
+        """The earliest time, in microseconds since the epoch, at which its turn can have ended."""
+        return self.ended_at - SOON if self.started_at is None else self.started_at
 
     def overlap(self, turn: Turn) -> int | None:
         """Return for how long a turn ran within the window, None if it can't be the one.
@@ -43,13 +56,31 @@ class Window:
         if ended is None:
             return None
         if turn.started_at is None:
-            started, latest = ended, self.ended_at + _LATE
+            started, latest = ended, self.ended_at + LATE
+        elif self.is_aborted:
+            started, latest = turn.started_at, min(self.ended_at, self.first + _BEGUN)
         else:
             started, latest = turn.started_at, self.ended_at
-        first = self.ended_at - _SOON if self.started_at is None else self.started_at
-        if started > latest or ended < first:
+        if started > latest or ended < self.first:
             return None
-        return min(ended, self.ended_at) - max(started, first)
+        return min(ended, self.ended_at) - max(started, self.first)
+
+    def ends_with(self, turn: Turn) -> bool:
+        """Tell whether a turn ended about when its stop hook would have run."""
+        ended = _end_of(turn)
+        return ended is not None and -SOON <= ended - self.ended_at <= LATE
+
+    def is_part_of(self, turn: Turn) -> bool:
+        """Tell whether the whole window can be a part of a turn.
+
+        A stop hook also runs when an agent pauses, and for a subagent: then several executions
+        are parts of one turn.
+        """
+        overlap = self.overlap(turn)
+        if overlap is None or turn.started_at is None or turn.ended_at is None:
+            return False
+        covers_end = turn.ended_at >= self.ended_at - SOON
+        return covers_end and 2 * overlap >= self.ended_at - self.first
 
 
 def choose(
@@ -71,6 +102,24 @@ def choose(
         if best is None or rank > best:
             best, found = rank, turn
     return None if found is None else (found, WINDOW)
+
+
+def choose_only(
+    window: Window, turns: Iterable[Turn], is_taken: Callable[[Turn], bool]
+) -> tuple[Turn, str] | None:
+    """Return the turn that nothing but its time joins with an execution, None if that may err.
+
+    It must be the only one that ran within the window, and have ended with it.
+    """
+    found = {
+        turn.source_id: turn
+        for turn in turns
+        if window.overlap(turn) is not None and not is_taken(turn)
+    }
+    if len(found) != 1:
+        return None
+    (turn,) = found.values()
+    return (turn, TIME) if window.is_aborted or window.ends_with(turn) else None
 
 
 def _end_of(turn: Turn) -> int | None:

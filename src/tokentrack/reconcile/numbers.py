@@ -5,6 +5,8 @@ from __future__ import annotations
 from tokentrack.kiro.turn import CLI_DATABASE, CLI_SESSION, IDE_STORAGE, V1_SESSION
 from tokentrack.models.fields import join_list, split_list
 from tokentrack.models.usage_record import REPORTED, UNKNOWN, USAGE_COLUMNS
+from tokentrack.reconcile.matching import PART
+from tokentrack.redaction import redact, redact_id
 from tokentrack.timestamps import format_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -20,6 +22,16 @@ SURFACE_OF = {
     IDE_STORAGE: "ide-0",
 }
 _MATCH = "match="
+_PART_OF = "part_of="
+
+
+def take_secrets_out(turn: Turn) -> None:
+    """Change a turn's ids and model to what a hook of the same turn would have stored."""
+    turn.execution_id = redact_id(turn.execution_id)
+    turn.session_id = redact_id(turn.session_id)
+    turn.source_id = redact_id(turn.source_id)
+    turn.model = redact(turn.model)
+    turn.origin = redact(turn.origin)
 
 
 def with_numbers(cells: Sequence[str], turn: Turn, match: str, at: int) -> list[str]:
@@ -28,8 +40,7 @@ def with_numbers(cells: Sequence[str], turn: Turn, match: str, at: int) -> list[
     Args:
         cells: the row so far, in the order of the columns.
         turn: what Kiro wrote.
-        match: how both were joined, `exact` (by an id) or `window` (by session and time); it
-            becomes a tag. "" adds none.
+        match: how both were joined (see `matching`), which becomes a tag; "" leaves the tags.
         at: when the numbers were read, in microseconds since the epoch.
     """
     row = dict(zip(USAGE_COLUMNS, cells, strict=True))
@@ -47,9 +58,31 @@ def with_numbers(cells: Sequence[str], turn: Turn, match: str, at: int) -> list[
         row["token_basis"] = REPORTED
     row["credits_basis"] = UNKNOWN if turn.credits is None else REPORTED
     row |= {"recorded_at": format_us(at), "source": turn.source, "source_id": turn.source_id}
-    tags = [tag for tag in split_list(row["tags"]) if not tag.startswith(_MATCH)]
-    row["tags"] = join_list([*tags, _MATCH + match] if match else tags)
+    if match:
+        row["tags"] = _tagged(row["tags"], match)
     return [row[name] for name in USAGE_COLUMNS]
+
+
+def as_part(cells: Sequence[str], holder: str, source: str, at: int) -> list[str]:
+    """Return the cells of an execution whose numbers are in the row of another one.
+
+    It has neither credits nor Kiro's id, so that both count once.
+
+    Args:
+        cells: its row so far.
+        holder: the id of the execution that has them.
+        source: the place that has the turn.
+        at: when that was found, in microseconds since the epoch.
+    """
+    row = dict(zip(USAGE_COLUMNS, cells, strict=True))
+    row |= {"recorded_at": format_us(at), "source": source}
+    row["tags"] = _tagged(row["tags"], PART, _PART_OF + holder)
+    return [row[name] for name in USAGE_COLUMNS]
+
+
+def _tagged(tags: str, match: str, *more: str) -> str:
+    kept = [tag for tag in split_list(tags) if not tag.startswith((_MATCH, _PART_OF))]
+    return join_list([*kept, _MATCH + match, *more])
 
 
 def reported_tokens(turn: Turn) -> int | None:

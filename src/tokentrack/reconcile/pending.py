@@ -1,4 +1,4 @@
-"""The executions whose real numbers are still to come, and a look for them in Kiro's files.
+"""A look for the real numbers of the executions that wait for them.
 
 Kiro writes credits up to 15 seconds after its stop hook has begun. The recorder leaves a note for
 each such execution; whoever holds the ledger's lock next looks at the notes that are due.
@@ -8,169 +8,190 @@ from __future__ import annotations
 
 import time
 
-from tokentrack import fastjson
-from tokentrack.events import STARTED
-from tokentrack.execution_state import open_pending, pending_name
-from tokentrack.kiro import cli_sessions, v1_sessions
-from tokentrack.kiro.homes import Homes
-from tokentrack.kiro.scan import Scan
+from tokentrack.kiro.turn import CLI_DATABASE
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.reconcile.matching import Window, choose
-from tokentrack.reconcile.numbers import with_numbers
+from tokentrack.pending_notes import open_pending
+from tokentrack.reconcile.matching import LATE, choose, choose_only
+from tokentrack.reconcile.notes import Note
+from tokentrack.reconcile.numbers import as_part, take_secrets_out, with_numbers
+from tokentrack.reconcile.places import Places
+from tokentrack.reconcile.recorded import RecordedUsage
 from tokentrack.store import codec
 from tokentrack.timestamps import now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from tokentrack.kiro.turn import Turn
+    from tokentrack.models.config import TrackerConfig
+    from tokentrack.reconcile.places import Found
     from tokentrack.store.ledger import HeldLedger
 
-_SECOND = 1_000_000
-# Kiro's numbers come within seconds; after this long they will not come any more.
-_GIVE_UP_SECONDS = 7 * 24 * 3600
-_FIRST_PAUSE, _LONGEST_PAUSE = 5, 6 * 3600
-_MAX_NOTE = 256 * 1024
-_MAX_TURNS = 16
-_TAIL = 128 * 1024
-
-_EXECUTION = USAGE_COLUMNS.index("agent_execution_id")
-_SESSION = USAGE_COLUMNS.index("session_id")
-_SURFACE = USAGE_COLUMNS.index("surface")
-_RECORDED = USAGE_COLUMNS.index("recorded_at")
-
-
-class Note:
-    """One execution that waits for its numbers: its usage row's cells, and when it ran."""
-
-    __slots__ = ("cells", "since", "window")
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        """Read a note.
-
-        Raises:
-            KeyError, TypeError, ValueError: it is not as the recorder writes it.
-        """
-        self.cells = [str(cell) for cell in data["usage"]]
-        at, elapsed = int(data["at"]), data["elapsed"]
-        if len(self.cells) != len(USAGE_COLUMNS):
-            raise ValueError("a usage row has another number of cells")
-        started: int | None = None if elapsed is None else at - int(float(elapsed) * _SECOND)
-        self.since = at
-        if data["trigger"] == STARTED:
-            # Nothing completed it, so its time is that of the start.
-            from tokentrack.kiro.values import microseconds
-
-            started, at = at, microseconds(self.cells[_RECORDED]) or at
-        self.window = Window(self.cells[_EXECUTION], started, at)
+# After this long Kiro has written all that ran beside an execution: what is the only turn then
+# stays the only one.
+_SETTLED = 60_000_000
+# Of the usage ledger, in bytes.
+_HOOK_TAIL, _COMMAND_TAIL = 128 * 1024, 32 * 1024 * 1024
+_CREDITS = USAGE_COLUMNS.index("credits")
 
 
 def fill_in(
     held: HeldLedger,
     names: list[str],
     environ: Mapping[str, str],
+    config: TrackerConfig,
     *,
-    seconds: float,
-    durable: bool,
+    seconds: float | None,
 ) -> int:
     """Append the numbers that have come for the notes of these names; return for how many.
 
-    At least one note is looked at, others until `seconds` are over. What has not come is due
-    again later, the later the older it is.
+    What has not come is due again later, the later the older it is.
+
+    Args:
+        held: the ledger.
+        names: the notes; one at least is looked at.
+        environ: says where Kiro's files are.
+        config: whether rows are durable, and secrets taken out of what Kiro wrote.
+        seconds: how long a hook may take; None is a command, which may also read databases and
+            large files.
 
     Raises:
         OSError: the numbers could not be written; they stay due.
     """
-    deadline = time.monotonic() + seconds
-    search = _Search(held, environ)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    search = _Search(held, environ, config, in_hook=seconds is not None)
     lines: list[bytes] = []
     done: list[str] = []
+    filled = 0
     with open_pending(held.state) as folder:
         for name in names:
             try:
-                note = Note(fastjson.loads(folder.read(name, _MAX_NOTE).decode("ascii")))
+                note = Note(folder, name)
+            except OSError:
+                continue  # no file of the recorder's
             except (ValueError, KeyError, TypeError, RecursionError):
                 done.append(name)  # nothing that the recorder wrote whole
                 continue
-            row, is_over = search.numbers_of(note)
-            if row:
-                lines.append(codec.encode_line(row))
-            if is_over:
+            answer = search.look(note)
+            lines += answer.lines
+            filled += answer.has_turn
+            if answer.is_last:
                 done.append(name)
             else:
-                folder.rename_to(name, folder, _later(name, note))
-            if time.monotonic() > deadline:
+                folder.rename_to(name, folder, note.renamed(for_hooks=answer.for_hooks))
+            if deadline is not None and time.monotonic() > deadline:
                 break
         if lines:
+            durable = config.durability == "fsync"
             held.append_usage(USAGE_COLUMNS, lines, durable=durable)
         for name in done:
             folder.remove(name)
-    return len(lines)
+    return filled
 
 
-def _later(name: str, note: Note) -> str:
-    now = now_us()
-    age = max(0, (now - note.since) // _SECOND)
-    pause = min(max(_FIRST_PAUSE, age // 2), _LONGEST_PAUSE)
-    return pending_name(now // _SECOND + pause, name.partition("-")[2])
+class _Answer:
+    # The lines to append; whether the execution's turn is among them; whether no more are to
+    # come; and, if some are, whether a hook may find them.
+    __slots__ = ("for_hooks", "has_turn", "is_last", "lines")
+
+    def __init__(
+        self,
+        *rows: list[str],
+        is_last: bool = True,
+        has_turn: bool = False,
+        for_hooks: bool = True,
+    ) -> None:
+        self.lines = [codec.encode_line(row) for row in rows]
+        self.is_last = is_last
+        self.has_turn = has_turn
+        self.for_hooks = for_hooks
 
 
 class _Search:
-    # Looks for turns in Kiro's sessions, once in each, and knows which are taken.
+    # Looks for turns in Kiro's files, and knows which are taken.
 
-    def __init__(self, held: HeldLedger, environ: Mapping[str, str]) -> None:
-        self._homes = Homes(environ)
-        self._turns: dict[tuple[str, str], list[Turn]] = {}
-        self._taken: set[str] = set()
-        self._recorded = _end_of_usage(held)
+    def __init__(
+        self,
+        held: HeldLedger,
+        environ: Mapping[str, str],
+        config: TrackerConfig,
+        *,
+        in_hook: bool,
+    ) -> None:
+        self._redact_secrets = config.redact_secrets
+        # A ledger's path below a workspace's root has folders on the way.
+        root = held.place.base if held.place.folders else ""
+        self._places = Places(environ, root, in_hook=in_hook)
+        self._recorded = RecordedUsage(held, _HOOK_TAIL if in_hook else _COMMAND_TAIL)
 
-    def numbers_of(self, note: Note) -> tuple[list[str], bool]:
-        """Return the cells to append, [] for none yet, and whether no more are to come."""
-        key = (note.cells[_SURFACE], note.cells[_SESSION])
-        if key not in self._turns:
-            self._turns[key] = self._read(*key)
-        now = now_us()
-        is_over = now - note.since > _GIVE_UP_SECONDS * _SECOND
+    def look(self, note: Note) -> _Answer:
+        """Return what can be said of an execution now."""
         identity = note.window.execution_id
-        found = choose(note.window, self._turns[key], lambda turn: self._is_taken(turn, identity))
-        if found is None:
-            return [], is_over
-        turn, match = found
-        if turn.credits is None and not is_over:
-            return [], False
-        self._taken.add(turn.source_id)
-        return with_numbers(note.cells, turn, match, now), True
+        if self._recorded.has_credits(identity):
+            return _Answer()  # an import was first
+        if not self._recorded.reaches(note.window.first):
+            # Its turn may be another's, of which nothing can be seen from here.
+            return _Answer(is_last=note.is_over, for_hooks=False)
+        found = self._places.find(note)
+        if self._redact_secrets:
+            for turn in (*found.turns, *found.others):
+                take_secrets_out(turn)
+        answer = self._joined(note, found) or self._part(note, found)
+        if answer is None:
+            answer = _Answer(is_last=note.is_over, for_hooks=_may_come(note, found))
+        self._recorded.add(answer.lines)
+        return answer
 
-    def _read(self, surface: str, session: str) -> list[Turn]:
-        scan = Scan()
-        v1 = surface == "v1"
-        for place in self._homes.sessions if v1 else self._homes.cli_sessions:
-            read = v1_sessions.last_turns if v1 else cli_sessions.last_turns
-            turns = read(place, session, _MAX_TURNS, scan)
-            if turns:
-                return turns
-        return []
+    def _joined(self, note: Note, found: Found) -> _Answer | None:
+        # None if no turn is the execution; else its numbers, as far as they are complete.
+        identity = note.window.execution_id
+        turns = found.turns
 
-    def _is_taken(self, turn: Turn, identity: str) -> bool:
-        return turn.source_id in self._taken or self._recorded_for_another(turn, identity)
+        def is_taken(turn: Turn) -> bool:
+            return self._recorded.holder(turn.source_id, identity) != []
 
-    def _recorded_for_another(self, turn: Turn, identity: str) -> bool:
-        mark = b"," + codec.encode_line([turn.source_id])[:-1] + b","
-        own = codec.encode_line([identity])[:-1] + b","
-        at = self._recorded.find(mark)
-        while at >= 0:
-            start = self._recorded.rfind(b"\n", 0, at) + 1
-            if not self._recorded.startswith(own, start):
-                return True
-            at = self._recorded.find(mark, at + 1)
-        return False
+        chosen = choose(note.window, turns, is_taken)
+        if chosen is None and found.is_whole and note.age > _SETTLED:
+            turns = found.others
+            chosen = choose_only(note.window, turns, is_taken)
+        if chosen is None:
+            return None
+        turn, match = chosen
+        if not note.is_over and not _is_complete(turn, turns):
+            return _Answer(is_last=False)
+        row = with_numbers(note.cells, turn, match, now_us())
+        return _Answer(row, has_turn=True)
+
+    def _part(self, note: Note, found: Found) -> _Answer | None:
+        # None if the execution is no part of a turn that another one has.
+        if note.age <= _SETTLED:
+            return None
+        for turn in [*found.turns, *found.others]:
+            if not note.window.is_part_of(turn):
+                continue
+            holder = self._recorded.holder(turn.source_id, note.window.execution_id)
+            if holder and _is_complete(turn, []):
+                rows = [as_part(note.cells, holder[0], turn.source, now_us())]
+                if turn.credits != holder[_CREDITS]:
+                    # The turn went on after the holder's stop hook.
+                    rows.insert(0, with_numbers(holder, turn, "", now_us()))
+                return _Answer(*rows)
+        return None
 
 
-def _end_of_usage(held: HeldLedger) -> bytes:
-    try:
-        with held.place.open_folder(create=False) as folder:
-            return folder.read_tail(held.place.usage, _TAIL)
-    except OSError:
-        return b""
+def _may_come(note: Note, found: Found) -> bool:
+    # Whether a hook may find the numbers: what its places still lack after the time that Kiro
+    # takes is somewhere else.
+    return (found.turns != [] and found.is_whole) or note.age <= LATE
+
+
+def _is_complete(turn: Turn, beside: list[Turn]) -> bool:
+    # A turn whose credits will not change any more.
+    if turn.credits is not None:
+        return turn.ended_at is not None or turn.status != ""
+    # The database has the credits of each conversation's last turn only.
+    return turn.source == CLI_DATABASE and any(
+        other.session_id == turn.session_id and (other.started_at or 0) > (turn.started_at or 0)
+        for other in beside
+    )

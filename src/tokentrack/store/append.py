@@ -15,11 +15,14 @@ from tokentrack.store.directory import read_at, write_all
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tokentrack.store.directory import Directory
 
+    Quarantine = Callable[[Iterable[bytes], str], None]
+
 _BLOCK = 64 * 1024
+_MAX_RECORD = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,7 +41,7 @@ def append_lines(
     lines: Sequence[bytes],
     *,
     durable: bool,
-    quarantine: Callable[[bytes, str], None],
+    quarantine: Quarantine,
 ) -> None:
     """Append lines, with the header first in a new file; the caller holds the lock.
 
@@ -68,7 +71,7 @@ def mended_size(
     directory: Directory,
     name: str,
     columns: Sequence[str],
-    quarantine: Callable[[bytes, str], None],
+    quarantine: Quarantine,
 ) -> int:
     """Take a torn last line away and return the size of what is left, 0 where there is no file.
 
@@ -88,7 +91,7 @@ def _open_mended(
     directory: Directory,
     name: str,
     columns: Sequence[str],
-    quarantine: Callable[[bytes, str], None],
+    quarantine: Quarantine,
     create: int,
 ) -> tuple[int, int]:
     descriptor = directory.open_file(name, os.O_RDWR | os.O_APPEND | create)
@@ -119,10 +122,13 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
     head = read_at(descriptor, _BLOCK, 0)
     first, ended, _ = head.removeprefix(_BOM).partition(b"\n")
     if not ended:
-        # Nothing but a torn header, perhaps as NULs after a power loss, is a ledger's beginning.
-        if codec.encode_line(list(columns)).startswith(first) or not first.strip(b"\0"):
+        # A torn header, of which a power loss can leave a part as NULs, is a ledger's beginning.
+        if codec.encode_line(list(columns)).startswith(first.rstrip(b"\0")):
             return
         raise ForeignFileError(name)
+    # So is what lacks its first sectors: others' files do not begin with a NUL.
+    if first.startswith(b"\0"):
+        return
     found = first.rstrip(b"\r").replace(b'"', b"").split(b",")
     if found[: len(columns)] == [column.encode() for column in columns]:
         return
@@ -132,19 +138,24 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
     raise ForeignFileError(name)
 
 
-def _mend_tail(
-    descriptor: int, size: int, width: int, quarantine: Callable[[bytes, str], None]
-) -> int:
+def _mend_tail(descriptor: int, size: int, width: int, quarantine: Quarantine) -> int:
     if read_at(descriptor, 1, size - 1) == b"\n":
         return size
     start = _after_last_line_feed(descriptor, size)
-    tail = read_at(descriptor, size - start, start)
-    if _is_whole_record(tail, width):
+    if size - start <= _MAX_RECORD and _is_whole_record(
+        read_at(descriptor, size - start, start), width
+    ):
         write_all(descriptor, b"\n")  # an editor took off the last line feed
         return size + 1
-    quarantine(tail, "torn last line")
+    quarantine(_blocks(descriptor, start, size), "torn last line")
     os.ftruncate(descriptor, start)
     return start
+
+
+def _blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    # A workspace can bring along any file: it must fit on the disk, not into memory.
+    for at in range(start, end, _BLOCK):
+        yield read_at(descriptor, min(_BLOCK, end - at), at)
 
 
 def _is_whole_record(tail: bytes, width: int) -> bool:

@@ -1,21 +1,22 @@
 """All files of a ledger: the active one, and the archives that rotation made of earlier ones.
 
 An archive is `<ledger>_YYYYMMDD[_N].csv`, or the same with `.gz`. Where both stand, compression
-was interrupted, and the plain file counts alone.
+was interrupted or the user made a copy, and the plain file counts alone.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import re
-import stat
 import zlib
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from tokentrack.store.directory import Directory
+from tokentrack.store.rewrite import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 COMPRESSED = ".gz"
 _ATTEMPTS = 20
+_CHUNK = 256 * 1024
 
 
 class Archive(NamedTuple):
@@ -50,7 +52,7 @@ def archives_in(folder: Directory, active: str) -> list[Archive]:
         for name in names
         if (match := pattern.fullmatch(name))
         and not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in present)
-        and _is_file(folder, name)
+        and is_file(folder, name)
     ]
     return sorted(found)
 
@@ -76,11 +78,19 @@ def free_archive_name(folder: Directory, actives: tuple[str, ...], date: str) ->
         number += 1
 
 
-def _is_file(folder: Directory, name: str) -> bool:
-    try:
-        return stat.S_ISREG(folder.status(name).st_mode)
-    except OSError:
+def has_copy(folder: Directory, name: str) -> bool:
+    """Tell whether a compressed file stands beside an archive and holds the same bytes."""
+    packed = name + COMPRESSED
+    if not is_file(folder, packed):
         return False
+    try:
+        with open_in(folder, name) as plain, open_in(folder, packed) as copy:
+            while chunk := plain.read(_CHUNK):
+                if copy.read(len(chunk)) != chunk:
+                    return False
+            return not copy.read(1)
+    except OSError:
+        return False  # one that can't be read is no copy
 
 
 def ledger_files(place: Place) -> list[str]:
@@ -128,7 +138,7 @@ def open_in(folder: Directory, name: str) -> BinaryIO:
     file = os.fdopen(folder.open_file(name, os.O_RDONLY), "rb")
     if not name.endswith(COMPRESSED):
         return file
-    return cast("BinaryIO", io.BufferedReader(_Unpacked(file, name), 256 * 1024))
+    return cast("BinaryIO", io.BufferedReader(_Unpacked(file, name), _CHUNK))
 
 
 def compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -164,15 +174,29 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+class _Unreadable(io.RawIOBase):
+    # A file that can't be opened: whoever reads it hears why, and can read the others.
+
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        raise self._error
+
+
 @contextmanager
 def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str, BinaryIO]]:
     """Open all files of a ledger by their names, as they stood at one moment, the oldest first.
 
     A rotation between two opens would hide rows or show them twice, so the folder is looked at
-    again after the last one; nobody is kept waiting.
+    again after the last one; nobody is kept waiting. What is wrong with a file is an error when
+    it is read.
 
     Raises:
-        OSError: they can't be opened, or never stood still.
+        OSError: the folder can't be opened, or the files never stood still.
     """
     active = place.usage if usage else place.ledger
     with ExitStack() as stack:
@@ -189,15 +213,20 @@ def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str
                 yield files
                 return
             opened.close()
-        raise OSError(None, "the ledger's files never stood still to be opened", place.path)
+        raise OSError(errno.EAGAIN, "its files never stood still to be opened", place.path)
 
 
 def _open_all(folder: Directory, active: str, opened: ExitStack) -> dict[str, BinaryIO] | None:
     before = _identities(folder, active)
-    try:
-        files = {name: opened.enter_context(open_in(folder, name)) for name in before}
-    except FileNotFoundError:
-        return None
+    files = {}
+    for name in before:
+        try:
+            file = open_in(folder, name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            file = cast("BinaryIO", io.BufferedReader(_Unreadable(error)))
+        files[name] = opened.enter_context(file)
     return files if before == _identities(folder, active) else None
 
 

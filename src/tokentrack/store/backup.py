@@ -1,7 +1,7 @@
 """Copy a ledger and its usage ledger beside themselves; the caller holds the lock.
 
 A backup is `<ledger>_backup_YYYYMMDD_HHMMSS.csv`, in UTC; a second one within a second has `_1`
-at its end, and so on.
+at its end, and so on. One that the user compressed has `.gz` behind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tokentrack.store.rewrite import replace_file
+from tokentrack.store.archives import stem_of
+from tokentrack.store.rewrite import is_file, replace_file
 from tokentrack.timestamps import now_us
 
 if TYPE_CHECKING:
@@ -51,17 +52,21 @@ def backups_in(folder: Directory, active: str) -> dict[str, float]:
         OSError: the folder can't be read.
     """
     pattern = re.compile(
-        re.escape(active.removesuffix(".csv")) + r"_backup_(\d{8}_\d{6})(?:_(\d{1,6}))?\.csv"
+        re.escape(stem_of(active)) + r"_backup_(\d{8}_\d{6})(?:_(\d{1,6}))?\.csv(?:\.gz)?"
     )
-    matches = [match for name in folder.names() if (match := pattern.fullmatch(name))]
-    ordered = sorted(matches, key=lambda match: (match[1], int(match[2] or 0)))
+    matches = [
+        match
+        for name in folder.names()
+        if (match := pattern.fullmatch(name)) and is_file(folder, name)
+    ]
+    ordered = sorted(matches, key=lambda match: (match[1], int(match[2] or 0), match[0]))
     times = {match[0]: _seconds(match[1]) for match in ordered}
     return {name: at for name, at in times.items() if at is not None}
 
 
 def usage_backup_of(name: str, ledger: str, usage: str) -> str:
-    """Return the name of the usage ledger's copy that was made with a ledger's."""
-    return usage.removesuffix(".csv") + name.removeprefix(ledger.removesuffix(".csv"))
+    """Return the name of the usage ledger's copy that was made with a ledger's, uncompressed."""
+    return f"{stem_of(usage)}{stem_of(name).removeprefix(stem_of(ledger))}.csv"
 
 
 def _seconds(stamp: str) -> float | None:

@@ -21,6 +21,9 @@ _AT = os.open in os.supports_dir_fd
 
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_WRITES = os.O_WRONLY | os.O_RDWR
+_NO_ENTRIES = frozenset({"", os.curdir, os.pardir})
+_PATH_MARKS = "/\0" if _AT else "/\\:\0"
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
 
 
@@ -68,14 +71,17 @@ class Directory:
     def child(self, name: str, *, create: bool = False) -> Directory:
         """Open a folder in this one, never through a link; a new one is private.
 
+        A new one survives a power loss: what is in it would be gone with its name.
+
         Raises:
             OSError: it does not exist and is not to be made, or is no folder of its own.
         """
+        entry = self._name(name)
         path = os.path.join(self.path, name)
         if not _AT:
             return Directory.open(path, create=create)
         try:
-            return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
+            return Directory(path, os.open(entry, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
         except FileNotFoundError:
             if not create:
                 raise
@@ -83,10 +89,13 @@ class Directory:
             os.mkdir(name, 0o700, **self._at)
         except FileExistsError:
             pass  # another process was faster
+        self.sync()
         return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
 
     def open_file(self, name: str, flags: int) -> int:
         """Open a regular file of one link that is ours, and return its descriptor.
+
+        One that is opened to be written becomes private.
 
         Raises:
             OSError: it can't be opened, or is a link, a FIFO, a device or another user's.
@@ -94,18 +103,21 @@ class Directory:
         flags |= _COMMON | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(self._name(name), flags, 0o600, **self._at)
         try:
-            self._check(descriptor, name)
+            self._check(descriptor, name, is_written=flags & _WRITES != 0)
         except OSError:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _check(self, descriptor: int, name: str) -> None:
+    def _check(self, descriptor: int, name: str, *, is_written: bool) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise OSError(errno.EPERM, "no regular file of one link", name)
         if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
             raise OSError(errno.EPERM, "another user's file", name)
+        mode = status.st_mode
+        if _AT and is_written and (mode & 0o077 or not mode & 0o600):
+            os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
 
     def read(self, name: str, limit: int) -> bytes:
         """Return at most `limit` bytes of a file.
@@ -238,6 +250,9 @@ class Directory:
             self._descriptor = -1
 
     def _name(self, name: str) -> str:
+        # `openat` follows "..", and an absolute name wins over the descriptor.
+        if not is_entry_name(name):
+            raise OSError(errno.EINVAL, "no name of an entry of a folder")
         return name if _AT else os.path.join(self.path, name)
 
     def __enter__(self) -> Self:
@@ -249,15 +264,22 @@ class Directory:
         self.close()
 
 
+def is_entry_name(name: str) -> bool:
+    """Tell whether a name can only mean an entry of the folder in which it is looked up."""
+    return name not in _NO_ENTRIES and not any(mark in name for mark in _PATH_MARKS)
+
+
 def _make_private(path: str) -> None:
     # `os.makedirs` gives the folders on the way the mode of the umask.
-    above = os.path.dirname(path)
-    if above not in ("", path) and not os.path.isdir(above):
+    above = os.path.dirname(path) or os.curdir
+    if above != path and not os.path.isdir(above):
         _make_private(above)
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
         pass  # another process was faster
+    with Directory.open(above) as folder:
+        folder.sync()
 
 
 class _FileIn:

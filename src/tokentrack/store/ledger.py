@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from tokentrack.store import append, codec, lock
 from tokentrack.timestamps import format_us, now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from tokentrack.store.directory import Directory
@@ -17,6 +19,8 @@ _TAIL_BYTES = 128 * 1024
 _MAX_SEARCHED_BYTES = 32 * 1024 * 1024
 
 QUARANTINE_NAME = "quarantine"
+# An interrupted drain of the spool, as `tokentrack.journal` notes it.
+JOURNAL_NAME = "drain.json"
 
 
 class HeldLedger:
@@ -63,10 +67,15 @@ class HeldLedger:
         """
         end = self.mend(name, columns)
         found = self._folder.read_tail(name, end - size) if end > size else b""
-        rest = (
-            b"" if data in found else data.removeprefix(found) if data.startswith(found) else data
-        )
-        self._append(name, columns, [rest], durable=True)
+        standing = found.split(b"\n")
+        missing = []
+        # Line by line: a power loss can leave any sectors of a write.
+        for line in data.split(b"\n")[:-1]:
+            if line in standing:
+                standing.remove(line)
+            else:
+                missing.append(line + b"\n")
+        self._append(name, columns, missing, durable=True)
 
     def settled_size(self) -> int:
         """Return the ledger's size, where whatever is appended from now on comes after.
@@ -104,16 +113,26 @@ class HeldLedger:
             self._folder, name, columns, lines, durable=durable, quarantine=self.quarantine
         )
 
-    def quarantine(self, data: bytes, reason: str) -> None:
+    def quarantine(self, chunks: Iterable[bytes], reason: str) -> None:
         """Keep bytes that have no place in the ledger, with the reason in the file's name.
 
         Raises:
             OSError: they could not be written.
         """
-        stamp = format_us(now_us()).replace(":", "").replace("-", "")
-        name = f"{stamp}-{reason.replace(' ', '-')}.bin"
+        from tokentrack.store.rewrite import replace_file
+
         with self.state.child(QUARANTINE_NAME, create=True) as folder:
-            folder.replace(name, data, durable=True)
+            replace_file(folder, _quarantine_name(reason), chunks)
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Move a file of the state folder to the quarantine as it is, whatever it is.
+
+        Raises:
+            OSError: it could not be moved.
+        """
+        with self.state.child(QUARANTINE_NAME, create=True) as folder:
+            self.state.rename_to(name, folder, _quarantine_name(reason))
+            folder.sync()
 
     def close(self) -> None:
         """Let go of the lock."""
@@ -130,6 +149,11 @@ class HeldLedger:
         self.close()
 
 
+def _quarantine_name(reason: str) -> str:
+    stamp = format_us(now_us()).replace(":", "").replace("-", "")
+    return f"{stamp}-{reason.replace(' ', '-')}-{os.urandom(3).hex()}.bin"
+
+
 def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
     """Wait for a ledger's lock at most `seconds`; None when another holder kept it.
 
@@ -138,7 +162,7 @@ def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
     """
     folder = place.open_folder(create=create)
     try:
-        state = folder.child(place.state, create=True)
+        state = place.open_state(folder)
         try:
             held = lock.acquire(folder, place.lock, seconds)
         except OSError:
@@ -172,8 +196,10 @@ class Tail:
         while at >= 0:
             start = self._data.rfind(b"\n", 0, at) + 1
             end = self._data.find(b"\n", at)
-            # The start of the first line may be missing, and with it the count of columns.
-            if start == 0 or _column_of(self._data[start:end], column) == text:
+            line = self._data[start:end]
+            # No record has a NUL: a power loss left it of one that was never whole. The start of
+            # the first line may be missing, and with it the count of columns.
+            if b"\0" not in line and (start == 0 or _column_of(line, column) == text):
                 return True
             at = self._data.find(stored, end)
         return False

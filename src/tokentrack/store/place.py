@@ -68,6 +68,22 @@ class Place:
         """The name of the folder with the spool, the quarantine, the log and the executions."""
         return STATE_NAME if self.ledger == LEDGER_NAME else f"{STATE_NAME}-{self.ledger}"
 
+    def open_state(self, folder: Directory) -> Directory:
+        """Open the folder of state in the ledger's folder; a new one keeps itself out of git.
+
+        Raises:
+            OSError: it can't be opened or made, or is a link.
+        """
+        try:
+            return folder.child(self.state)
+        except FileNotFoundError:
+            state = folder.child(self.state, create=True)
+        try:
+            state.create(".gitignore", b"*\n", durable=False)
+        except OSError:
+            pass  # another process was faster, or can't: no row may depend on it
+        return state
+
     def open_folder(self, *, create: bool) -> Directory:
         """Open the ledger's folder.
 
@@ -102,10 +118,12 @@ def user_place(user_folder: str) -> Place:
 def rescue_folder(place: Place, environ: Mapping[str, str]) -> str:
     """Return the user's own folder for the events that a ledger's folder can't take.
 
-    `$XDG_STATE_HOME/tokentrack/<ledger>`, by default below `~/.local/state`.
+    `$XDG_STATE_HOME/tokentrack/<ledger>`, by default below `~/.local/state`. The specification
+    has a relative path ignored.
     """
-    state_home = environ.get("XDG_STATE_HOME") or os.path.join(
-        environ.get("HOME") or os.path.expanduser("~"), ".local", "state"
-    )
+    state_home = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state_home):
+        home = environ.get("HOME") or os.path.expanduser("~")
+        state_home = os.path.join(home, ".local", "state")
     tail = "".join([c if c.isalnum() and c.isascii() else "-" for c in place.path[-60:]])
     return os.path.join(state_home, "tokentrack", f"{digest(place.path)}{tail}")

@@ -1,8 +1,8 @@
 """Read a ledger as it is: what can't be read is reported with its line, never dropped silently.
 
 Written by this project, a record is one physical line. Files written by others may have a byte
-order mark, CRLF, quoted line feeds or more columns. A last line without its line feed is still
-being written, or torn: readers leave it out, the next append deals with it.
+order mark, CRLF, quoted line feeds or more columns. A live ledger's last line without its line
+feed is still being written, or torn: readers leave it out, the next append deals with it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # How many physical lines a record with quoted line feeds may have.
 _MAX_JOINED = 200
+# Bytes of a physical line; a longer one is no record, and is not kept in memory.
+MAX_LINE = 32 * 1024 * 1024
 
 _DATE = re.compile(rb'"?\d{4}-\d\d-\d\d[T ]')
 
@@ -33,9 +35,14 @@ class Record:
         self.problem = problem
 
 
-def read_records(file: BinaryIO, columns: Sequence[str]) -> Iterator[Record]:
-    """Yield the records of a file in the order of `columns`, and its damaged places."""
-    lines = _Lines(file)
+def read_records(
+    file: BinaryIO, columns: Sequence[str], *, finished: bool = False
+) -> Iterator[Record]:
+    """Yield the records of a file in the order of `columns`, and its damaged places.
+
+    Of a `finished` file, to which nobody adds, a last line without its line feed counts too.
+    """
+    lines = _Lines(file, finished=finished)
     first = lines.next()
     if first is None:
         return
@@ -48,9 +55,9 @@ def read_records(file: BinaryIO, columns: Sequence[str]) -> Iterator[Record]:
         yield _record(lines, line, layout)
 
 
-def has_header(file: BinaryIO, columns: Sequence[str]) -> bool:
-    """Tell whether a file's first line names all columns."""
-    first = _Lines(file).next()
+def has_header(file: BinaryIO, columns: Sequence[str], *, finished: bool = False) -> bool:
+    """Tell whether a file's first line names all columns; see `read_records` for `finished`."""
+    first = _Lines(file, finished=finished).next()
     return first is not None and _layout_of(first, columns) is not None
 
 
@@ -79,6 +86,8 @@ def _layout_of(header: bytes, columns: Sequence[str]) -> _Layout | None:
 
 def _record(lines: _Lines, line: bytes, layout: _Layout) -> Record:
     number = lines.number
+    if len(line) >= MAX_LINE:
+        return Record(number, [], f"a line of {MAX_LINE:,} bytes or more")
     try:
         cells = codec.decode_line(_text(line))
     except UnicodeDecodeError as error:
@@ -101,6 +110,8 @@ def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
         if _is_record(more, layout):
             break  # the quote was never closed: this one is a record of its own
         text += b"\n" + more
+        if len(text) >= MAX_LINE:
+            break
         if b'"' not in more:
             continue
         try:
@@ -132,17 +143,25 @@ def _text(line: bytes) -> str:
 class _Lines:
     # Whole physical lines with their numbers; some can be given back.
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, finished: bool) -> None:
         self._file = file
+        self._finished = finished
         self._pushed: list[bytes] = []
         self.number = 0
 
     def next(self) -> bytes | None:
-        line = self._pushed.pop() if self._pushed else self._file.readline()
-        if not line.endswith(b"\n"):
+        line = self._pushed.pop() if self._pushed else self._read()
+        if not line or not (self._finished or line.endswith(b"\n")):
             return None
         self.number += 1
-        return line[:-1]
+        return line.removesuffix(b"\n")
+
+    def _read(self) -> bytes:
+        line = self._file.readline(MAX_LINE)
+        end = line
+        while len(end) == MAX_LINE and not end.endswith(b"\n"):
+            end = self._file.readline(MAX_LINE)
+        return line if end is line or not end.endswith(b"\n") else line + b"\n"
 
     def push(self, line: bytes) -> None:
         self._pushed.append(line + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
 from tokentrack.store.directory import write_all
@@ -49,5 +50,13 @@ def remove_temporaries(folder: Directory, is_ours: Callable[[str], bool]) -> Non
     """
     for entry in folder.names():
         found = _TEMPORARY.fullmatch(entry)
-        if found and is_ours(found[1]):
+        if found and is_ours(found[1]) and is_file(folder, entry):
             folder.remove(entry)
+
+
+def is_file(folder: Directory, name: str) -> bool:
+    """Tell whether an entry is a regular file: no folder, no link, no FIFO."""
+    try:
+        return stat.S_ISREG(folder.status(name).st_mode)
+    except OSError:
+        return False

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # one event each.
 MAX_EVENTS = 20_000
 MAX_BYTES = 256 * 1024 * 1024
+# The longest prompt that a configuration allows takes 12 MB.
+MAX_EVENT_BYTES = 32 * 1024 * 1024
 # What waits longer is recorded all the same; somebody should know.
 OVERDUE_DAYS = 30
 
@@ -44,6 +46,8 @@ def put(parent: Directory, at: int, data: bytes, *, durable: bool) -> str:
     Raises:
         OSError: it could not be written, or the spool is full; nothing is left behind in `new/`.
     """
+    if len(data) > MAX_EVENT_BYTES:
+        raise OSError(errno.EFBIG, "the event is larger than a spool takes")
     name = f"{at:017d}-{os.urandom(6).hex()}.{len(data)}.json"
     with (
         parent.child("spool", create=True) as spool,
@@ -121,12 +125,15 @@ def overdue(names: list[str], now: int) -> int:
 
 
 def read(new: Directory, name: str) -> bytes:
-    """Return a waiting event, whatever its size.
+    """Return a waiting event.
 
     Raises:
-        OSError: it can't be read.
+        OSError: it can't be read, or is larger than any that was put here.
     """
-    return new.read_tail(name, new.status(name).st_size)
+    size = new.status(name).st_size
+    if size > MAX_EVENT_BYTES:
+        raise OSError(errno.EFBIG, "larger than an event", name)
+    return new.read_tail(name, size)
 
 
 def remove_leftovers(parent: Directory, before: float) -> None:

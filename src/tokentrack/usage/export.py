@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: CSV, and Excel with the extra `tokentrack[excel]`.
+"""Tables for spreadsheets: CSV, and Excel with the extra `excel`.
 
 A text that a spreadsheet would take for a formula stays a text. An unknown number is an empty
 cell. The file is written whole or not at all, and only its owner can read it.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tokentrack import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
+from tokentrack.export.extras import load_extra
 from tokentrack.store.directory import Directory
 from tokentrack.usage.sums import cost_of
 
@@ -109,12 +109,7 @@ def write_excel(
         TokenTrackError: the extra is missing, or a table is too long for Excel.
         FileSystemError: the file can't be written.
     """
-    try:
-        library: Any = import_module("xlsxwriter")
-    except ImportError:
-        raise TokenTrackError(
-            "Excel files need xlsxwriter: install tokentrack[excel], or export CSV"
-        ) from None
+    library = load_extra("xlsxwriter", "excel")
     data = io.BytesIO()
     with library.Workbook(data, {"in_memory": True}) as book:
         bold = book.add_format({"bold": True})

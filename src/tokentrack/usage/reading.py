@@ -154,7 +154,7 @@ class UsageReading:
             write_csv(path, REQUEST_COLUMNS, request_rows(self._requests(), self._prices))
 
     def export_excel(self, path: str | os.PathLike[str]) -> None:
-        """Write the sessions and the requests as two sheets; needs `tokentrack[excel]`.
+        """Write the sessions and the requests as two sheets; needs xlsxwriter (extra `excel`).
 
         Raises:
             TokenTrackError: the extra is missing, or there are too many requests for Excel.

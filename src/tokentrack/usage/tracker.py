@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tokentrack import timestamps
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.pricing import prices_in_force
+from tokentrack.redaction import redact, redact_id
 from tokentrack.reported import MAX_TOKENS
 from tokentrack.usage.budgets import BudgetSpend
 from tokentrack.usage.legacy import read_legacy
 from tokentrack.usage.outbox import Outbox
 from tokentrack.usage.places import find_storage
 from tokentrack.usage.reading import UsageReading
-from tokentrack.usage.records import TokenUsage, usage_issues
+from tokentrack.usage.records import SessionTokenUsage, TokenUsage, usage_issues
 from tokentrack.usage.rows import Request, current_user, new_id
 from tokentrack.usage.view import UsageView
 from tokentrack.usage.writer import UsageWriter
@@ -114,8 +115,8 @@ class UsageTracker(UsageReading):
         """Track a request; a disk that fails does not raise, see `TrackedRequest.saved`.
 
         Args:
-            session_id: the session, up to 1,000 characters.
-            model_name: the model that served the request, up to 1,000 characters.
+            session_id: the session, up to 1,000 characters; a secret in it is not stored.
+            model_name: the model that served the request, the same.
             input_tokens: all input, cached tokens included.
             output_tokens: all output.
             cached_tokens: the part of the input that was read from the cache.
@@ -133,9 +134,13 @@ class UsageTracker(UsageReading):
         request = Request(
             new_id(), timestamps.now_us(), session_id, model_name, usage, current_user()
         )
-        saved, alerts = self._outbox.put(request)
+        saved, alerts = self._outbox.put(_without_secrets(request))
         self._deliver(alerts)
         return TrackedRequest(request.request_id, saved, tuple(alerts))
+
+    def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
+        """Return what a session used, as `UsageReading` does, by the id that was tracked."""
+        return super().get_session_usage(redact_id(session_id))
 
     def reset_session_usage(self, session_id: str) -> bool:
         """Begin a session's count anew, for every process; return whether it had one.
@@ -146,7 +151,7 @@ class UsageTracker(UsageReading):
         saved, alerts = self._outbox.flush()
         self._deliver(alerts)
         try:
-            return saved and self._writer.reset(session_id)
+            return saved and self._writer.reset(redact_id(session_id))
         except (OSError, FileSystemError) as error:
             _log.warning("the session could not be reset: %s", error)
             return False
@@ -199,11 +204,17 @@ class UsageTracker(UsageReading):
             legacy = read_legacy(path)
             self._import_problems += legacy.problems
             if legacy.requests:
-                self._writer.import_requests(legacy.requests)
+                self._writer.import_requests([_without_secrets(r) for r in legacy.requests])
         except (OSError, FileSystemError) as error:
             self._import_problems.append(f"{name} is not imported: {error}")
         for problem in self._import_problems:
             _log.warning("%s", problem)
+
+
+def _without_secrets(request: Request) -> Request:
+    return request._replace(
+        session_id=redact_id(request.session_id), model_name=redact(request.model_name)
+    )
 
 
 def _check_bounds(history_limit: int | None, queue_size: int) -> None:

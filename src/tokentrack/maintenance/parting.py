@@ -1,0 +1,78 @@
+"""Part a line in which records were joined: one that lost its line feed, or a torn one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.maintenance import dialect
+from tokentrack.store import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokentrack.maintenance.tables import Table
+
+_BOM = b"\xef\xbb\xbf"
+# How many texts that look like the start of a record one record may hold.
+_MAX_STARTS = 100
+
+
+class Part(NamedTuple):
+    """A piece of a line: a whole record or a header, or what is neither."""
+
+    data: bytes
+    is_whole: bool
+
+
+def part_line(line: bytes, width: int, table: Table) -> list[Part]:
+    """Return the pieces of a line in their order; what is neither record nor header is joined.
+
+    The line is parted where a record may start. Such a place can also be inside a cell, so pieces
+    are joined again until they make a record. Bytes decide, since a torn record can end inside a
+    character.
+
+    Args:
+        line: the line without its line feed.
+        width: how many cells a record may have, beside those of the table.
+        table: what a record is.
+    """
+    starts = [match.start() for match in table.start.finditer(line)] if table.start else []
+    bounds = sorted({0, *starts, len(line)})
+    parts: list[Part] = []
+    at = 0
+    while at < len(bounds) - 1:
+        end = _end_of_record(line, bounds, at, width, table)
+        if end:
+            parts.append(Part(line[bounds[at] : bounds[end]], is_whole=True))
+            at = end
+            continue
+        before = parts.pop().data if parts and not parts[-1].is_whole else b""
+        at += 1
+        parts.append(Part(before + line[bounds[at - 1] : bounds[at]], is_whole=False))
+    return parts
+
+
+def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, table: Table) -> int:
+    # The bound at which the record or header that starts at one ends, 0 where none does.
+    for end in range(at + 1, min(at + 1 + _MAX_STARTS, len(bounds))):
+        try:
+            text = bare(line[bounds[at] : bounds[end]]).decode("utf-8")
+            cells = codec.decode_line(text)
+        except UnicodeDecodeError:
+            return 0
+        except ValueError:
+            continue  # an open quote: what looked like a start may be inside of it
+        if dialect.of_header(text, table.columns) is not None:
+            return end
+        if len(cells) > max(width, len(table.columns)):
+            return 0
+        if len(cells) in (width, len(table.columns)):
+            row = cells[: len(table.columns)]
+            if not table.problem(row):
+                return end
+    return 0
+
+
+def bare(piece: bytes) -> bytes:
+    """Return a record without what a lost line end, or a power loss, left around it."""
+    return piece.removeprefix(_BOM).removesuffix(_BOM).strip(b"\0\r")
