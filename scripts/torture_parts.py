@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torture_replay import replay
 from torture_table import Row
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ PARTS: dict[str, Callable[[Machine], list[Row]]] = {
     "short": _faults("short", "writes cut short", "cc", 4, 1),
     "limits": _faults("limits", "RLIMIT_FSIZE", "prlimit", 4, 1),
     "power": _power,
+    "replay": replay,
     "race": _race,
     "fuzz": _faults("fuzz", "any bytes on stdin", "", 3, 60),
 }
