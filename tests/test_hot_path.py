@@ -7,7 +7,7 @@ import sys
 import pytest
 
 # Of Python's library, beyond what a bare interpreter has: each is built in or small.
-STDLIB = {"__future__", "_blake2", "_json", "binascii", "errno", "fcntl", "select", "time"}
+STDLIB = {"__future__", "_blake2", "_json", "binascii", "errno", "fcntl", "gc", "select", "time"}
 OWN = {
     "tokentrack",
     "tokentrack.__main__",

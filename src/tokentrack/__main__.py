@@ -1,5 +1,6 @@
 """The door: Kiro's hook goes straight to the recorder, everything else to the command line."""
 
+import gc
 import os
 import sys
 
@@ -18,6 +19,7 @@ def record(words: list[str]) -> int:
     # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
     # exit code can block the prompt or start the agent again. So nothing may come out of here,
     # not even what a module prints while it is imported, or the interpreter's last words.
+    gc.disable()  # so short a life leaves nothing to collect, and looking costs a tenth of it
     try:
         os.umask(0o077)  # what is made is private, and its owner can open it again
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -28,6 +30,7 @@ def record(words: list[str]) -> int:
         run(words, os.environ)
     except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)
         pass
+    gc.freeze()  # nor does the interpreter look when it ends
     return 0
 
 
