@@ -200,3 +200,15 @@ def test_no_call_leaks_a_descriptor(folder):
                 folder.open_file(wrong, os.O_RDWR)
         folder.names()
     assert open_descriptors() == before
+
+
+@posix_only
+def test_a_mount_that_refuses_modes_costs_no_row(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    (tmp_path / "file").write_bytes(b"a")
+    (tmp_path / "file").chmod(0o666)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with Directory.open(str(tmp_path)) as folder:
+        os.close(folder.open_file("file", os.O_WRONLY))

@@ -417,3 +417,13 @@ TestTurns = Turns.TestCase
 TestTurns.settings = settings(
     max_examples=settings.default.max_examples // 2, stateful_step_count=40
 )
+
+
+def test_a_late_repetition_leaves_another_executions_start_alone(machine):
+    machine.send("agentExecutionStarted", None, prompt="one", execution_id="X1")
+    machine.send("agentExecutionCompleted", None, execution_id="X1")
+    machine.send("agentExecutionStarted", None, prompt="two")
+    machine.send("agentExecutionCompleted", None, execution_id="X1")
+    (running,) = machine.running()
+    assert running["prompt"] == "two"
+    assert machine.row()["agent_execution_id"] == "X1"

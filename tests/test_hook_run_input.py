@@ -162,6 +162,14 @@ def test_an_event_without_a_name_is_noted(machine):
     assert "the event has no name" in machine.log()
 
 
+@pytest.mark.parametrize("words", [(), ("--help",), ("--event", "Nothing")])
+def test_where_nothing_is_recorded_nothing_is_made(machine, words):
+    machine.folder.rmdir()
+    machine.hook(b"", *words)
+    assert list(machine.root.iterdir()) == []
+    assert list(machine.home.iterdir()) == []
+
+
 def test_a_terminal_is_not_read(machine):
     ours, theirs = pty.openpty()
     os.write(ours, json.dumps(STOP).encode() + b"\n\x04")

@@ -413,6 +413,29 @@ def test_a_folder_of_state_keeps_itself_out_of_git_without_init(tmp_path):
     assert {path for path in untracked(space) if ".tokentrack" in path} == set()
 
 
+def test_a_ledger_that_a_hook_of_the_user_made_is_out_of_git(tmp_path):
+    space = Workspace(tmp_path)
+    shutil.rmtree(space.kiro)  # made by the test
+    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
+    payload = json.dumps({"hook_event_name": "Stop", "cwd": str(space.root)}).encode()
+    hostile.run(["hook-run"], space.root, space.home, payload)
+    assert len(space.ids()) == 1
+    assert untracked(space) == set()
+    rules = space.kiro / ".gitignore"
+    rules.write_text("mine")
+    shutil.rmtree(space.state)
+    hostile.run(["hook-run"], space.root, space.home, payload)
+    assert rules.read_text() == "mine", "the user's own rules stay"
+
+
+def test_a_workspace_that_init_keeps_out_of_git_gets_no_second_file(tmp_path):
+    space = Workspace(tmp_path)
+    hostile.run(["init"], space.root, space.home)
+    hostile.run(["hook-run"], space.root, space.home, b'{"hook_event_name": "Stop"}')
+    assert len(space.ids()) == 1
+    assert not (space.kiro / ".gitignore").exists()
+
+
 def test_a_full_disk_leaks_nothing(tmp_path):
     space = Workspace(tmp_path)
     secret = SECRETS["github-token"]

@@ -16,7 +16,7 @@ import pytest
 
 from kiro import Machine
 from ledgers import Workspace, posix_only
-from tokentrack import spooled
+from tokentrack import rescue, spooled
 from tokentrack.rescue import losses
 from tokentrack.status import collect_status
 from tokentrack.store import spool
@@ -109,6 +109,39 @@ def test_where_no_disk_can_be_written_a_loss_is_counted_in_memory(machine, tmp_p
     assert facts["waiting"]["lost"] == 1
     (line,) = (tmp_path / "runtime").rglob("lost.log")
     assert line.read_text().endswith(f"errno={errno.ENOTDIR}\n")
+
+
+@posix_only
+def test_each_loss_counts_where_a_disk_took_only_a_part_of_the_line(tmp_path, monkeypatch):
+    line = b"2026-11-30T00:00:00.000Z errno=28\n"
+
+    def half(descriptor, data):
+        os.write(descriptor, data[:10])
+        raise OSError(errno.ENOSPC, "full")
+
+    with Directory.open(str(tmp_path)) as folder:
+        rescue._append(folder, line)
+        with monkeypatch.context() as patch:
+            patch.setattr(rescue, "write_all", half)
+            rescue._append(folder, line)
+        rescue._append(folder, line)
+        assert len(losses(folder)) == 3
+
+
+@posix_only
+def test_a_rescue_folder_that_cannot_be_opened_keeps_no_row_waiting(space, monkeypatch):
+    folder = Path(rescue_folder(space.place, space.environ))
+    folder.mkdir(parents=True)
+    opened = Directory.open.__func__
+
+    def refused(cls, path, **options):
+        if path == str(folder):
+            raise PermissionError(errno.EACCES, "another user's")
+        return opened(cls, path, **options)
+
+    monkeypatch.setattr(Directory, "open", classmethod(refused))
+    assert space.complete("row")
+    assert space.ids() == ["row"]
 
 
 def test_a_relative_state_folder_counts_as_none(machine):

@@ -86,7 +86,8 @@ class Executions:
         if started is None:
             if self._is_repeated_completion(event):
                 return []
-            name, started = self._started_elsewhere(event)
+            if not self._was_completed(event):
+                name, started = self._started_elsewhere(event)
         if started is not None:
             self._state.discard(name)
         finished = completed(event, started, self._config)

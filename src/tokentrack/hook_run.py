@@ -82,7 +82,9 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     tags = {**tags_of_environment(environ), **arguments.tags}
     event, refused = build_event(fields, root, config, environ, tags)
     if event.kind == events.OTHER:
-        tracker.log("WARNING", problems)
+        # A `.kiro` that is made for a line in a log would be a workspace from then on.
+        if os.path.isdir(tracker.place.folder):
+            tracker.log("WARNING", problems)
         return True
     accepted = tracker.record_event(event)
     tracker.log("WARNING", [*problems, *refused])

@@ -188,8 +188,11 @@ class Recorder:
         _add_spool(spools, "own", held.state)
         rescued = rescue_folder(self._place, self._environ)
         if os.path.isdir(rescued):
-            with Directory.open(rescued) as parent:
-                _add_spool(spools, "rescue", parent)
+            try:
+                with Directory.open(rescued) as parent:
+                    _add_spool(spools, "rescue", parent)
+            except OSError:
+                pass  # another user's, after a run as root: what is here does not wait for it
 
 
 def _add_spool(found: dict[str, Directory], kind: str, parent: Directory) -> None:

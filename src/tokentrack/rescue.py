@@ -145,6 +145,7 @@ def _append(folder: Directory, line: bytes) -> None:
         write_all(descriptor, line)
     except OSError:
         # A full disk has no room for the line, but for a larger size: each byte is one loss.
+        os.ftruncate(descriptor, size)
         os.ftruncate(descriptor, size + 1)
     finally:
         os.close(descriptor)

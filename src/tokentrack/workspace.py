@@ -39,21 +39,18 @@ def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the root of the workspace that `cwd` is in.
 
     The nearest folder upwards with a `.kiro`, else the root of the git work tree, else `cwd`. A
-    git worktree or submodule (its `.git` is a file) is a workspace of its own: the search for
-    `.kiro` ends there. The home folder's `.kiro` holds Kiro's own settings and never counts.
+    git work tree, of a repository, a worktree or a submodule, is a workspace of its own: the
+    search for `.kiro` ends there. The home folder's `.kiro` holds Kiro's own settings and never
+    counts.
     """
-    start = os.path.realpath(cwd)
-    folder, git_root = start, ""
+    folder = start = os.path.realpath(cwd)
     while not is_no_workspace(folder, environ):
         if os.path.isdir(os.path.join(folder, ".kiro")):
             return folder
-        kind = _kind_of_git_entry(folder)
-        if kind and not git_root:
-            git_root = folder
-        if kind == "file":
-            break
+        if _kind_of_git_entry(folder):
+            return folder
         folder = os.path.dirname(folder)
-    return git_root or start
+    return start
 
 
 def _kind_of_git_entry(folder: str) -> str:

@@ -117,7 +117,10 @@ class Directory:
             raise OSError(errno.EPERM, "another user's file", name)
         mode = status.st_mode
         if _AT and is_written and (mode & 0o077 or not mode & 0o600):
-            os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
+            try:
+                os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
+            except OSError:
+                pass  # a mount where all files have one mode: a row matters more
 
     def read(self, name: str, limit: int) -> bytes:
         """Return at most `limit` bytes of a file.

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 LEDGER_NAME = "token_transactions.csv"
 USAGE_NAME = "token_usage.csv"
 STATE_NAME = ".tokentrack"
+KIRO_FOLDER = ".kiro"
+
+_IGNORE = ".gitignore"
+_IGNORED = b".kiro/.tokentrack"  # in the block that `init` writes
+_MAX_IGNORE = 64 * 1024
+_RULES = b"# Records of tokentrack, which quote prompts.\n*.csv*\n.tokentrack*/\n.gitignore\n"
 
 
 # A prime: the remainder depends on every byte. No import gives a checksum for less.
@@ -69,7 +75,7 @@ class Place:
         return STATE_NAME if self.ledger == LEDGER_NAME else f"{STATE_NAME}-{self.ledger}"
 
     def open_state(self, folder: Directory) -> Directory:
-        """Open the folder of state in the ledger's folder; a new one keeps itself out of git.
+        """Open the folder of state in the ledger's folder; a new one keeps all out of git.
 
         Raises:
             OSError: it can't be opened or made, or is a link.
@@ -79,10 +85,22 @@ class Place:
         except FileNotFoundError:
             state = folder.child(self.state, create=True)
         try:
-            state.create(".gitignore", b"*\n", durable=False)
+            state.create(_IGNORE, b"*\n", durable=False)
         except OSError:
             pass  # another process was faster, or can't: no row may depend on it
+        if self.folders == (KIRO_FOLDER,):
+            self._keep_out_of_git(folder)
         return state
+
+    def _keep_out_of_git(self, folder: Directory) -> None:
+        # What `init` does for its workspace, for those that only a hook of the user records.
+        try:
+            with Directory.open(self.base) as base:
+                if base.has(_IGNORE) and _IGNORED in base.read(_IGNORE, _MAX_IGNORE):
+                    return
+            folder.create(_IGNORE, _RULES, durable=False)
+        except OSError:
+            pass  # it has rules of its own, or can't be written
 
     def open_folder(self, *, create: bool) -> Directory:
         """Open the ledger's folder.
