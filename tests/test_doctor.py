@@ -173,6 +173,18 @@ def test_synced_and_network_folders_are_told(tmp_path, name, kind, expected):
     assert all(part in message for part, message in zip(expected, found, strict=True))
 
 
+def test_a_shorter_path_is_no_matter_once_a_hook_has_fired(machine):
+    install(machine)
+    (found,) = having(findings(machine), "shorter PATH", "warning")
+    assert "sudo" not in found["mend"]
+    assert f"PATH={BIN}:" in found["mend"]
+    machine.send("Stop")
+    assert not having(findings(machine), "shorter PATH", "warning")
+    # The control: IDE 0.x is in use as well, and no hook of it has fired.
+    IdeStorage(KiroHome(machine.home)).execution([0.5])
+    assert having(findings(machine), "shorter PATH", "warning")
+
+
 @pytest.mark.parametrize("surface", ["ide-0", "v1"])
 def test_the_self_test_fires_the_installed_hook_and_leaves_no_row_here(machine, surface):
     install(machine, "--surface", surface)

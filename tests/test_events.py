@@ -176,6 +176,11 @@ def test_reported_tokens_come_in_many_shapes(fields, usage):
     assert (event.usage, problems) == (usage, [])
 
 
+def test_a_part_of_what_was_reported_is_no_total():
+    event, problems = events.parse({"usage": {"input_tokens": -1, "output_tokens": 5}}, {})
+    assert (event.usage, len(problems)) == ({"output": 5}, 1)
+
+
 @pytest.mark.parametrize(
     "value", [-1, 1.5, True, "12", [], {}, float("nan"), float("inf"), 10**13, 10**400]
 )

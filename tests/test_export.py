@@ -227,3 +227,12 @@ def test_a_time_before_excels_calendar_is_text(tmp_path):
     assert space.tracker.export_data(tmp_path / "out.xlsx", "excel")
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx")["transactions"]
     assert sheet[2][0].value == "1066-10-14T00:00:00.000Z"
+
+
+def test_a_cr_in_a_text_begins_no_row_and_no_formula(tmp_path, space):
+    space.tracker.record_transaction("hello\r=HYPERLINK(1)", 1, 1.0)
+    assert space.tracker.export_data(tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert "hello\r=HYPERLINK(1)" in rows[-1]

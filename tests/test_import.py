@@ -198,6 +198,32 @@ def test_what_the_hook_recorded_gets_its_credits_and_no_second_row(machine, surf
     assert summary(machine)["skipped"] == {"already in the ledger": 1}
 
 
+def abort(machine, home, late):
+    """Record an aborted turn that began `late` after its start hook, and return it."""
+    session = V1Session(home, str(machine.root))
+    machine.send("UserPromptSubmit", session.session_id, prompt="p")
+    (running,) = machine.running_files()
+    event = json.loads(running.read_text())
+    event["at"] -= 3600 * SECOND
+    running.write_text(json.dumps(event))
+    home.at = event["at"] + late - 30 * SECOND
+    turn = session.turn([0.5], status="aborted")
+    machine.send("UserPromptSubmit", session.session_id, prompt="q")  # ends the first
+    shutil.rmtree(machine.state / "pending")
+    machine.running_files()[0].unlink()
+    return event["at"], turn
+
+
+@pytest.mark.parametrize(("late", "added"), [(SECOND // 5, 0), (120 * SECOND, 1)])
+def test_an_aborted_turn_gets_its_credits_and_no_second_row(machine, late, added):
+    # The control: one that began two minutes after the start hook is another turn.
+    at, turn = abort(machine, here(machine), late)
+    assert turn.started_at == at + late
+    found = summary(machine)
+    assert (found["added"], found["completed"], found["credits"]) == (added, 1 - added, "0.5")
+    assert len(machine.rows()) == 1 + added
+
+
 @pytest.mark.parametrize("surface", ["v1", "cli-2", "ide-0"])
 def test_a_turn_of_another_time_is_not_taken_for_what_the_hook_recorded(machine, surface):
     # The control: the same, but Kiro's turn ran an hour before.

@@ -133,6 +133,17 @@ def test_damaged_rows_are_listed_and_the_others_come_in(machine, other):
     assert [line.split(": ")[0] for line in found["examples"]] == [f"{path}:3", f"{path}:4"]
 
 
+@pytest.mark.parametrize("bad", ["abc", "sNaN", "NaN", "Infinity", "-5", "1e400", "1e-999999"])
+def test_credits_that_are_none_are_listed_and_stay_unknown(machine, other, bad):
+    path = write(other / "token_transactions.csv", HEADER, [row("a"), row("b")])
+    beside = write(other / "token_usage.csv", USAGE_HEADER, [usage("a", bad), usage("b", "0.2")])
+    found = summary(machine, path)
+    assert (found["added"], found["credits"], found["left_out"]) == (2, "0.2", {"damaged": 1})
+    assert [line.split(": ")[0] for line in found["examples"]] == [f"{beside}:2"]
+    stored = latest(machine)["a"]
+    assert (stored["credits"], stored["credits_basis"], stored["user"]) == ("", "unknown", "ada")
+
+
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\x1f\x8b broken", b"\x00" * 100])
 def test_what_is_no_ledger_is_refused_before_anything_is_written(machine, other, content):
     good = write(other / "good.csv", HEADER, [row("a")])

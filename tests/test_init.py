@@ -163,6 +163,7 @@ def test_a_foreign_file_is_never_overwritten(machine):
     before = machine.tree()
     output = machine.run("init", code=1)
     assert f"refuse {V1} (was not written by tokentrack: move it, or use --force" in output
+    assert "create" not in output
     assert machine.tree() == before
 
 
@@ -422,12 +423,34 @@ def test_a_hook_in_the_home_folder_is_warned_of_once(machine):
     machine.root = machine.home
     output = machine.run("init", "--surface", "v1")
     assert output.count("these hooks fire in every workspace") == 1
+    assert not machine.at(".gitignore").exists()
     assert (
         "warning"
         not in machine.run("init", "--surface", "v1", "--scope", "user").partition("nothing to do")[
             0
         ]
     )
+
+
+def test_a_folder_of_no_project_gets_nothing_unless_it_is_named(machine):
+    machine.env["TMPDIR"] = str(machine.root)
+    for arguments in ([], ["--surface", "crew", "--surface", "v1"], ["--dry-run"]):
+        output = machine.run("init", *arguments, code=1)
+        assert output == "Error: this folder is no project: cd into one, or add --scope user\n"
+    assert machine.tree() == {}
+    machine.run("init", "--scope", "user")
+    machine.run("init", "--surface", "crew")
+    assert list(machine.root.iterdir()) == []
+    machine.run("init", "--workspace", ".")
+    assert machine.at(V1).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(["--scope", "user"], True), (["--surface", "crew"], True), (["--surface", "v1"], False)],
+)
+def test_hooks_of_the_user_are_said_to_keep_their_records_out_of_git(machine, arguments, expected):
+    assert (".kiro/.gitignore" in machine.run("init", *arguments)) == expected
 
 
 def test_a_command_that_is_not_on_path_is_warned_of(machine):

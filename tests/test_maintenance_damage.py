@@ -13,6 +13,7 @@ from ledgers import AT, HEADER
 from maintained import USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.errors import ValidationError
 from tokentrack.maintenance.damage import examine
+from tokentrack.maintenance.parting import Part, part_line
 from tokentrack.maintenance.repair import repair
 from tokentrack.maintenance.tables import LEDGER, USAGE
 from tokentrack.maintenance.verify import verify
@@ -76,7 +77,7 @@ DAMAGED = {
     "a row cut by NULs": (
         HEADER + A[:30] + bytes(50) + b"\n" + B,
         [B],
-        [(2, "power loss"), (2, "set aside")],
+        [(2, "power loss"), (2, "a quote is not closed")],
     ),
     "joined": (HEADER + A[:30] + B + C, [B, C], [(2, "a torn record before another")]),
     "joined whole": (HEADER + A[:-1] + B + C, [A, B, C], [(2, "2 lines joined")]),
@@ -110,14 +111,18 @@ DAMAGED = {
     "a start of a record in a cell too many": (
         HEADER + A[:-1] + b",2026-01-01T00:00:00Z,x\n" + B,
         [B],
-        [(2, "14 columns instead of 12: set aside")],
+        [(2, "14 columns instead of 12")],
     ),
     "torn inside a character": (
         HEADER + b"2026-01-01T00:00:00.000Z,ab,2,,\xef" + B + C,
         [B, C],
         [(2, "a torn record before another")],
     ),
-    "torn inside a quote": (HEADER + A[:34] + b"\n" + B + C, [B, C], [(2, "set aside")]),
+    "torn inside a quote": (
+        HEADER + A[:34] + b"\n" + B + C,
+        [B, C],
+        [(2, "a quote is not closed")],
+    ),
     "empty line": (HEADER + A + b"\n" + B, [A, B], [(3, "empty line")]),
     "invalid UTF-8": (HEADER + A.replace(b"say", b"s\xffy") + B, [B], [(2, "not UTF-8")]),
     "git conflict": (
@@ -336,6 +341,16 @@ def test_an_unfinished_last_line_of_a_writer_is_not_damage_under_the_lock(space)
     assert file.found.findings  # the holder did not finish: it is what the file holds
 
 
+def test_restored_rows_of_one_execution_keep_their_places(space):
+    # Rows of one id can stand between others.
+    later = [row("a", AT + n, tokens_used=n) for n in range(1, 3)]
+    rows = [A, B, later[0], C, later[1]]
+    space.write("token_transactions_backup_20260101_000000.csv", HEADER + b"".join(rows))
+    space.write("token_transactions.csv", HEADER)
+    space.run("restore", "--yes")
+    assert space.ledger.read_bytes() == HEADER + b"".join(rows)
+
+
 # --- whatever bytes ---
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=12)
@@ -432,6 +447,37 @@ def test_on_the_disk_the_original_is_kept_and_the_result_is_healthy(choice):
         assert repaired or space.ledger.read_bytes() == data
         for file in repaired:
             assert (space.state / "quarantine" / file.original).read_bytes() == data
+
+
+class Counted(bytes):
+    """A line that counts the bytes that are copied from it and joined again."""
+
+    copied = 0
+
+    def __getitem__(self, key):
+        return self._count(bytes(self)[key])
+
+    def __add__(self, other):
+        return self._count(bytes(self) + other)
+
+    def __radd__(self, other):
+        return self._count(other + bytes(self))
+
+    def _count(self, piece):
+        Counted.copied += len(piece)
+        return Counted(piece)
+
+
+START = b"2026-01-01T00:00:00Z,"
+
+
+@pytest.mark.parametrize("piece", [START, START + b'"', b'"' + START, START + b'",'])
+def test_what_is_parted_in_a_line_without_a_record_grows_with_its_length(piece):
+    # Many starts of records and no whole one.
+    line = piece * 2000
+    Counted.copied = 0
+    assert part_line(Counted(line), len(COLUMNS), LEDGER) == [Part(line, is_whole=False)]
+    assert Counted.copied < 100 * len(line)
 
 
 def test_behind_a_row_torn_at_any_byte_every_whole_row_on_its_line_is_kept():

@@ -65,6 +65,8 @@ GLOBS = [
     (["**/*.{js", "jsx}", "*.c"], ["a.js", "a.jsx", "a.c"], ["a.{js"]),
     (["a?.txt"], ["ab.txt"], ["a.txt", "a/.txt"]),
     (["/docs/a+b.md"], ["docs/a+b.md"], ["docs/aab.md"]),
+    (["**/*.{js", " jsx}"], ["a.js", "a.jsx"], ["a. jsx"]),
+    (["my-app/a b#&~.ts"], ["my-app/a b#&~.ts"], []),
 ]
 
 
@@ -74,6 +76,21 @@ def test_file_globs_become_an_anchored_regex(globs, inside, outside):
     assert [path for path in inside if not pattern.search(path)] == []
     assert [path for path in outside if pattern.search(path)] == []
     assert convert(document("fileEdited", patterns=globs))["matcher"] == pattern.pattern
+
+
+def test_no_escape_is_written_that_javascript_refuses():
+    # With the flag `u` it takes a backslash before these and no other character.
+    escaped = re.findall(r"\\(.)", glob_regex([f"{chr(c)}x" for c in range(32, 127)
+                                                if chr(c) not in "!*?[]{}"]))  # fmt: skip
+    assert escaped
+    assert set(escaped) <= set("\\.^$|?*+()[]{}")
+
+
+@pytest.mark.parametrize("pattern", ["[ab].ts", "!**/x", "@(a|b).ts", "{a,{b,c}}.ts", "{a", "a}"])
+def test_a_pattern_without_a_certain_regex_is_refused(machine, pattern):
+    path = put(machine, "mine.kiro.hook", document("fileEdited", patterns=[pattern, "*.c"]))
+    assert "no certain v1 form" in tokentrack(machine, code=1)
+    assert not path.with_name("mine.json").exists()
 
 
 @pytest.mark.parametrize(("kinds", "matcher"), [

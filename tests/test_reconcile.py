@@ -129,7 +129,7 @@ def test_a_number_that_never_comes_stays_unknown_and_is_given_up_after_a_week(pl
 def test_a_note_that_is_none_disturbs_nobody(played, content):
     machine = played.machine
     played.turn()
-    (machine.state / "pending" / ("0" * 12 + "-x.json")).write_text(content)
+    (machine.state / "pending" / ("0" * 12 + "-a.json")).write_text(content)  # looked at first
     played.hook("UserPromptSubmit")
     assert len(notes(machine)) == 1
     assert len(machine.rows()) == 1
@@ -169,7 +169,7 @@ def test_notes_that_can_never_be_answered_do_not_stay_due_for_ever(machine):
         (note.parent / f"{0:012d}-s-{number}.json").write_bytes(note.read_bytes())
     machine.send("Stop", "sess_1")
     due = [path for path in notes(machine) if path.name.startswith("0" * 12)]
-    assert len(due) < 200
+    assert len(due) < 202, "a hook looks at one of them at least, however slow the machine is"
 
 
 def turn_of(key, started, ended, execution_id=""):
@@ -254,7 +254,7 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
 def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played):
     machine = played.machine
     turn = played.turn()
-    assert "1 to come from Kiro" in tokentrack(machine, "status")
+    assert "1 may come from Kiro" in tokentrack(machine, "status")
     played.bill(turn, [0.0004])
     found = json.loads(tokentrack(machine, "status", "--json"))["credits"]
     assert found == {"total": "0.0004", "rows": 1, "waiting": 0}

@@ -100,18 +100,21 @@ def test_a_link_is_neither_followed_nor_removed(machine):
     assert machine.tree() == before
 
 
-def test_records_stay_and_git_is_said_to_see_them(machine):
+def test_records_stay_and_the_block_above_them_goes_by_force_only(machine):
     machine.put(".git/HEAD")
     machine.run("init")
     records = [
         machine.put(f".kiro/{name}", name)
         for name in ("token_transactions.csv", "token_usage.csv", ".tokentrack/spool/1")
     ]
-    output = machine.run("uninstall")
+    assert "stays and is kept out of git" in machine.run("uninstall")
+    assert machine.at(".gitignore").exists()
+    output = machine.run("uninstall", "--force")
     assert [path.read_text() for path in records] == [
         str(p.relative_to(machine.at(".kiro"))) for p in records
     ]
     assert "git no longer ignores it" in output
+    assert not machine.at(".gitignore").exists()
     assert not machine.at(".kiro/hooks").exists()
 
 
@@ -121,6 +124,18 @@ def test_the_block_stays_while_another_hook_records(machine):
     ignored = machine.at(".gitignore").read_bytes()
     assert "other hooks still record" in machine.run("uninstall", "--surface", "v1")
     assert machine.at(".gitignore").read_bytes() == ignored
+    machine.run("uninstall")
+    assert not machine.at(".gitignore").exists()
+
+
+@pytest.mark.parametrize("surface", ["crew", "v1"])
+def test_the_block_stays_while_a_hook_of_the_user_records_here(machine, surface):
+    machine.run("init", "--surface", "ide-0")
+    machine.run("init", "--surface", surface, "--scope", "user")
+    output = machine.run("uninstall")
+    assert f"{surface} (user) still records here: `tokentrack uninstall --scope user`" in output
+    assert machine.at(".gitignore").exists()
+    machine.run("uninstall", "--scope", "user")
     machine.run("uninstall")
     assert not machine.at(".gitignore").exists()
 

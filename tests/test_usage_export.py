@@ -1,5 +1,6 @@
 """CSV and Excel files of tracked requests."""
 
+import csv
 import stat
 import sys
 
@@ -77,3 +78,12 @@ def test_lone_surrogates_do_not_stop_an_export(tmp_path, tracker):
     tracker.track_request("\ud800", MODEL, 1, 1)
     tracker.export_csv(tmp_path / "out.csv")
     assert "\\ud800" in (tmp_path / "out.csv").read_text()
+
+
+@pytest.mark.parametrize("start", ["＝1+1", " =1", "\u200b=1", "\r=1"])  # noqa: RUF001
+def test_no_hidden_start_of_a_formula_is_exported(tmp_path, tracker, start):
+    tracker.track_request(start, MODEL, 1, 1)
+    tracker.export_csv(tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert f"'{start}" in [row[0] for row in rows]

@@ -12,7 +12,13 @@ import os
 from tokentrack.errors import ValidationError
 from tokentrack.fastjson import read_json_object
 from tokentrack.models.config import TrackerConfig
-from tokentrack.models.config_fields import DEFAULT_LEDGER, FIELDS, check_value, parse_text
+from tokentrack.models.config_fields import (
+    DEFAULT_LEDGER,
+    FIELDS,
+    KIND_NAMES,
+    check_value,
+    parse_text,
+)
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -66,15 +72,18 @@ def _sources(
     # From the weakest to the strongest.
     found: list[tuple[str, bool, Mapping[str, Any]]] = []
     user_file = os.path.join(user_folder, CONFIG_NAME)
-    found.append(("the user's configuration", True, _read(user_file, problems)))
+    label = "the user's configuration"
+    found.append((label, True, _read(label, user_file, problems)))
     if root:
         hook_file = os.path.join(root, ".kiro", "hooks", "token-tracking.kiro.hook")
-        block = _read(hook_file, problems).get("configuration")
+        label = "the hook file's configuration"
+        block = _read(label, hook_file, problems).get("configuration")
         if isinstance(block, dict):
             known = {name: value for name, value in block.items() if name in FIELDS}
-            found.append(("the hook file's configuration", False, known))
+            found.append((label, False, known))
         workspace_file = os.path.join(root, ".kiro", CONFIG_NAME)
-        found.append(("the workspace's configuration", False, _read(workspace_file, problems)))
+        label = "the workspace's configuration"
+        found.append((label, False, _read(label, workspace_file, problems)))
     found.append(("the environment", True, _from_environment(environ, problems)))
     found.append(("the arguments", True, arguments or {}))
     return found
@@ -123,17 +132,20 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
         try:
             values[name] = parse_text(name, text)
         except ValueError:
-            problems.append(f"{variable} can't be read as {FIELDS[name].kind}")
+            problems.append(f"{variable} can't be read as {KIND_NAMES[FIELDS[name].kind]}")
     return values
 
 
-def _read(path: str, problems: list[str]) -> dict[str, Any]:
+def _read(label: str, path: str, problems: list[str]) -> dict[str, Any]:
     try:
         return read_json_object(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
-        problems.append(f"{os.path.basename(path)} can't be read (errno {error.errno})")
+        name = os.path.basename(path)
+        problems.append(f"{label}: {name} can't be read (errno {error.errno})")
     except ValidationError as error:
-        problems += error.issues
+        # Only the decoder's own error knows where in the file it is.
+        where = f": {error.__context__}" if error.__context__ else ""
+        problems += [f"{label}: {issue}{where}" for issue in error.issues]
     return {}

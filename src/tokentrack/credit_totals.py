@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.kiro.account import Account, read_account
 from tokentrack.kiro.homes import Homes
 from tokentrack.kiro.scan import Scan
+from tokentrack.kiro.values import stored_credits
 from tokentrack.ledger_rows import read_files
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.timestamps import format_us, now_us
@@ -31,19 +32,11 @@ def credit_totals(place: Place) -> dict[str, Any]:
     """
     known: dict[str, Decimal] = {}
     for _, record in read_files(place, USAGE_COLUMNS, [], usage=True):
-        amount = None if record.problem else _amount(record.cells[_CREDITS])
+        amount = None if record.problem else stored_credits(record.cells[_CREDITS])
         if amount is not None:
             known[record.cells[0]] = amount
     total = sum(known.values(), Decimal(0))
     return {"total": format(total, "f") if known else None, "rows": len(known)}
-
-
-def _amount(cell: str) -> Decimal | None:
-    try:
-        amount = Decimal(cell)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and amount >= 0 else None
 
 
 def account_view(environ: Mapping[str, str]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tokentrack.models.fields import split_list
+from tokentrack.models.fields import MAX_SECONDS, split_list
 from tokentrack.prompts import truncate_prompt
 from tokentrack.redaction import redact, redact_id
 
@@ -24,6 +24,9 @@ _USAGE_KEYS = frozenset({
 })  # fmt: skip
 _FAILED = frozenset({"error", "failed", "failure", "aborted", "cancelled", "canceled"})
 
+_CLEANED_AT_ONCE = 128 * 1024
+# A cut can leave a part of so long a secret at the end of what is cleaned; it is never stored.
+_LONGEST_SECRET = 16 * 1024
 _MAX_NAME = 256
 _MAX_MESSAGE = 2000
 _MAX_PATH = 4096
@@ -61,10 +64,18 @@ class PayloadFields:
         return self.clean_id(first_text(self._fields, names))[:_MAX_NAME]
 
     def stored(self, text: str) -> tuple[str, int]:
-        """Return what may be stored of a prompt, and its length without its secrets."""
-        whole = self._clean(text)
-        kept = whole if self._max_prompt is None else truncate_prompt(whole, self._max_prompt)
-        return kept, len(whole)
+        """Return what may be stored of a prompt, and its length without the secrets of that."""
+        if self._max_prompt is None:
+            whole = self._clean(text)
+            return whole, len(whole)
+        # Not all of a long text: a million secrets would take seconds and a gigabyte.
+        part = _CLEANED_AT_ONCE + self._max_prompt
+        cleaned = self._clean(text[:part])
+        while part < len(text) and len(cleaned) < self._max_prompt + _LONGEST_SECRET:
+            part *= 4
+            cleaned = self._clean(text[:part])
+        more = max(0, len(text) - part)
+        return truncate_prompt(cleaned, self._max_prompt, more), len(cleaned) + more
 
     def files(self) -> list[str]:
         """Return the file patterns and the files that the payload's tool or task names."""
@@ -113,8 +124,8 @@ class PayloadFields:
             value = self._fields.get(key)
             if value is None:
                 continue
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
-                return value * unit
+            if _is_seconds(value):
+                return float(value) * unit
             problems.append(f"{key} is no time of 0 s or more: it counts as unknown")
         return None
 
@@ -158,7 +169,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_seconds(value: Any) -> bool:
-    return value is None or _is_number(value) or (isinstance(value, float) and 0 <= value < 1e9)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (number and 0 <= value < MAX_SECONDS)
 
 
 def _is_flag(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tokentrack.events import COMPLETED, STARTED, Event
+from tokentrack.models.fields import MAX_SECONDS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
 from tokentrack.redaction import redact
@@ -99,7 +100,8 @@ def aborted(started: Event, reason: str, config: TrackerConfig) -> Finished:
 def _elapsed(event: Event, started: Event | None) -> float | None:
     if event.elapsed is not None or started is None or event.at < started.at:
         return event.elapsed
-    return (event.at - started.at) / _MICROSECONDS
+    seconds = (event.at - started.at) / _MICROSECONDS
+    return seconds if seconds <= MAX_SECONDS else None
 
 
 def _tokens(event: Event, first: Event, config: TrackerConfig) -> tuple[int, str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MAX_FILE = 16 * 1024 * 1024
 _SWEPT = "swept"
 _SWEEP_SECONDS = 3600
+RUNNING = "running"
 NAMED = "id-"  # in `closed/`, an execution that its caller gave an id; others go by session
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
 
@@ -35,7 +36,7 @@ class ExecutionState:
             OSError: they can't be opened or made.
         """
         self._state = state
-        self._running_folder = state.child("running", create=True)
+        self._running_folder = state.child(RUNNING, create=True)
         self._closed_folder = self._running_folder
         try:
             self._closed_folder = state.child("closed", create=True)
@@ -55,11 +56,7 @@ class ExecutionState:
         """Return the start of an open execution by its file's name."""
         if name in self._running:
             return self._running[name]
-        data = _load(self._running_folder, name) if name in self._names else None
-        try:
-            return Event.from_dict(data) if data is not None else None
-        except (KeyError, TypeError):
-            return None
+        return _event(self._running_folder, name) if name in self._names else None
 
     def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:
         """Return the open executions whose file's name starts with `prefix`, the oldest first."""
@@ -165,6 +162,17 @@ class ExecutionState:
                     folder.remove_old(name, now_seconds - _SWEEP_SECONDS)
 
 
+def running_events(state: Directory) -> list[Event]:
+    """Return the starts of the open executions, and make no folder.
+
+    Raises:
+        OSError: there is no folder of them, or it can't be opened.
+    """
+    with state.child(RUNNING) as folder:
+        found = [_event(folder, name) for name in folder.names() if name.endswith(".json")]
+    return [event for event in found if event is not None]
+
+
 def file_key(text: str) -> str:
     """Return a text as a part of a file's name: itself where it is plain, else a digest."""
     if len(text) <= 100 and _PLAIN.issuperset(text):
@@ -172,6 +180,14 @@ def file_key(text: str) -> str:
     from hashlib import sha256
 
     return f"h-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _event(folder: Directory, name: str) -> Event | None:
+    data = _load(folder, name)
+    try:
+        return Event.from_dict(data) if data is not None else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _load(folder: Directory, name: str) -> dict[str, Any] | None:

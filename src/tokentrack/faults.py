@@ -26,11 +26,13 @@ _NEXT = {
     errno.EPERM: "it must be a plain file of yours, with one link",
     errno.EROFS: "the file system is mounted read-only",
 }
+# Where the system's own words would not say it.
+_WHAT = {errno.EISDIR: "is a folder", errno.ELOOP: "is a link"}
 
 
 def sentence_of(error: OSError) -> str:
     """Return an error as one sentence: the file if it is known, what is wrong, what to do next."""
-    what = error.strerror or str(error)
+    what = _WHAT.get(error.errno or 0) or error.strerror or str(error)
     if not isinstance(error.filename, str):
         return what
     advice = _NEXT.get(error.errno, "`tokentrack doctor` looks for the reason")
@@ -47,5 +49,8 @@ def naming(folder: str, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         found = error.filename
-        error.filename = os.path.join(folder, found if isinstance(found, str) else name)
+        name = found if isinstance(found, str) else name
+        # The folder itself is opened by its name in the one above.
+        is_folder = name == os.path.basename(folder)
+        error.filename = folder if is_folder else os.path.join(folder, name)
         raise

@@ -77,6 +77,11 @@ def is_of_ide(name: str) -> bool:
     return name.startswith("ide-0.", _DUE_DIGITS + 1)
 
 
+def is_of_crew(name: str) -> bool:
+    """Tell whether a note waits for Kiro Crew, which says nowhere where it keeps numbers."""
+    return name.startswith("crew.", _DUE_DIGITS + 1)
+
+
 def due_numbers(state: Directory, now_seconds: float) -> list[str]:
     """Return the names of the notes that are due, the longest due first."""
     try:

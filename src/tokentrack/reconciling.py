@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.maintenance.session import hold_ledger
-from tokentrack.pending_notes import due_numbers
+from tokentrack.pending_notes import due_numbers, is_of_crew
 from tokentrack.reconcile.pending import fill_in
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def reconcile(
     deadline = time.monotonic() + wait
     filled = 0
     while True:
-        if not pending(place):
+        if not _notes(place):
             return Reconciled(filled, 0)
         with hold_ledger(place, config, environ, lock_seconds) as session:
             held = session.held
@@ -63,9 +63,13 @@ def reconcile(
 
 
 def pending(place: Place) -> int:
-    """Return how many executions wait for their numbers."""
+    """Return how many executions wait for numbers that a place is known for: not Crew's."""
+    return len([name for name in _notes(place) if not is_of_crew(name)])
+
+
+def _notes(place: Place) -> list[str]:
     try:
         with place.open_folder(create=False) as folder, folder.child(place.state) as state:
-            return len(due_numbers(state, _ENDLESS))
+            return due_numbers(state, _ENDLESS)
     except OSError:
-        return 0
+        return []

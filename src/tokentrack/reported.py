@@ -28,7 +28,7 @@ def reported_usage(fields: Mapping[str, Any]) -> tuple[dict[str, int], list[str]
     """Return the reported counts by kind and, as sentences, what was refused.
 
     Kinds: total, input, output, cache_read, cache_write, cached. A total that no field gives is
-    the sum of the others.
+    the sum of the others, unless one of them was refused: a part is no sum.
     """
     usage: dict[str, int] = {}
     problems: list[str] = []
@@ -37,7 +37,7 @@ def reported_usage(fields: Mapping[str, Any]) -> tuple[dict[str, int], list[str]
             for spelling in spellings:
                 if spelling in holder and not (place == "" and spelling in _TOP_LEVEL_ONLY_INSIDE):
                     _take(usage, problems, kind, spelling, holder[spelling])
-    if "total" not in usage and usage:
+    if "total" not in usage and usage and not problems:
         usage["total"] = sum(usage.get(kind, 0) for kind in _SUMMED)
     return usage, problems
 

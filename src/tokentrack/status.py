@@ -67,7 +67,7 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
     }
     problems += _problems(status, tracker, stuck)
     hint = _hint(status, tracker.place, environ)
-    return {**status, "problems": problems, "notes": [*_notes(status), *hint]}
+    return {**status, "problems": problems, "notes": [*_notes(status, kiro_home), *hint]}
 
 
 def _hint(status: Mapping[str, Any], place: Place, environ: Mapping[str, str]) -> list[str]:
@@ -139,7 +139,8 @@ def _problems(status: Mapping[str, Any], tracker: TokenTracker, stuck: str) -> l
         first = ledger["damaged"][0]
         found.append(
             f"{counted(len(ledger['damaged']), 'damaged place')}, the first in {first['file']}, "
-            f"line {first['line']}: {first['problem']}"
+            f"line {first['line']}: {first['problem']}: `tokentrack repair --dry-run` shows what "
+            "can be made of it"
         )
     if waiting["spooled"]:
         found.append(_spool_problem(waiting["spooled"], waiting["overdue"], stuck))
@@ -181,14 +182,29 @@ def _folder_problem(place: Place) -> list[str]:
     return []
 
 
-def _notes(status: Mapping[str, Any]) -> list[str]:
-    notes = []
+def _unlisted(folder: str) -> str:
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        what = f"{folder} can't be read ({error.strerror}), so its hooks are not known"
+        return f"{what}: check its owner and mode, and those of the folder above"
+    return ""
+
+
+def _notes(status: Mapping[str, Any], kiro_home: str) -> list[str]:
+    root = status["workspace"]
+    homes = [os.path.join(root, ".kiro"), kiro_home] if root else [kiro_home]
+    unlisted = [note for home in homes if (note := _unlisted(os.path.join(home, "hooks")))]
+    notes = [*unlisted]
     if not status["enabled"]:
         notes.append("recording is switched off in the configuration")
-    if not status["hooks"]:
+    if not status["hooks"] and not unlisted:
         notes.append("no hook is installed: run `tokentrack init`")
-    elif shutil.which("tokentrack") is None:
+    elif status["hooks"] and shutil.which("tokentrack") is None:
         notes.append("no tokentrack is on PATH here: where Kiro's PATH is the same, no hook runs")
-    if status["ledger"]["rows"] == 0 and status["hooks"]:
+    ledger = status["ledger"]
+    if ledger["rows"] == 0 and not ledger["problem"] and status["hooks"]:
         notes.append("nothing is recorded yet: run a turn in Kiro")
     return notes

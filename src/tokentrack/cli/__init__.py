@@ -68,6 +68,10 @@ def run() -> int:
     """Run the command line; what the user can mend is one sentence on stderr and exit code 1."""
     # Whoever can write a hook file decides what Kiro runs.
     os.umask(os.umask(0o077) | 0o022)
+    # A stream that was closed before the start is None, and its number free for any other file.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     try:
         cli(prog_name="tokentrack")
     except TokenTrackError as error:

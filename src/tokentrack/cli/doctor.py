@@ -7,7 +7,7 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import json_option, say, workspace_option
+from tokentrack.cli.ledger_options import current_folder, json_option, say, workspace_option
 from tokentrack.hookfiles.display import fitted
 
 SCHEMA_VERSION = 1
@@ -32,7 +32,7 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
     from tokentrack.doctor.run import examine
     from tokentrack.workspace import find_root, is_no_workspace
 
-    root = os.path.realpath(workspace) if workspace else find_root(os.getcwd())
+    root = os.path.realpath(workspace) if workspace else find_root(current_folder())
     if not workspace and is_no_workspace(root, os.environ):
         root = ""
     findings = list(examine(root, os.environ, self_test=self_test))
@@ -51,4 +51,7 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
 
 def _short(text: str) -> str:
     # Paths as they are named here.
-    return text.replace(os.getcwd() + os.sep, "")
+    try:
+        return text.replace(os.getcwd() + os.sep, "")
+    except OSError:  # it is gone, and --workspace names another
+        return text

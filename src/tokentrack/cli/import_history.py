@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.ledger_options import (
+    current_folder,
     dry_run_option,
     json_option,
     run_due,
@@ -87,12 +88,13 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     from tokentrack import workspace as workspaces
     from tokentrack.config_sources import load_config
     from tokentrack.importing.files import FilesImport
+    from tokentrack.importing.hint import note_import
     from tokentrack.importing.history import HistoryImport, Selection
     from tokentrack.tracker import TokenTracker
 
     environ = os.environ
     named = options["workspace"]
-    root = os.path.realpath(named) if named else workspaces.find_root(os.getcwd())
+    root = os.path.realpath(named) if named else workspaces.find_root(current_folder())
     shared = not named and workspaces.is_no_workspace(root, environ)
     root = "" if shared or options["everything"] else root
     config, _ = load_config(root, workspaces.kiro_home(environ), environ)
@@ -101,7 +103,10 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     if files:
         return FilesImport(place, config, environ, since, dry_run=dry_run).run(files, watch.go_on)
     wanted = Selection(None if options["everything"] else root, since, options["surfaces"])
-    return HistoryImport(place, config, environ, wanted, dry_run=dry_run).run(watch.go_on)
+    summary = HistoryImport(place, config, environ, wanted, dry_run=dry_run).run(watch.go_on)
+    if not dry_run and not watch.is_stopped:
+        note_import(place)
+    return summary
 
 
 def _moment(text: str | None) -> int | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokentrack.cli.ledger_options import current_folder
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.detect import choose, detect
-from tokentrack.hookfiles.install import perform, plan_install
-from tokentrack.hookfiles.targets import SCOPES, SURFACES, Request, scope_problem
+from tokentrack.hookfiles.install import is_users_own, perform, plan_install
+from tokentrack.hookfiles.targets import SCOPES, SURFACES, Request, scope_of, scope_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def request_of(options: dict[str, Any]) -> Request:
     workspace = given.pop("workspace")
     given.pop("dry_run")
     given["surfaces"] = tuple(dict.fromkeys(given["surfaces"]))
-    root = os.path.abspath(workspace) if workspace else find_root(_current_folder())
+    root = os.path.abspath(workspace) if workspace else find_root(current_folder())
     request = Request(root=root, kiro_home=os.path.abspath(kiro_home(os.environ)), **given)
     for surface in request.surfaces:
         if problem := scope_problem(surface, request.scope):
@@ -73,13 +74,6 @@ def request_of(options: dict[str, Any]) -> Request:
     if request.agent and request.surfaces and "cli-2" not in request.surfaces:
         raise click.UsageError("--agent is for Kiro CLI 1.x and 2.x only: add --surface cli-2.")
     return request
-
-
-def _current_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError as error:
-        raise click.UsageError("the current folder is gone: name one with --workspace.") from error
 
 
 def tell(actions: list[Action]) -> None:
@@ -101,24 +95,39 @@ def command(**options: Any) -> None:
     request = request_of(options)
     if "cli-2" in request.surfaces and not request.agent:
         raise click.UsageError("--surface cli-2 needs --agent NAME: each agent has its own file.")
+    if not options["workspace"]:
+        _check_folder(request)
     try:
         _install(request, dry_run=options["dry_run"])
     except TokenTrackError as error:
         raise click.ClickException(str(error)) from error
 
 
+def _check_folder(request: Request) -> None:
+    from tokentrack.workspace import is_no_workspace
+
+    surfaces = request.surfaces or ("v1",)  # what is found decides, but the scope is the same
+    in_workspace = any(scope_of(s, request.scope) == "workspace" for s in surfaces)
+    if in_workspace and not is_users_own(request) and is_no_workspace(request.root, os.environ):
+        raise click.ClickException("this folder is no project: cd into one, or add --scope user")
+
+
 def _install(request: Request, *, dry_run: bool) -> None:
     surfaces, lines = choose(request, detect(request.root, request.kiro_home))
     actions = plan_install(request, surfaces)
-    tell(lines + actions)
-    if plan.refused(actions):
+    if refused := plan.refused(actions):
+        tell(refused)
         raise TokenTrackError("nothing was written: mend what is refused above, or leave it out")
+    tell(lines + actions)
     if not plan.writes(actions):
         click.echo("nothing to do")
     elif dry_run:
         click.echo("nothing was written: this is a dry run")
     else:
         perform(actions)
+    if any(scope_of(surface, request.scope) == "user" for surface in surfaces):
+        click.echo("note: these hooks write a .kiro/.gitignore into each workspace that has none, "
+                   "so that git leaves their records out")  # fmt: skip
     if surfaces and not dry_run:
         _say_what_is_next(request)
 

@@ -33,13 +33,25 @@ class Target(NamedTuple):
     problems: list[str]
 
 
+def current_folder() -> str:
+    """Return the folder that the command was started in.
+
+    Raises:
+        click.UsageError: it was removed.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise click.UsageError("the current folder is gone: name one with --workspace.") from error
+
+
 def target_of(workspace: str | None) -> Target:
     """Return the ledger of a workspace, of the one around the current folder without a name."""
     from tokentrack import workspace as workspaces
     from tokentrack.config_sources import load_config
     from tokentrack.tracker import TokenTracker
 
-    root = os.path.realpath(workspace) if workspace else workspaces.find_root(os.getcwd())
+    root = os.path.realpath(workspace) if workspace else workspaces.find_root(current_folder())
     if not workspace and workspaces.is_no_workspace(root, os.environ):
         root = ""
     config, problems = load_config(root, workspaces.kiro_home(os.environ), os.environ)

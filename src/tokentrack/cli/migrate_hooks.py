@@ -19,12 +19,13 @@ def command(paths: tuple[str, ...], *, dry_run: bool, replace: bool) -> None:
     PATH is a `.kiro.hook` file or a folder; without any, the hooks of this workspace. A file that
     is there is never overwritten, and the originals stay, since IDE 0.x reads nothing else.
     """
+    from tokentrack.cli.ledger_options import current_folder
     from tokentrack.hookfiles import plan
     from tokentrack.hookfiles.install import perform
     from tokentrack.hookfiles.migrate import hook_files_in, plan_migration
     from tokentrack.workspace import find_root
 
-    chosen = paths or (os.path.join(find_root(os.getcwd()), ".kiro", "hooks"),)
+    chosen = paths or (os.path.join(find_root(current_folder()), ".kiro", "hooks"),)
     found = [file for path in chosen for file in (
         hook_files_in(path) if os.path.isdir(path) else [path] if os.path.exists(path) else []
     )]  # fmt: skip

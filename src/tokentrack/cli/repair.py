@@ -33,6 +33,7 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     from tokentrack.maintenance.repair import repair
     from tokentrack.maintenance.session import hold_for_repair
     from tokentrack.maintenance.verify import verify
+    from tokentrack.store.ledger import QUARANTINE_NAME
     from tokentrack.timestamps import now_us
 
     target = target_of(workspace)
@@ -51,7 +52,8 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
             repaired = repair(session, now_us())
         for file, original in repaired:
             _tell(file, "kept", "set aside")
-            say(f"  the original is {place.state}/quarantine/{original}")
+            kept_at = os.path.join(place.folder, place.state, QUARANTINE_NAME, original)
+            say(f"  the original is {kept_at}")
         run_due(target)
     if foreign:
         raise TokenTrackError(
@@ -63,7 +65,7 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
 def _tell(file: Examined, kept: str, lost: str) -> None:
     from tokentrack.cli.verify import show
 
-    show(file)
+    show(file, lost)
     found = file.found
     say(
         f"{file.name}: {counted(found.records, 'record')} {kept}, "

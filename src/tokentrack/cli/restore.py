@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: str | None) -> None:
     """Add the rows that the ledger lacks from a backup, the newest without NAME.
 
+    NAME is the backup's name, its path, or its time stamp.
+
     With --replace, the ledger becomes the backup; what it was is backed up before.
     """
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore

@@ -31,10 +31,10 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     Exit code 0 when all is well, 1 when there is a problem.
     """
     from tokentrack import status
-    from tokentrack.cli.ledger_options import run_due, target_of
+    from tokentrack.cli.ledger_options import current_folder, run_due, target_of
     from tokentrack.workspace import find_root, is_no_workspace
 
-    root = os.path.realpath(workspace) if workspace else find_root(os.getcwd())
+    root = os.path.realpath(workspace) if workspace else find_root(current_folder())
     if not workspace and is_no_workspace(root, os.environ):
         root = ""
     facts = status.collect_status(root, os.environ)
@@ -85,7 +85,7 @@ def _credits(found: Mapping[str, Any], rows: int) -> Iterator[str]:
             f"{_short(found['total'])} in {found['rows']:,} of {counted(rows, 'row')}, reported"
         )
     if found["waiting"]:
-        parts.append(f"{found['waiting']:,} to come from Kiro")
+        parts.append(f"{found['waiting']:,} may come from Kiro")
     if parts:
         yield _row("credits", "; ".join(parts))
 
@@ -136,8 +136,10 @@ def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _shown(path: str) -> str:
-    inside = os.getcwd() + os.sep
-    return path.removeprefix(inside)
+    try:
+        return path.removeprefix(os.getcwd() + os.sep)
+    except OSError:  # it is gone, and --workspace names another
+        return path
 
 
 def _ledger_state(ledger: Mapping[str, Any]) -> str:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @click.command("uninstall")
 @shared_options
-@click.option("--force", is_flag=True, help="Also remove what was changed since init wrote it.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Also remove what was changed since init wrote it, and the block over a ledger.",
+)
 def command(**options: Any) -> None:
     """Remove exactly what init wrote.
 

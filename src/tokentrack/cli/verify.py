@@ -38,24 +38,35 @@ def command(*, as_json: bool, workspace: str | None) -> None:
             show(file)
         if not files:
             say("there is no ledger yet")
-        elif damaged:
+        elif any(not file.found.is_foreign for file in damaged):
             say("`tokentrack repair --dry-run` shows what can be made of it")
     if damaged:
         raise SystemExit(1)
 
 
-def show(file: Examined) -> None:
-    """Print a file's damaged places, at most ten of a kind."""
+def show(file: Examined, lost: str = "") -> None:
+    """Print a file's damaged places, at most ten of a kind.
+
+    Args:
+        file: what was found.
+        lost: what becomes of the places that can't be read; "" says nothing of it.
+    """
     findings = file.found.findings
     if file.found.is_foreign:
-        say(f"{file.name}: no ledger: neither the header nor one readable record is in it")
+        say(
+            f"{file.name}: no ledger: neither the header nor one readable record is in it: "
+            "move it away, or give it another name"
+        )
+        return
     if not findings:
         say(f"{file.name}: {counted(file.found.records, 'record')}, healthy")
+    unread = {(place.line, place.reason) for place in file.found.lost} if lost else set()
     kinds = Counter[str]()
     for finding in findings:
         kinds[finding.reason] += 1
         if kinds[finding.reason] <= _SHOWN:
-            say(f"{file.name}:{finding.line}: {finding.reason}")
+            end = f": {lost}" if finding in unread else ""
+            say(f"{file.name}:{finding.line}: {finding.reason}{end}")
     for reason, count in kinds.items():
         if count > _SHOWN:
             say(f"{file.name}: {reason}: {count - _SHOWN:,} more")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tokentrack.doctor.access import to_allow
 from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.hookfiles.commands import quoted
 from tokentrack.hookfiles.files import first_link, free_backup
@@ -21,6 +22,7 @@ _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud Drive",
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.sshfs", "9p",
                       "afpfs", "webdav", "davfs"})  # fmt: skip
 _MOUNTS = "/proc/mounts"
+_ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
 
 
 def examine_folders(place: Place, mounts: str = _MOUNTS) -> Iterator[Finding]:
@@ -28,14 +30,13 @@ def examine_folders(place: Place, mounts: str = _MOUNTS) -> Iterator[Finding]:
     yield from _of_use(place)
     folder = os.path.realpath(_existing(place.folder))
     service = next((s for s in _SYNCED if _is_part(folder, s)), "")
-    away = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
     if service:
         yield Finding(_AREA, WARNING, f"{folder} is kept in step by {service}: two machines that "
-                      "write at once make conflicting copies", away)  # fmt: skip
+                      "write at once make conflicting copies", _ELSEWHERE)  # fmt: skip
     kind = _file_system(folder, mounts)
     if kind in _NETWORK:
         yield Finding(_AREA, WARNING, f"{folder} is on a network file system ({kind}), where locks "
-                      "may not hold and hooks are slow", away)  # fmt: skip
+                      "may not hold and hooks are slow", _ELSEWHERE)  # fmt: skip
 
 
 def _of_use(place: Place) -> Iterator[Finding]:
@@ -47,20 +48,21 @@ def _of_use(place: Place) -> Iterator[Finding]:
         what = "a link, which is not followed" if link else "no folder"
         yield Finding(_AREA, PROBLEM, f"{folder} is {what}: {wait}",
                       f"mv {quoted(folder)} {quoted(free_backup(folder))}")  # fmt: skip
+    elif _is_read_only(folder):
+        yield Finding(_AREA, PROBLEM, f"{folder} is mounted read-only: {wait}",
+                      f"mount it so that it can be written, or {_ELSEWHERE}")  # fmt: skip
     elif not os.access(folder, os.W_OK | os.X_OK):
-        change = "chmod u+wx" if _is_mine(folder) else f"sudo chown {_user()}"
         yield Finding(_AREA, PROBLEM, f"{folder} can't be written: {wait}",
-                      f"{change} {quoted(folder)}")  # fmt: skip
+                      to_allow("u+wx", folder))  # fmt: skip
     else:
         yield Finding(_AREA, OK, f"{folder} can be written")
 
 
-def _is_mine(folder: str) -> bool:
-    return not hasattr(os, "getuid") or os.stat(folder).st_uid == os.getuid()
-
-
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else ""
+def _is_read_only(folder: str) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):  # not on this system
+        return False
 
 
 def _existing(folder: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from tokentrack.doctor.findings import OK, WARNING, Finding
 from tokentrack.hookfiles.detect import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _AREA = "kiro"
 # `kiro` opens the IDE; it is not the CLI.
@@ -41,7 +40,13 @@ def examine_machine(root: str, kiro_home: str, environ: Mapping[str, str]) -> It
                       "run a turn in Kiro, then this again")  # fmt: skip
 
 
-def has_desktop_app(root: str, kiro_home: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether an IDE may run the hooks: it has the desktop's PATH and not the shell's."""
-    surfaces = {found.surface for found in detect(root, kiro_home, environ)}
-    return bool(surfaces & {"ide-0", "v1"}) or os.name == "nt"
+def has_desktop_app(
+    root: str, kiro_home: str, environ: Mapping[str, str], fired: Collection[str]
+) -> bool:
+    """Tell whether an IDE may run the hooks: it has the desktop's PATH and not the shell's.
+
+    An IDE of which a hook `fired` has shown that its PATH suffices. With any, the recorder's own
+    files are no sign of another: `init` writes those of every form.
+    """
+    surfaces = {found.surface for found in detect(root, kiro_home, environ, own=not fired)}
+    return bool((surfaces & {"ide-0", "v1"}).difference(fired))

@@ -177,4 +177,4 @@ def _current_folder() -> str:
     try:
         return os.getcwd()
     except OSError:
-        return ""
+        return os.sep  # it is gone: anything but the workspace

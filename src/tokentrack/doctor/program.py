@@ -62,7 +62,8 @@ def _of_program(word: str, path: str, *, desktop: bool) -> Iterator[Finding]:
         yield Finding(
             _AREA, WARNING,
             f"a Kiro that the desktop starts may have a shorter PATH and not find {path}",
-            f"sudo ln -sf {quoted(path)} {quoted(f'/usr/local/bin/{word}')}",
+            f'write `export PATH={quoted(os.path.dirname(path))}:"$PATH"` into ~/.profile and '
+            "log in again, or start Kiro from a terminal",
         )  # fmt: skip
 
 

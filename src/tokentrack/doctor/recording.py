@@ -6,11 +6,13 @@ in the usage ledger, and a running execution. A row with a measured time had a s
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from tokentrack import fastjson
+from tokentrack.doctor.access import to_read
 from tokentrack.doctor.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.events import COMPLETED, COMPLETION, START, STARTED, Event, kind_of
+from tokentrack.execution_state import running_events
 from tokentrack.importing.records import HOOK_NAME
 from tokentrack.ledger_rows import ledger_rows
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     Moments = dict[tuple[str, str], int]  # by surface and kind of event, microseconds
 
 _AREA = "recording"
-_MAX_START = 1024 * 1024
 _SURFACE = USAGE_COLUMNS.index("surface")
 _SECOND = 1_000_000
 _API = "api"  # a program that called the Python API, and no hook
@@ -42,8 +43,9 @@ def examine_recording(place: Place, hooks: Iterable[InstalledHook]) -> Iterator[
     try:
         seen = _last_fired(place)
     except OSError as error:
-        yield Finding(_AREA, PROBLEM, f"{place.path} can't be read: {error.strerror}",
-                      "tokentrack verify")  # fmt: skip
+        path = _file_of(place, error)
+        yield Finding(_AREA, PROBLEM, f"{path} can't be read: {error.strerror}",
+                      to_read(path, error))  # fmt: skip
         return
     if not seen:
         yield Finding(_AREA, WARNING, "no hook has recorded a turn here yet",
@@ -60,6 +62,22 @@ def examine_recording(place: Place, hooks: Iterable[InstalledHook]) -> Iterator[
         at = max(at for (owner, _), at in seen.items() if owner == surface)
         name = f"{surface}, of which no hook is installed now," if surface else "an unknown Kiro"
         yield Finding(_AREA, OK, f"{name} last ran a hook {format_us(at)}")
+
+
+def _file_of(place: Place, error: OSError) -> str:
+    # What is opened in an open folder is known by its name alone, and what is read by nothing.
+    paths = [os.path.join(place.folder, name) for name in (place.ledger, place.usage)]
+    if isinstance(error.filename, str):
+        return paths[os.path.basename(error.filename) == place.usage]
+    return next((p for p in paths if os.path.lexists(p) and not os.path.isfile(p)), paths[0])
+
+
+def surfaces_that_fired(place: Place) -> set[str]:
+    """Return the surfaces of which a hook has recorded a turn; none where that can't be read."""
+    try:
+        return {surface for surface, _ in _last_fired(place)}
+    except OSError:
+        return set()  # the finding is `examine_recording`'s
 
 
 def _last_fired(place: Place) -> Moments:
@@ -101,18 +119,9 @@ def _surfaces(place: Place) -> dict[str, str]:
         }
 
 
-def _running(place: Place) -> Iterator[Event]:
+def _running(place: Place) -> list[Event]:
     try:
-        with (
-            place.open_folder(create=False) as folder,
-            folder.child(place.state) as state,
-            state.child("running") as running,
-        ):
-            data = [running.read(n, _MAX_START) for n in running.names() if n.endswith(".json")]
+        with place.open_folder(create=False) as folder, folder.child(place.state) as state:
+            return running_events(state)
     except OSError:
-        return
-    for text in data:
-        try:
-            yield Event.from_dict(fastjson.loads(text.decode("ascii")))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
+        return []

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tokentrack import workspace
-from tokentrack.config_sources import load_config
+from tokentrack.config_sources import CONFIG_NAME, load_config
+from tokentrack.doctor.access import to_read
 from tokentrack.doctor.findings import WARNING, Finding
 from tokentrack.doctor.folders import examine_folders
 from tokentrack.doctor.hooks import examine_hooks
 from tokentrack.doctor.machine import examine_machine, has_desktop_app
 from tokentrack.doctor.program import examine_program, measure
-from tokentrack.doctor.recording import examine_recording
+from tokentrack.doctor.recording import examine_recording, surfaces_that_fired
 from tokentrack.doctor.selftest import run_selftest
 from tokentrack.doctor.waiting import examine_waiting
+from tokentrack.hookfiles.entries import IDE0_FILES
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.tracker import TokenTracker
 
@@ -28,13 +31,13 @@ def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterat
     tracker = TokenTracker.for_workspace(root, config, environ)
     place = tracker.place
     hooks = installed_hooks(root or home, home, environ)
-    desktop = has_desktop_app(root or home, home, environ)
+    desktop = has_desktop_app(root or home, home, environ, surfaces_that_fired(place))
     yield from examine_machine(root or home, home, environ)
     yield from examine_hooks(root, home, environ)
     yield from examine_program(hooks, environ, desktop=desktop)
     yield from examine_folders(place)
     for problem in problems:
-        yield Finding("recording", WARNING, problem, "mend the value in the file that it names")
+        yield Finding("recording", WARNING, problem, _mend_of(problem, root, home))
     if not (config.enabled and config.hook_enabled):
         yield Finding("recording", WARNING, "recording is switched off in the configuration",
                       'set "enabled" and "hook_enabled" to true')  # fmt: skip
@@ -43,3 +46,20 @@ def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterat
     yield measure(environ)
     if self_test:
         yield from run_selftest(root, home, environ)
+
+
+def _mend_of(problem: str, root: str, home: str) -> str:
+    folder = os.path.join(root, ".kiro")
+    files = {
+        "the user's": os.path.join(home, CONFIG_NAME),
+        "the workspace's": os.path.join(folder, CONFIG_NAME),
+        "the hook file's": os.path.join(folder, "hooks", IDE0_FILES[1]),
+    }
+    path = next((path for label, path in files.items() if problem.startswith(label)), "")
+    if not path:
+        return "mend the environment variable, or unset it"
+    try:
+        os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+    except OSError as error:
+        return to_read(path, error)
+    return f"mend it in {path}"

@@ -42,7 +42,7 @@ def flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_csv(rows: Iterable[dict[str, Any]], out: TextIO) -> None:
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # its line end has a CR: one inside a text is quoted for it
     writer.writerow(EXPORT_COLUMNS)
     for row in rows:
         cells = flat(row)

@@ -38,7 +38,7 @@ def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Action]:
     actions = [plan_target(target, force=request.force) for target in chosen]
     in_workspace = any(scope_of(surface, request.scope) == "workspace" for surface in surfaces)
     # Without git too: a folder can become a repository later, with the prompts in it.
-    if in_workspace and not request.track:
+    if in_workspace and not request.track and not is_users_own(request):
         actions.append(_plan_gitignore(request))
     return actions + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
 
@@ -166,11 +166,17 @@ def _double_note(path: str, scope: str) -> str:
 
 
 def _warn_of_home(request: Request, in_workspace: bool) -> list[Action]:
-    here = os.path.realpath(os.path.join(request.root, ".kiro"))
-    if not in_workspace or here != os.path.realpath(request.kiro_home):
+    if not in_workspace or not is_users_own(request):
         return []
+    here = os.path.realpath(request.kiro_home)
     note = f"{shown_path(here)} is the user's own folder: these hooks fire in every workspace"
     return [Action("warn", "", note)]
+
+
+def is_users_own(request: Request) -> bool:
+    """Tell whether the workspace's `.kiro` is the user's own: its root is the home folder."""
+    here = os.path.join(request.root, ".kiro")
+    return os.path.realpath(here) == os.path.realpath(request.kiro_home)
 
 
 def perform(actions: list[Action]) -> None:

@@ -162,8 +162,18 @@ def glob_regex(patterns: list[str]) -> str:
     """Return the anchored regex of file globs: `**/` is any folder, `*` no slash, `{a,b}` either.
 
     Kiro's v1 engine hands over absolute and relative paths, so any folder may come before.
+
+    Raises:
+        RefusedError: a pattern has a form of which it is not certain what Kiro makes of it.
     """
-    return f"^(?:.*/)?(?:{'|'.join(_regex(_joined) for _joined in _rejoined(patterns))})$"
+    whole = _rejoined(patterns)
+    for pattern in whole:
+        if _UNCERTAIN.search(pattern) or set("{}") & set(_CHOICES.sub("", pattern)):
+            raise RefusedError(
+                f"its pattern {pattern!r} has no certain v1 form: write that hook's file yourself, "
+                "with a regex as `matcher`"
+            )
+    return f"^(?:.*/)?(?:{'|'.join(_regex(pattern) for pattern in whole)})$"
 
 
 def _rejoined(patterns: list[str]) -> list[str]:
@@ -178,6 +188,11 @@ def _rejoined(patterns: list[str]) -> list[str]:
 
 
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\{[^{}]*\}|.", re.DOTALL)
+# A class, a negation, an extended glob; and the braces left when those of choices are away.
+_UNCERTAIN = re.compile(r"[\[\]]|^!|[@!+*?]\(")
+_CHOICES = re.compile(r"\{[^{}]*\}")
+# Of JavaScript, where `re.escape` writes more than its flag `u` takes.
+_SPECIAL = frozenset("\\.^$|?*+()[]{}")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -187,9 +202,9 @@ def _regex(pattern: str) -> str:
         if piece in _MEANING:
             text += _MEANING[piece]
         elif len(piece) > 1:
-            text += f"(?:{'|'.join(_regex(choice) for choice in piece[1:-1].split(','))})"
+            text += f"(?:{'|'.join(_regex(choice.strip()) for choice in piece[1:-1].split(','))})"
         else:
-            text += re.escape(piece)
+            text += f"\\{piece}" if piece in _SPECIAL else piece
     return text
 
 

@@ -126,26 +126,37 @@ def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
         return [Action("refuse", path, str(reason))]
     if before is None or state == "none":
         return []
-    if _still_recording(request, actions):
-        return [Action("keep", path, "other hooks still record in this workspace")]
+    if why := _why_kept(request, actions):
+        return [Action("keep", path, why)]
     if state == "changed" and not request.force:
         return [Action("refuse", path, f"the block in it {_CHANGED}")]
     after = gitignore.remove_block(before)
     verb = "remove" if after is None else "update"
     note = "takes tokentrack's block out"
-    return [Action(verb, path, note, request.root, before, after), *_warn_of_ledger(request.root)]
+    warning = Action("warn", "", f"{_record(request.root)} stays, and git no longer ignores it")
+    removal = Action(verb, path, note, request.root, before, after)
+    return [removal, warning] if _record(request.root) else [removal]
 
 
-def _warn_of_ledger(root: str) -> list[Action]:
-    folder = os.path.join(root, ".kiro")
-    records = [n for n in scan.names(folder) if n.startswith(("token_transactions", "token_usage"))]
-    if not records:
-        return []
-    note = f"{shown_path(os.path.join(folder, records[0]))} stays, and git no longer ignores it"
-    return [Action("warn", "", note)]
-
-
-def _still_recording(request: Request, actions: list[Action]) -> bool:
+def _why_kept(request: Request, actions: list[Action]) -> str:
     gone = {action.path for action in actions if action.verb in {"remove", "update"}}
     hooks = installed_hooks(request.root, request.kiro_home)
-    return any(hook.scope == "workspace" and hook.path not in gone for hook in hooks)
+    left = [hook for hook in hooks if hook.path not in gone]
+    if any(hook.scope == "workspace" for hook in left):
+        return "other hooks still record in this workspace"
+    users = dict.fromkeys(f"{hook.surface} (user)" for hook in left if hook.fires)
+    if users:
+        verb = "record" if len(users) > 1 else "records"
+        return f"{' and '.join(users)} still {verb} here: `tokentrack uninstall --scope user`"
+    record = _record(request.root)
+    if record and not request.force:
+        return f"{record} stays and is kept out of git; --force takes the block out"
+    return ""
+
+
+def _record(root: str) -> str:
+    # The folder of state lies beside every ledger, whatever its name.
+    folder = os.path.join(root, ".kiro")
+    begins = ("token_transactions", "token_usage", ".tokentrack")
+    found = [name for name in scan.names(folder) if name.startswith(begins)]
+    return shown_path(os.path.join(folder, found[-1])) if found else ""

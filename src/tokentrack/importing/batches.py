@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tokentrack import fastjson
 from tokentrack.errors import FileSystemError
-from tokentrack.events import Event
+from tokentrack.execution_state import running_events
 from tokentrack.maintenance.session import hold_settled
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -17,14 +16,11 @@ from tokentrack.store import codec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tokentrack.events import Event
     from tokentrack.importing.known import Known
     from tokentrack.models.config import TrackerConfig
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.store.directory import Directory
     from tokentrack.store.place import Place
-
-_RUNNING = "running"  # as `tokentrack.execution_state` keeps the open executions
-_MAX_FILE = 16 * 1024 * 1024
 
 
 class Batch:
@@ -91,23 +87,8 @@ def open_batch(
 
 def open_executions(place: Place) -> list[Event]:
     """Return the starts of a ledger's open executions; what can't be read counts as absent."""
-    found = []
     try:
-        with (
-            place.open_folder(create=False) as folder,
-            folder.child(place.state) as state,
-            state.child(_RUNNING) as running,
-        ):
-            for name in running.names():
-                if name.endswith(".json"):
-                    found += _started(running, name)
+        with place.open_folder(create=False) as folder, folder.child(place.state) as state:
+            return running_events(state)
     except (OSError, ValueError):
-        pass  # nothing runs there, or no folder can have this path
-    return found
-
-
-def _started(running: Directory, name: str) -> list[Event]:
-    try:
-        return [Event.from_dict(fastjson.loads(running.read(name, _MAX_FILE).decode("ascii")))]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+        return []  # nothing runs there, or no folder can have this path

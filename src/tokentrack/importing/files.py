@@ -13,9 +13,10 @@ from tokentrack.importing.batches import Batch, open_batch
 from tokentrack.importing.digests import differing, digest_of
 from tokentrack.importing.known import Known, usage_without_numbers
 from tokentrack.importing.summary import CONFLICT, EARLIER, KNOWN, Summary
+from tokentrack.kiro.values import stored_credits
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
 from tokentrack.redaction import redact, redact_id
 from tokentrack.store.archives import COMPRESSED, stem_of
 from tokentrack.store.place import LEDGER_NAME, USAGE_NAME, Place
@@ -32,6 +33,7 @@ _BATCH = 1000
 _MAX_LISTED = 50
 _GZIP = b"\x1f\x8b"
 _CREDITS = USAGE_COLUMNS.index("credits")
+_CREDITS_BASIS = USAGE_COLUMNS.index("credits_basis")
 _SURFACE = USAGE_COLUMNS.index("surface")
 _DAMAGED = "damaged"
 _IDS = frozenset({"agent_execution_id", "session_id", "source_id"})
@@ -113,7 +115,11 @@ class FilesImport:
             if record.problem:
                 self._leave_out(beside, record.line, record.problem)
             else:
-                self._known.add_usage(origin, self._stored(record.cells))
+                cells = self._stored(record.cells)
+                if cells[_CREDITS] and stored_credits(cells[_CREDITS]) is None:
+                    self._leave_out(beside, record.line, "the credits are no number of credits")
+                    cells[_CREDITS], cells[_CREDITS_BASIS] = "", UNKNOWN
+                self._known.add_usage(origin, cells)
 
     def _transaction(self, path: str, record: Record) -> TokenTransaction | None:
         problem = record.problem

@@ -6,25 +6,20 @@ import itertools
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.importing.records import HOOK_NAME
 from tokentrack.kiro.homes import Homes
-from tokentrack.store.archives import open_ledger_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import BinaryIO
 
     from tokentrack.store.place import Place
 
 HINT = "Kiro has history here: `tokentrack import --dry-run` shows it"
 _MOST_ENTRIES = 1000
-_CHUNK = 1024 * 1024
-# The cell of an imported row and the one after it; in a prompt they can only hide the hint.
-_MARKS = tuple(f",{HOOK_NAME},{error},".encode() for error in ("false", "true"))
+_MARK = "imported"
 
 
 def history_hint(place: Place, environ: Mapping[str, str], before: int | None = None) -> str:
-    """Return the hint, "" where nothing would be new.
+    """Return the hint, "" where nothing would be new or an import has ended.
 
     Args:
         place: the ledger that the history would go into.
@@ -35,6 +30,15 @@ def history_hint(place: Place, environ: Mapping[str, str], before: int | None = 
     written = (_modified_at(path) for path in _traces(Homes(environ)))
     is_old = any(at is not None and (before is None or at < before) for at in written)
     return HINT if is_old and not _is_imported(place) else ""
+
+
+def note_import(place: Place) -> None:
+    """Leave the mark that hides the hint; makes no folder for a ledger that has none."""
+    try:
+        with place.open_folder(create=False) as folder, place.open_state(folder) as state:
+            state.create(_MARK, b"", durable=False)
+    except OSError:
+        pass  # it is there, or there is no place for it: the hint does no harm
 
 
 def _traces(homes: Homes) -> Iterator[str]:
@@ -66,17 +70,7 @@ def _modified_at(path: str) -> int | None:
 
 def _is_imported(place: Place) -> bool:
     try:
-        with open_ledger_files(place) as files:
-            return any(_has_mark(file) for file in files.values())
+        with place.open_folder(create=False) as folder, folder.child(place.state) as state:
+            return state.has(_MARK)
     except OSError:
         return False
-
-
-def _has_mark(file: BinaryIO) -> bool:
-    tail = b""
-    while chunk := file.read(_CHUNK):
-        text = tail + chunk
-        if any(mark in text for mark in _MARKS):
-            return True
-        tail = text[-max(map(len, _MARKS)) :]
-    return False

@@ -8,8 +8,10 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import ValidationError
+from tokentrack.events import STARTED
 from tokentrack.importing.digests import digest_of
 from tokentrack.importing.folders import Folders, root_in
+from tokentrack.kiro.values import microseconds
 from tokentrack.models.fields import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS, usage_row
@@ -29,8 +31,8 @@ _SECOND = 1_000_000
 # The widest that a window's edge can lie from the turn's; `matching` decides within it.
 _REACH = 60 * _SECOND
 _SCHEMA = """
-CREATE TABLE row (ledger BLOB, id BLOB, at INTEGER, started INTEGER, session BLOB, folder BLOB,
-                  digest BLOB, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
+CREATE TABLE row (ledger BLOB, id BLOB, at INTEGER, started INTEGER, aborted INTEGER,
+                  session BLOB, folder BLOB, digest BLOB, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
 CREATE INDEX row_session ON row (ledger, session, at);
 CREATE TABLE usage (ledger BLOB, id BLOB, source_id BLOB, surface BLOB, joined INTEGER,
                     credits INTEGER, cells TEXT, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
@@ -41,7 +43,7 @@ _SAME_SOURCE = """
 SELECT id, cells FROM usage INDEXED BY usage_source WHERE ledger = ? AND source_id = ?
 """
 _CANDIDATES = """
-SELECT row.id, row.started, row.at, usage.cells FROM row INDEXED BY row_session
+SELECT row.id, row.started, row.at, row.aborted, usage.cells FROM row INDEXED BY row_session
 LEFT JOIN usage ON usage.ledger = row.ledger AND usage.id = row.id
 WHERE row.ledger = ? AND row.session IN (?, X'') AND row.at BETWEEN ? AND ?
   AND coalesce(usage.joined, 0) = 0
@@ -110,8 +112,9 @@ class Known:
         at, elapsed = record.timestamp_us, record.elapsed_time
         started = None if elapsed is None else at - int(elapsed * _SECOND)
         self._database.execute(
-            "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (_ledger(place), _key(record.agent_execution_id), at, started, _key(record.session_id),
+            "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (_ledger(place), _key(record.agent_execution_id), at, started,
+             record.hook_trigger_type == STARTED, _key(record.session_id),
              _key(record.workspace_folder), digest_of(record)),
         )  # fmt: skip
 
@@ -168,10 +171,8 @@ class Known:
         return _match(identity, EXACT, self.usage(place, identity))
 
     def _by_source(self, place: Place, turn: Turn) -> Match | None:
-        rows = self._database.execute(
-            _SAME_SOURCE, (_ledger(place), _key(turn.source_id))
-        ).fetchall()
-        for key, cells in rows:
+        source = (_ledger(place), _key(turn.source_id))
+        for key, cells in self._database.execute(_SAME_SOURCE, source).fetchall():
             # A usage row alone is what a kill between the two appends leaves.
             if self.has_row(place, _text(key)):
                 return _match(_text(key), EXACT, json.loads(cells))
@@ -182,19 +183,15 @@ class Known:
         if not times:
             return None
         bounds = (min(times) - _REACH, max(times) + _REACH)
-        key = (
-            _ledger(place),
-            _key(turn.session_id),
-            *bounds,
-            _key(SURFACE_OF[turn.source]),
-            _key(folder),
-        )
+        surface = SURFACE_OF[turn.source]
+        key = (_ledger(place), _key(turn.session_id), *bounds, _key(surface), _key(folder))
         best: tuple[int, Match] | None = None
-        for found, started, at, cells in self._database.execute(_CANDIDATES, key):
-            overlap = Window(_text(found), started, at).overlap(turn)
+        for found, started, at, aborted, text in self._database.execute(_CANDIDATES, key):
+            identity, cells = _text(found), json.loads(text) if text else None
+            window = _aborted(identity, at, cells) if aborted else Window(identity, started, at)
+            overlap = window.overlap(turn)
             if overlap is not None and (best is None or overlap > best[0]):
-                decoded = json.loads(cells) if cells else None
-                best = overlap, _match(_text(found), WINDOW, decoded)
+                best = overlap, _match(identity, WINDOW, cells)
         return best and best[1]
 
 
@@ -211,6 +208,12 @@ def usage_without_numbers(identity: str, session: str) -> list[str]:
 def _match(identity: str, how: str, cells: list[str] | None) -> Match:
     known = cells or usage_without_numbers(identity, "")
     return Match(identity, how, known[USAGE_COLUMNS.index("credits")] != "", known)
+
+
+def _aborted(identity: str, at: int, cells: list[str] | None) -> Window:
+    # Nothing completed it, so its row has the time of the start.
+    noticed = microseconds(cells[USAGE_COLUMNS.index("recorded_at")]) if cells else None
+    return Window(identity, at, noticed or at, is_aborted=True)
 
 
 def _ledger(place: Place) -> bytes:

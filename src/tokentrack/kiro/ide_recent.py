@@ -10,7 +10,7 @@ from tokentrack.kiro.ide_storage import is_execution, read_execution
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tokentrack.kiro.scan import Scan
     from tokentrack.kiro.turn import Turn
@@ -43,7 +43,7 @@ class RecentExecutions:
         """Begin with nothing read."""
         self._limits = limits
         self._scan = scan
-        self._lists: dict[tuple[tuple[str, ...], int], tuple[list[Entry], bool]] = {}
+        self._lists: dict[str, list[Entry | None]] = {}
         self._turns: dict[str, Turn | None] = {}
 
     def around(
@@ -57,9 +57,9 @@ class RecentExecutions:
             folders: the workspaces' folders, which are no links.
             at: the time, in microseconds since the epoch.
             written: only files that were last written between these two are opened.
-            created: a session's folder in which nothing was created since is not listed.
+            created: a session's folder in which nothing was created since is left out.
         """
-        listed, is_whole = self._listed(folders, created)
+        listed, is_whole = self._executions(folders, created)
         wanted = [entry for entry in listed if written[0] <= entry[0] <= written[1]]
         wanted.sort(key=lambda entry: abs(entry[0] - at))
         is_whole = is_whole and len(wanted) <= self._limits.files
@@ -77,33 +77,39 @@ class RecentExecutions:
                 found.append(turn)
         return found, is_whole
 
-    def _listed(self, folders: tuple[str, ...], created: int) -> tuple[list[Entry], bool]:
-        key = (folders, created)
-        if key not in self._lists:
-            self._lists[key] = self._list(folders, created)
-        return self._lists[key]
-
-    def _list(self, folders: tuple[str, ...], created: int) -> tuple[list[Entry], bool]:
+    def _executions(self, folders: tuple[str, ...], created: int) -> tuple[list[Entry], bool]:
         found: list[Entry] = []
         looked_at = 0
         for folder in folders:
-            for entry in _executions(folder, created):
+            for session in self._listed(folder, _is_session):
                 looked_at += 1
+                is_recent = session is not None and session[0] >= created
+                inner = self._listed(session[2], _is_file) if session and is_recent else []
+                left = max(0, self._limits.entries - looked_at)
+                found += [entry for entry in inner[:left] if entry is not None]
+                looked_at += len(inner)
                 if looked_at > self._limits.entries:
                     return found, False
-                if entry is not None:
-                    found.append(entry)
         return found, True
 
+    def _listed(self, folder: str, is_wanted: Callable[[str, int], bool]) -> list[Entry | None]:
+        # Something for each entry, None for an unwanted one; one beyond the limit tells of it.
+        if folder not in self._lists:
+            found = self._lists[folder] = []
+            for path, status in _entries(folder):
+                entry = (status.st_mtime_ns // 1000, status.st_size, path)
+                found.append(entry if is_wanted(path, status.st_mode) else None)
+                if len(found) > self._limits.entries:
+                    break
+        return self._lists[folder]
 
-def _executions(folder: str, created: int) -> Iterator[Entry | None]:
-    # Something for each entry that was looked at: None for one that is no execution.
-    for session, status in _entries(folder):
-        yield None
-        if stat.S_ISDIR(status.st_mode) and status.st_mtime_ns // 1000 >= created:
-            for path, inner in _entries(session):
-                is_file = stat.S_ISREG(inner.st_mode) and is_execution(os.path.basename(path))
-                yield (inner.st_mtime_ns // 1000, inner.st_size, path) if is_file else None
+
+def _is_session(_path: str, mode: int) -> bool:
+    return stat.S_ISDIR(mode)
+
+
+def _is_file(path: str, mode: int) -> bool:
+    return stat.S_ISREG(mode) and is_execution(os.path.basename(path))
 
 
 def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -8,9 +8,11 @@ from tokentrack.reported import as_count
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
     from typing import Any
 
 _MAX_CREDITS = 1_000_000_000
+_MAX_PLACES = 400  # more than any JSON number has; 1e-999999 would be a megabyte of zeros
 _MAX_PERCENT = 10_000
 _MAX_DEPTH = 16
 _LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
@@ -78,6 +80,18 @@ def credit_sum(entries: Any, key: str) -> tuple[str | None, int]:
         else:
             refused += 1
     return (exact_sum(found) if found else None), refused
+
+
+def stored_credits(cell: str) -> Decimal | None:
+    """Return the credits in a usage row's cell, None for what `credit_sum` would never return."""
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        amount = Decimal(cell)
+    except InvalidOperation:
+        return None
+    is_sound = amount.is_finite() and 0 <= amount <= _MAX_CREDITS
+    return amount if is_sound and amount.adjusted() > -_MAX_PLACES else None
 
 
 def exact_sum(numbers: Iterable[float]) -> str:

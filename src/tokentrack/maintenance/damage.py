@@ -72,7 +72,7 @@ class _Examiner:
         self._found.findings.append(Finding(at + 1, reason))
 
     def _lose(self, at: int, reason: str, data: bytes) -> None:
-        self._note(at, f"{reason}: set aside")
+        self._note(at, reason)
         self._found.lost.append(Lost(at + 1, reason, data))
 
     def _take(self, at: int) -> int:

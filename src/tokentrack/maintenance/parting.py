@@ -39,29 +39,38 @@ def part_line(line: bytes, width: int, table: Table) -> list[Part]:
     starts = [match.start() for match in table.start.finditer(line)] if table.start else []
     bounds = sorted({0, *starts, len(line)})
     parts: list[Part] = []
-    at = 0
+    at = rest = 0  # `rest` is the bound behind the last record
     while at < len(bounds) - 1:
         end = _end_of_record(line, bounds, at, width, table)
-        if end:
-            parts.append(Part(line[bounds[at] : bounds[end]], is_whole=True))
-            at = end
+        if not end:
+            at += 1
             continue
-        before = parts.pop().data if parts and not parts[-1].is_whole else b""
-        at += 1
-        parts.append(Part(before + line[bounds[at - 1] : bounds[at]], is_whole=False))
+        if rest < at:
+            parts.append(Part(line[bounds[rest] : bounds[at]], is_whole=False))
+        parts.append(Part(line[bounds[at] : bounds[end]], is_whole=True))
+        at = rest = end
+    if rest < at:
+        parts.append(Part(line[bounds[rest] :], is_whole=False))
     return parts
 
 
 def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, table: Table) -> int:
     # The bound at which the record or header that starts at one ends, 0 where none does.
+    first, commas = table.columns[0].encode(), 0
+    fewest = min(width, len(table.columns)) - 1
     for end in range(at + 1, min(at + 1 + _MAX_STARTS, len(bounds))):
+        commas += line.count(b",", bounds[end - 1], bounds[end])
+        if commas < fewest and line.find(first, bounds[at], bounds[end]) < 0:
+            continue  # too short for a record, and no header of another separator
         try:
             text = bare(line[bounds[at] : bounds[end]]).decode("utf-8")
             cells = codec.decode_line(text)
         except UnicodeDecodeError:
             return 0
         except ValueError:
-            continue  # an open quote: what looked like a start may be inside of it
+            if _is_open(text):
+                continue  # what looked like a start may be inside of the quote
+            return 0
         if dialect.of_header(text, table.columns) is not None:
             return end
         if len(cells) > max(width, len(table.columns)):
@@ -71,6 +80,15 @@ def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, tabl
             if not table.problem(row):
                 return end
     return 0
+
+
+def _is_open(text: str) -> bool:
+    # Whether more text can make a record of it: all that is wrong is a quote without its end.
+    try:
+        codec.split_line(text + '"')
+    except ValueError:
+        return False
+    return True
 
 
 def bare(piece: bytes) -> bytes:

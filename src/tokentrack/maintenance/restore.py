@@ -7,7 +7,8 @@ the backup or the ledger had of it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
@@ -67,7 +68,9 @@ class Plan:
 
 
 def find_backup(folder: Directory, place: Place, name: str) -> str:
-    """Return a backup by its name or its time stamp; "" is the newest.
+    """Return a backup by its name with or without `.csv`, its path or its time stamp.
+
+    "" is the newest.
 
     Raises:
         TokenTrackError: there is none, or none of that name.
@@ -77,8 +80,11 @@ def find_backup(folder: Directory, place: Place, name: str) -> str:
         raise TokenTrackError(f"there is no backup in {place.folder}")
     if not name:
         return names[-1]
+    head, tail = os.path.split(name)
+    wanted = tail if head and os.path.realpath(head) == os.path.realpath(place.folder) else name
     for candidate in names:
-        if name == candidate or stem_of(candidate).endswith(f"_backup_{name}"):
+        stem = stem_of(candidate)
+        if wanted in (candidate, stem) or stem.endswith(f"_backup_{wanted}"):
             return candidate
     raise TokenTrackError(
         f"{name!r} is no backup of this ledger: `tokentrack backup list` names them"
@@ -167,7 +173,7 @@ def _missing(
     rows: Iterable[Row], lines: Counter[bytes], executions: Counter[str]
 ) -> tuple[list[bytes], int]:
     # The rows to add, in their order, and how many stay out as other versions.
-    unmatched: dict[str, list[bytes]] = defaultdict(list)
+    unmatched: list[Row] = []
     room: Counter[str] = Counter()
     left = Counter(lines)
     for row in rows:
@@ -176,14 +182,15 @@ def _missing(
         if left[row.line]:
             left[row.line] -= 1
         else:
-            unmatched[identity].append(row.line)
+            unmatched.append(row)
+    room -= executions
     added: list[bytes] = []
-    versions = 0
-    for identity, candidates in unmatched.items():
-        free = max(0, room[identity] - executions[identity])
-        added += candidates[:free]
-        versions += len(candidates) - len(candidates[:free])
-    return added, versions
+    for row in unmatched:
+        identity = row.cells[_ID]
+        if room[identity] > 0:
+            room[identity] -= 1
+            added.append(row.line)
+    return added, len(unmatched) - len(added)
 
 
 def _plan_replacement(

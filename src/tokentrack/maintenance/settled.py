@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokentrack.execution_records import execution_id_of
-from tokentrack.execution_state import ExecutionState
+from tokentrack.execution_state import RUNNING, ExecutionState
 from tokentrack.models.fields import COLUMNS
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tokentrack.store.ledger import HeldLedger, Tail
 
 _ID_COLUMN = COLUMNS.index("agent_execution_id")
-# The folder of the open executions, as `tokentrack.execution_state` keeps them.
-_RUNNING = "running"
 
 
 def close_recorded(held: HeldLedger) -> None:
@@ -62,7 +60,7 @@ def forget_offsets(held: HeldLedger) -> None:
         state.close()
     # That an execution ended need not be on the disk yet. One that a power loss opens again is
     # known by its row, but not where that is going.
-    with held.state.child(_RUNNING) as running:
+    with held.state.child(RUNNING) as running:
         running.sync()
 
 

@@ -131,14 +131,13 @@ def check_value(name: str, value: Any) -> str:
     """Return what is wrong with a field's value as one sentence, "" when nothing is."""
     field = FIELDS[name]
     if not _has_kind(field.kind, value):
-        return f"{name} must be {_KIND_NAMES[field.kind]}, not {value!r}"[:300]
+        return f"{name} must be {KIND_NAMES[field.kind]}, not {value!r}"[:300]
     if field.choices and value not in field.choices:
         return f"{name} must be one of {', '.join(field.choices)}, not {value!r}"[:300]
     if field.minimum is not None and field.maximum is not None:
         if not field.minimum <= value <= field.maximum:
-            return f"{name} must be from {field.minimum:g} to {field.maximum:g}, not {value!r}"[
-                :300
-            ]
+            bounds = f"{field.minimum:,} to {field.maximum:,}"
+            return f"{name} must be from {bounds}, not {value!r}"[:300]
     elif field.kind in ("text", "path") and not value:
         return f"{name} must not be empty"
     elif field.kind == "path" and value.replace("\\", "/").rpartition("/")[2] in ("", ".", ".."):
@@ -146,7 +145,7 @@ def check_value(name: str, value: Any) -> str:
     return ""
 
 
-_KIND_NAMES = {
+KIND_NAMES = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",

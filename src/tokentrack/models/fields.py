@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tokentrack.models.transaction import TokenTransaction
 
+MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
 COLUMNS = (
     "timestamp", "prompt_text", "tokens_used", "elapsed_time", "session_id", "workspace_folder",
     "hook_trigger_type", "agent_execution_id", "file_patterns", "hook_name", "error_occurred",
@@ -80,7 +81,7 @@ def find_issues(values: dict[str, Any]) -> list[str]:
     if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
         issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
     if elapsed is not None and not _is_duration(elapsed):
-        issues.append(f"elapsed_time must be 0 s or more and finite, not {_shown(elapsed)}")
+        issues.append(f"elapsed_time must be from 0 to {MAX_SECONDS:,} s, not {_shown(elapsed)}")
     if not isinstance(values["error_occurred"], bool):
         issues.append(
             f"error_occurred must be True or False, not {_shown(values['error_occurred'])}"
@@ -116,10 +117,8 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_duration(value: Any) -> bool:
-    # A whole number beyond 2**53 would come back as another one.
-    if _is_whole(value):
-        return bool(0 <= value <= 2**53)
-    return isinstance(value, float) and 0 <= value < float("inf")
+    number = _is_whole(value) or isinstance(value, float)
+    return bool(number and 0 <= value <= MAX_SECONDS)
 
 
 def join_list(items: Sequence[str]) -> str:

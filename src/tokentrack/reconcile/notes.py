@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tokentrack import fastjson
+from tokentrack.event_fields import is_sound
 from tokentrack.events import STARTED
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.pending_notes import GIVE_UP_SECONDS, pending_name
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 _SECOND = 1_000_000
+_DAY = 24 * 3600 * _SECOND  # a clock that was put back may be wrong by less
 _FIRST_PAUSE, _LONGEST_PAUSE = 5, 6 * 3600
 _MAX_NOTE = 256 * 1024
 
@@ -51,15 +53,20 @@ class Note:
             raise ValueError("a usage row has another number of cells")
         self.surface = self.cells[_SURFACE]
         self.session = self.cells[_SESSION]
+        self.session.encode("utf-8")  # a lone surrogate is in no name and no database
         self.folder = str(data.get("folder", ""))
-        elapsed, ended = data["elapsed"], int(data["at"])
-        started: int | None = None if elapsed is None else ended - int(float(elapsed) * _SECOND)
+        elapsed, ended = data["elapsed"], data["at"]
+        if not (is_sound("elapsed", elapsed) and is_sound("at", ended)):
+            raise ValueError("a time is none")
+        started: int | None = None if elapsed is None else ended - int(elapsed * _SECOND)
         is_aborted = data["trigger"] == STARTED
         if is_aborted:
             # Nothing completed it, so its time is that of the start.
             from tokentrack.kiro.values import microseconds
 
             started, ended = ended, microseconds(self.cells[_RECORDED]) or ended
+        if (started or 0) < 0 or ended > now_us() + _DAY:
+            raise ValueError("a time is before 1970 or still to come")  # it would never end
         self.window = Window(self.cells[_EXECUTION], started, ended, is_aborted=is_aborted)
 
     @property

@@ -123,20 +123,26 @@ class _Search:
         # A ledger's path below a workspace's root has folders on the way.
         root = held.place.base if held.place.folders else ""
         self._places = Places(environ, root, in_hook=in_hook)
-        self._recorded = RecordedUsage(held, _HOOK_TAIL if in_hook else _COMMAND_TAIL)
+        length = _HOOK_TAIL if in_hook else _COMMAND_TAIL
+        self._recorded = RecordedUsage(held, length, in_hook=in_hook)
+        self._clean: dict[int, Turn] = {}
 
     def look(self, note: Note) -> _Answer:
         """Return what can be said of an execution now."""
         identity = note.window.execution_id
+        reaches = self._recorded.reaches(note.window.first)
         if self._recorded.has_credits(identity):
             return _Answer()  # an import was first
-        if not self._recorded.reaches(note.window.first):
+        if not reaches:
             # Its turn may be another's, of which nothing can be seen from here.
             return _Answer(is_last=note.is_over, for_hooks=False)
         found = self._places.find(note)
         if self._redact_secrets:
             for turn in (*found.turns, *found.others):
-                take_secrets_out(turn)
+                # Once: a session's notes share its turns. It is kept, so its id stays its own.
+                if id(turn) not in self._clean:
+                    take_secrets_out(turn)
+                    self._clean[id(turn)] = turn
         answer = self._joined(note, found) or self._part(note, found)
         if answer is None:
             answer = _Answer(is_last=note.is_over, for_hooks=_may_come(note, found))

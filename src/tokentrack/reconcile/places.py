@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tokentrack.reconcile.notes import Note
 
 _SECOND = 1_000_000
-_MAX_TURNS = 16
 # What a hook reads of a session; a turn further back is left to the commands.
 _HOOK_TURNS, _HOOK_TAIL = 4, 128 * 1024
+_ALL_TURNS = 2**31  # of what a command reads, which is bounded in bytes
 # A clock's and a file system's coarseness, and a start hook that ran after its turn began.
 _SLACK = 10 * _SECOND
 # A turn whose file was written later than so after the execution's end did not end with it.
@@ -79,7 +79,9 @@ class Places:
             return self._in_storage(note)
         turns = self._of_session(note.surface, note.session) if note.session else []
         if turns or note.surface != "cli-2" or self._in_hook:
-            return Found(turns)
+            # A session runs one turn at a time: what was not read ended before what was.
+            is_whole = any(_began_before(turn, note.window.first) for turn in turns)
+            return Found(turns, is_whole=is_whole)
         return self._in_databases(note)
 
     def _of_session(self, surface: str, session: str) -> list[Turn]:
@@ -105,7 +107,7 @@ class Places:
     def _last_turns(
         self, read: Callable[..., list[Turn]], folders: list[str], session: str, tail: int
     ) -> list[Turn]:
-        limit, size = (_HOOK_TURNS, _HOOK_TAIL) if self._in_hook else (_MAX_TURNS, tail)
+        limit, size = (_HOOK_TURNS, _HOOK_TAIL) if self._in_hook else (_ALL_TURNS, tail)
         found = (read(folder, session, limit, self._scan, size) for folder in folders)
         return next(filter(None, found), [])
 
@@ -197,3 +199,8 @@ class Places:
             root = find_root(path, self._environ) if exists else path
             self._roots[path] = "" if is_no_workspace(root, self._environ) else root
         return self._roots[path]
+
+
+def _began_before(turn: Turn, at: int) -> bool:
+    began = turn.ended_at if turn.started_at is None else turn.started_at
+    return began is not None and began <= at

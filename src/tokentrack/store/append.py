@@ -141,7 +141,7 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
 def _mend_tail(descriptor: int, size: int, width: int, quarantine: Quarantine) -> int:
     if read_at(descriptor, 1, size - 1) == b"\n":
         return size
-    start = _after_last_line_feed(descriptor, size)
+    start = after_last_line_feed(descriptor, size)
     if size - start <= _MAX_RECORD and _is_whole_record(
         read_at(descriptor, size - start, start), width
     ):
@@ -169,7 +169,12 @@ def _is_whole_record(tail: bytes, width: int) -> bool:
         return False
 
 
-def _after_last_line_feed(descriptor: int, size: int) -> int:
+def after_last_line_feed(descriptor: int, size: int) -> int:
+    """Return where the whole lines of a file of this size end, 0 where it has none.
+
+    Raises:
+        OSError: the file can't be read.
+    """
     end = size
     while end > 0:
         start = max(0, end - _BLOCK)

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tokentrack.store.append import after_last_line_feed
 from tokentrack.store.archives import stem_of
 from tokentrack.store.rewrite import is_file, replace_file
 from tokentrack.timestamps import now_us
@@ -99,11 +100,8 @@ def _copy(folder: Directory, name: str, new_name: str) -> None:
 
 def _whole_lines(descriptor: int) -> Iterator[bytes]:
     # A torn last line is no record; the next append sets it aside.
-    rest = b""
-    while block := os.read(descriptor, _BLOCK):
-        end = block.rfind(b"\n") + 1
-        if end:
-            yield rest + block[:end]
-            rest = block[end:]
-        else:
-            rest += block
+    left = after_last_line_feed(descriptor, os.fstat(descriptor).st_size)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while left and (block := os.read(descriptor, min(_BLOCK, left))):
+        left -= len(block)
+        yield block

@@ -111,8 +111,12 @@ class Directory:
 
     def _check(self, descriptor: int, name: str, *, is_written: bool) -> None:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            raise OSError(errno.EPERM, "no regular file of one link", name)
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EPERM, "no regular file", name)
+        if status.st_nlink > 1:
+            raise OSError(errno.EPERM, f"has {status.st_nlink} names", name)
         if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
             raise OSError(errno.EPERM, "another user's file", name)
         mode = status.st_mode

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
+from tokentrack.export.cells import safe_cell
 from tokentrack.export.extras import load_extra
 from tokentrack.store.directory import Directory
 from tokentrack.usage.sums import cost_of
@@ -36,7 +37,6 @@ REQUEST_COLUMNS = (
     "cached_tokens", "total_tokens", "cost_usd", "price_source", "user",
 )  # fmt: skip
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _EXCEL_ROWS = 1_048_576
 _EXCEL_TEXT = 32_767
 
@@ -94,9 +94,9 @@ def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterab
         FileSystemError: the file can't be written.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # its line end has a CR: one inside a text is quoted for it
     writer.writerow(columns)
-    writer.writerows([[_inert(cell) for cell in row] for row in rows])
+    writer.writerows([[safe_cell(c) if isinstance(c, str) else c for c in row] for row in rows])
     _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 
@@ -133,14 +133,6 @@ def _write_row(sheet: Any, number: int, row: Row, style: Any) -> None:
             sheet.write_string(number, column, text, style)
         elif cell is not None:
             sheet.write_number(number, column, cell, style)
-
-
-def _inert(cell: Cell) -> Cell:
-    if cell is None:
-        return ""
-    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-        return f"'{cell}"
-    return cell
 
 
 def _write(path: str | os.PathLike[str], data: bytes) -> None:

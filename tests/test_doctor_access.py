@@ -1,0 +1,70 @@
+"""What the doctor says of files and file systems that the system keeps closed."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+CONFIG = ".kiro/token_tracker_config.json"
+
+pytestmark = pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0 or not shutil.which("setpriv"),
+    reason="needs root, to be another user and to mount",
+)
+
+
+def doctor(machine, *prefix):
+    """Return the findings that are not fine."""
+    command = [*prefix, sys.executable, "-m", "tokentrack", "doctor", "--json"]
+    result = subprocess.run(
+        command, cwd=machine.root, env=machine.environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "Traceback" not in result.stderr, result.stderr
+    return [f for f in json.loads(result.stdout)["findings"] if f["level"] != "ok"]
+
+
+def unprivileged():
+    """Return what starts a program as root without its right to read and write everything."""
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        (CONFIG, "token_tracker_config.json can't be read"),
+        ("../home/" + CONFIG, "token_tracker_config.json can't be read"),
+        (".kiro/token_transactions.csv", "token_transactions.csv can't be read"),
+        (".kiro/token_usage.csv", "token_usage.csv can't be read"),
+    ],
+)
+def test_a_file_that_is_closed_is_opened_by_the_mend(machine, closed, said):
+    machine.send("Stop")
+    path = machine.root / closed
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".json":
+        path.write_text("{}")
+    assert not [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
+    path.chmod(0)
+    (found,) = [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
+    subprocess.run(shlex.split(found["mend"]), cwd=machine.root, check=True)
+    assert not [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
+
+
+def test_a_file_system_that_is_mounted_read_only_is_told_as_that(machine):
+    folder = shlex.quote(str(machine.root))
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    inside = ["unshare", "-m", "sh", "-c"]
+    if subprocess.run([*inside, mount], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    found = doctor(machine, *inside, f'{mount} && cd {folder} && exec "$@"', "sh")
+    (seen,) = [f for f in found if f["area"] == "folders"]
+    assert "is mounted read-only" in seen["message"]
+    assert "csv_file_path" in seen["mend"]
+    assert "chmod" not in seen["mend"]
+    # The control: the same folder, not mounted so.
+    assert not [f for f in doctor(machine) if f["area"] == "folders"]
