@@ -185,7 +185,7 @@ def test_another_file_name_has_companions_of_its_own(tmp_path):
     tracker = type(space.tracker).for_workspace(str(space.root), config, space.environ)
     assert tracker.record_event(space.event("agentExecutionCompleted", execution_id="one"))
     assert sorted(path.name for path in space.kiro.iterdir()) == [
-        ".tokentrack-team.csv", "team.csv", "team.csv.lock", "team_usage.csv",
+        ".gitignore", ".tokentrack-team.csv", "team.csv", "team.csv.lock", "team_usage.csv",
     ]  # fmt: skip
 
 

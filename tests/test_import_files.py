@@ -272,3 +272,18 @@ def test_rows_that_are_not_wanted_show_progress_and_can_be_interrupted(machine, 
     assert wanted.run([str(path)], stop).skipped == {"before --since": 1000}
     assert told == [1000]
     assert not (machine.root / "new").exists()
+
+
+def test_what_stands_before_the_cut_of_a_packed_ledger_comes_in(machine, other):
+    whole = gzip.compress(
+        "\n".join(
+            [HEADER, *(row(f"e{n}", prompt=f"p{n * 7919}") for n in range(2500)), ""]
+        ).encode()
+    )
+    path = other / "token_transactions.csv.gz"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    found = summary(machine, path)
+    assert 1000 < found["added"] < 2500
+    assert found["added"] == len(machine.rows())
+    assert [line for line in found["examples"] if "end-of-stream" in line]

@@ -233,3 +233,20 @@ def test_the_hook_makes_no_backup(tmp_path):
     space.fill([1])
     assert space.complete("e")
     assert space.names("token_transactions_backup_") == []
+
+
+def test_a_dry_run_makes_no_backup(tmp_path):
+    space = Maintained(tmp_path)
+    space.fill([1])
+    assert "would back up" in space.run("backup", "create", "--dry-run")
+    assert space.names("token_transactions_backup_") == []
+
+
+def test_a_very_long_line_is_backed_up_in_one_pass(tmp_path):
+    space = Maintained(tmp_path)
+    space.fill([1])
+    with space.ledger.open("ab") as file:
+        file.write(b"x" * 3_000_000 + b"\ntorn")
+    space.run("backup", "create")
+    (backup,) = space.names("token_transactions_backup_")
+    assert space.read(backup) == space.ledger.read_bytes().removesuffix(b"torn")

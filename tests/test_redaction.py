@@ -17,7 +17,10 @@ from tokentrack.redaction_rules import RULES
 TOKENS = {
     "aws-access-key": ["AKIA" + "Q7" * 8, "ASIA" + "Z3" * 8],
     "github-token": ["ghp_" + "a1B2" * 9, "github_pat_" + "11A" * 20],
-    "gitlab-token": [f"{kind}-" + "x7Yz" * 5 for kind in ("glpat", "gldt", "glrt", "glptt")],
+    "gitlab-token": [
+        f"gl{kind}-" + "x7Yz" * 5
+        for kind in ("pat", "dt", "rt", "ptt", "cbt", "oas", "ft", "agent", "soat", "imt")
+    ],
     "bitbucket-token": ["ATBB" + "k3" * 14],
     "atlassian-token": ["ATATT3xFfGF0" + "Ab-_" * 40 + "=0A1B2C3D"],
     "google-api-key": ["AIza" + "s" * 35],
@@ -57,6 +60,7 @@ IN_CONTEXT = {
     ],
     "aws-secret-key": [
         ("aws_secret_access_key=", KEY, "\n"),
+        ("export AWS_SESSION_TOKEN=", KEY * 2, "\n"),
         ("aws_secret_access_key = ", KEY, "\n"),
         ("export AWS_SECRET_ACCESS_KEY='", KEY, "'"),
         ('"SecretAccessKey": "', KEY, '"'),

@@ -71,8 +71,8 @@ class Drain:
             return
         self._do(appends, files)
 
-    def take(self, deadline: float) -> tuple[int, bool]:
-        """Take what waits until the deadline, a time of the monotonic clock; one batch at least.
+    def take(self, seconds: float) -> tuple[int, bool]:
+        """Take what waits for so many seconds after the look at what there is; one batch at least.
 
         Returns how many were taken and whether nothing is left that can be read.
 
@@ -80,12 +80,13 @@ class Drain:
             OSError: they can't be recorded now; they wait on.
         """
         names = self._waiting()
+        # The look at a very large spool takes longer than all else; it must be worth it.
+        deadline = time.monotonic() + seconds
         taken = 0
         while names:
             batch, names = self._read_batch(names)
             self._take_batch(batch)
             taken += len(batch)
-            # Looking at a large spool can take all the time: still it must become smaller.
             if time.monotonic() >= deadline:
                 break
         return taken, not names

@@ -20,7 +20,18 @@ _MARKS = {
     "private-key": ("PRIVATE KEY", "PuTTY-User-Key-File-"),
     "aws-access-key": ("AKIA", "ASIA"),
     "github-token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "gitlab-token": ("glpat-", "gldt-", "glrt-", "glptt-"),
+    "gitlab-token": (
+        "glpat-",
+        "gldt-",
+        "glrt-",
+        "glptt-",
+        "glcbt-",
+        "gloas-",
+        "glft-",
+        "glagent-",
+        "glsoat-",
+        "glimt-",
+    ),
     "bitbucket-token": ("ATBB",),
     "atlassian-token": ("ATATT", "ATCTT"),
     "google-api-key": ("AIza",),
@@ -32,7 +43,14 @@ _MARKS = {
 }
 # The same, for rules that any case of letters matches.
 _MARKS_IN_LOWER_CASE = {
-    "aws-secret-key": ("secret_access_key", "secretaccesskey", "secret-access-key"),
+    "aws-secret-key": (
+        "secret_access_key",
+        "secretaccesskey",
+        "secret-access-key",
+        "session_token",
+        "sessiontoken",
+        "session-token",
+    ),
     "storage-key": ("accountkey", "sharedaccesskey"),
     "storage-signature": ("sig=", "sig%3d"),
     "authorization": ("bearer", "basic", "x-api-key", "authorization"),

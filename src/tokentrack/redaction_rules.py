@@ -136,9 +136,9 @@ RULES = {
         _rule("github-token", _token("gh[pousr]_", r"[A-Za-z0-9]{20,}+")),
         _rule("github-token", _token("github_pat_", r"\w{20,}+")),
     ),
-    "gitlab-token": (
-        _rule("gitlab-token", _token("gl(?:pat|ptt)-", r"[A-Za-z0-9_.-]{20,}+")),
-        _rule("gitlab-token", _token("gl[dr]t-", r"[A-Za-z0-9_.-]{20,}+")),
+    "gitlab-token": tuple(
+        _rule("gitlab-token", _token(prefix, r"[A-Za-z0-9_.-]{20,}+"))
+        for prefix in ("gl(?:pat|ptt|cbt|oas|imt)-", "gl[dfr]t-", "glsoat-", "glagent-")
     ),
     "bitbucket-token": (_rule("bitbucket-token", _token("ATBB", r"[A-Za-z0-9]{24,}+")),),
     "atlassian-token": (
@@ -161,6 +161,7 @@ RULES = {
     "model-api-key": (_rule("model-api-key", _token("sk-", r"[A-Za-z0-9_-]{20,}+")),),
     "aws-secret-key": (
         _rule_after("aws-secret-key", rf"secret[_-]?access[_-]?key{_IS}", r"[A-Za-z0-9+/=%]{30,}+"),
+        _rule_after("aws-secret-key", rf"session[_-]?token{_IS}", r"[A-Za-z0-9+/=%]{60,}+"),
     ),
     "storage-key": (
         _rule_after("storage-key", rf"(?:account|sharedaccess)key{_IS}", r"[A-Za-z0-9+/=%]{20,}+"),

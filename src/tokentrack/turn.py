@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tokentrack.events import Event
 from tokentrack.execution_state import ExecutionState
 from tokentrack.executions import Executions
@@ -56,7 +54,7 @@ class Turn:
 
         drain = Drain(self._held, self._state, self._executions, spools, durable=self._durable)
         drain.finish_interrupted()
-        return drain.take(time.monotonic() + _DRAIN_SECONDS)
+        return drain.take(_DRAIN_SECONDS)
 
     def record(self, items: Sequence[Item], *, repeated: bool) -> None:
         """Record items: their rows, then the state of the executions.

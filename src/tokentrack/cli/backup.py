@@ -50,13 +50,19 @@ def list_command(*, workspace: str | None, as_json: bool) -> None:
 
 
 @command.command("create")
+@dry_run_option
 @workspace_option
-def create_command(*, workspace: str | None) -> None:
+def create_command(*, dry_run: bool, workspace: str | None) -> None:
     """Back up the ledger now."""
     from tokentrack.maintenance.backup import create_backup
-    from tokentrack.maintenance.session import hold_ledger
+    from tokentrack.maintenance.session import hold_ledger, open_folder
 
     place, config, _ = target_of(workspace)
+    if dry_run:
+        with open_folder(place) as folder:
+            there = folder.has(place.ledger)
+        say(f"would back up {place.path}" if there else f"there is no ledger at {place.path}")
+        return
     with hold_ledger(place, config, os.environ) as session:
         name = create_backup(session)
     say(f"backed up to {os.path.join(place.folder, name)}")

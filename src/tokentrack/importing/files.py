@@ -96,7 +96,7 @@ class FilesImport:
         origin = Place(os.path.dirname(os.path.abspath(path)), (), os.path.basename(path))
         self._read_usage(path, origin)
         batch: list[tuple[int, TokenTransaction]] = []
-        for record in _records(path, COLUMNS):
+        for record in self._readable(path):
             self.summary.read += 1
             transaction = self._transaction(path, record)
             if transaction is not None:
@@ -109,9 +109,21 @@ class FilesImport:
         self._take(origin, batch)
         return on_batch(self.summary)
 
+    def _readable(self, path: str, columns: tuple[str, ...] = COLUMNS) -> Iterator[Record]:
+        # What stands before the damage of a packed file comes in; the damage is listed.
+        line = 0
+        try:
+            for record in _records(path, columns):
+                line = record.line
+                yield record
+        except FileSystemError as error:
+            if not line:
+                raise
+            self._leave_out(path, line + 1, str(error.__cause__ or error))
+
     def _read_usage(self, path: str, origin: Place) -> None:
         beside = usage_beside(path)
-        for record in _records(beside, USAGE_COLUMNS) if beside else ():
+        for record in self._readable(beside, USAGE_COLUMNS) if beside else ():
             if record.problem:
                 self._leave_out(beside, record.line, record.problem)
             else:

@@ -72,6 +72,8 @@ class _Examiner:
         self._found.findings.append(Finding(at + 1, reason))
 
     def _lose(self, at: int, reason: str, data: bytes) -> None:
+        if b"\0" in data:
+            reason += ", and NUL bytes, as a power loss leaves them"
         self._note(at, reason)
         self._found.lost.append(Lost(at + 1, reason, data))
 
