@@ -71,7 +71,7 @@ def run() -> int:
     # A stream that was closed before the start is None, and its number free for any other file.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (until the exit)
     try:
         cli(prog_name="tokentrack")
     except TokenTrackError as error:
