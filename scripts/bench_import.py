@@ -58,7 +58,7 @@ def _measure(turns: int) -> bool:
 
 
 def _write_home(home: Path, turns: int) -> Decimal:
-    command = [sys.executable, "-m", "kiro_homes", str(home), str(turns)]
+    command = [sys.executable, "-m", "support.kiro_homes", str(home), str(turns)]
     done = subprocess.run(command, cwd=_TESTS, stdout=subprocess.PIPE, check=True)
     return Decimal(done.stdout.decode().split()[-2])
 

@@ -13,9 +13,9 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 try:
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.metadata_collector import MetadataCollector
-    from tokentrack.models.config import TrackerConfig
-    from tokentrack.store.place import workspace_place
+    from tokentrack.store.paths import workspace_paths
     from tokentrack.tracker import TokenTracker
 except ModuleNotFoundError as error:
     sys.exit(
@@ -100,8 +100,8 @@ def main() -> int:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     with tempfile.TemporaryDirectory(prefix="tokentrack-debug-") as folder:
         environ = {"HOME": folder, "KIRO_HOME": os.path.join(folder, "home")}
-        place = workspace_place(folder, ".kiro/token_transactions.csv")
-        tracker = TokenTracker(TrackerConfig(), place=place, environ=environ)
+        paths = workspace_paths(folder, ".kiro/token_transactions.csv")
+        tracker = TokenTracker(TrackerConfig(), paths=paths, environ=environ)
         return run(MetadataCollector(cwd=folder, environ=environ), tracker)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 try:
     from tokentrack import workspace
-    from tokentrack.config_sources import load_config
+    from tokentrack.config.sources import load_config
     from tokentrack.csv_writer import CSVWriter
     from tokentrack.errors import TokenTrackError
     from tokentrack.hook import TokenTrackingHook
@@ -59,11 +59,11 @@ def check_hook_files(root: str) -> Check:
 def check_csv_file(root: str) -> Check:
     """Tell whether the ledger is there, whole, and in a folder that can be written."""
     tracker = tracker_of(root)
-    folder = tracker.place.folder
+    folder = tracker.paths.folder
     if os.path.isdir(folder) and not os.access(folder, os.W_OK):
         return Check(FAIL, f"{folder} can't be written: check its owner and mode")
-    if not os.path.exists(tracker.place.path):
-        return Check(WARN, f"there is no ledger yet at {tracker.place.path}: run a turn in Kiro")
+    if not os.path.exists(tracker.paths.path):
+        return Check(WARN, f"there is no ledger yet at {tracker.paths.path}: run a turn in Kiro")
     found = tracker.validate_csv_integrity()
     if found["issues"]:
         return Check(

@@ -30,7 +30,7 @@ Times are in seconds where nothing else is said, timestamps in UTC.
 # What is public besides the names of `tokentrack` itself.
 MORE = {
     "tokentrack.error_handler": ("Decision", "Action"),
-    "tokentrack.error_policy": ("ErrorPolicy",),
+    "tokentrack.config.error_policy": ("ErrorPolicy",),
     "tokentrack.errors": ("CollectorError", "MissingExtraError"),
     "tokentrack.models.rules": (
         "register_rule", "remove_rule", "registered_rules", "rule_in_force",

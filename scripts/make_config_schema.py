@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from tokentrack.models.config_fields import FIELDS
-from tokentrack.models.config_schema import configuration_schema
+from tokentrack.config.fields import FIELDS
+from tokentrack.config.schema import configuration_schema
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "schemas" / "tracker-config.schema.json"

@@ -16,8 +16,8 @@ import time
 from typing import Any
 
 try:
-    from tokentrack.models.config import TrackerConfig
-    from tokentrack.selftest import temporary_home
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.recorder.selftest import temporary_home
     from tokentrack.tracker import TokenTracker
 except ModuleNotFoundError as error:
     sys.exit(

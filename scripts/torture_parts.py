@@ -48,13 +48,13 @@ class Machine:
         return tempfile.mkdtemp(dir=(self._memory if memory else self._disk).name)
 
     def run(self, program: str, *words: object) -> dict[str, Any]:
-        """Run a program of tests/ and return what it printed.
+        """Run a program of tests/programs and return what it printed.
 
         Raises:
             RuntimeError: it failed; then nothing is known.
         """
         done = subprocess.run(
-            [sys.executable, str(TESTS / program), *map(str, words)],
+            [sys.executable, "-m", f"programs.{program}", *map(str, words)],
             cwd=TESTS, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -63,9 +63,9 @@ class Machine:
         return found
 
     def storm(self, *, memory: bool, **values: object) -> dict[str, Any]:
-        """Run tests/storm.py in a new folder."""
+        """Run the storm in a new folder."""
         folder = self.folder(memory=memory)
-        return self.run("storm.py", json.dumps({"base": folder, **values}))
+        return self.run("storm", json.dumps({"base": folder, **values}))
 
 
 _STORMS: dict[str, tuple[bool, dict[str, object]]] = {
@@ -112,11 +112,11 @@ def _line_sweeps(machine: Machine) -> list[Row]:
     rows = []
     for scenario in ("append", "stop", "drain", "spool"):
         stride = 29 if machine.quick else 1
-        done = machine.run("sweep.py", machine.folder(memory=True), scenario, stride)
+        done = machine.run("sweep", machine.folder(memory=True), scenario, stride)
         row = Row(f"killed at each line: {scenario}", kills=done["lines"] // stride)
         row.wrong, row.lost = done["wrong"], len(done["wrong"])
         rows.append(row)
-    flawed = machine.run("sweep.py", machine.folder(memory=True), "append", 29, "flawed")
+    flawed = machine.run("sweep", machine.folder(memory=True), "append", 29, "flawed")
     for row in rows:
         row.control = len(flawed["wrong"])
     return rows
@@ -126,10 +126,10 @@ def _maintenance_sweeps(machine: Machine) -> list[Row]:
     rows = []
     for job in ("rotate", "compress", "prune", "backup", "merge", "repair"):
         stride = 12 if machine.quick else 1
-        done = machine.run("maintenance_sweep.py", machine.folder(memory=True), job, stride)
+        done = machine.run("maintenance_sweep", machine.folder(memory=True), job, stride)
         rows.append(Row(f"killed at each line: {job}", kills=done["kills"],
                         lost=len(done["wrong"]), wrong=done["wrong"]))  # fmt: skip
-    flawed = machine.run("maintenance_sweep.py", machine.folder(memory=True), "copytruncate", 1)
+    flawed = machine.run("maintenance_sweep", machine.folder(memory=True), "copytruncate", 1)
     for row in rows:
         row.control = len(flawed["wrong"])
     return rows
@@ -139,13 +139,13 @@ def _maintenance_storms(machine: Machine) -> list[Row]:
     rows = []
     events = 60 if machine.quick else 500
     for job in ("backup", "restore", "rotate", "prune", "repair", "drain"):
-        done = machine.run("maintenance_storm.py", machine.folder(memory=True), job, 4, events)
+        done = machine.run("maintenance_storm", machine.folder(memory=True), job, 4, events)
         row = Row(f"writers beside: {job}", faults=done["rounds"], accepted=done["accepted"])
         row.found = row.accepted - done["lost"]
         row.lost = done["lost"] + done["without_usage"] + done["waiting"]
         row.doubled, row.wrong = done["twice"], done["unexpected"]
         rows.append(row)
-    flawed = machine.run("maintenance_storm.py", machine.folder(memory=True), "copytruncate", 4,
+    flawed = machine.run("maintenance_storm", machine.folder(memory=True), "copytruncate", 4,
                          120)  # fmt: skip
     for row in rows:
         row.control = flawed["lost"] + flawed["twice"]
@@ -158,8 +158,8 @@ def _faults(kind: str, title: str, tool: str, quick: int, full: int) -> Callable
             return [Row(title, skipped=f"no {tool}")]
         stride = quick if machine.quick else full
         folder = machine.folder(memory=True)
-        done = machine.run("faults.py", folder, kind, stride)
-        flawed = machine.run("faults.py", folder, kind, quick, "flawed")
+        done = machine.run("faults", folder, kind, stride)
+        flawed = machine.run("faults", folder, kind, quick, "flawed")
         row = Row(title, kills=done["kills"], faults=done["faults"], accepted=done["accepted"])
         row.lost, row.torn, row.doubled = (len(done[n]) for n in ("lost", "torn", "twice"))
         row.found = row.accepted - row.lost
@@ -175,10 +175,10 @@ def _power(machine: Machine) -> list[Row]:
     if os.name != "posix" or os.geteuid() != 0:
         return [Row(title, skipped="mounting needs root")]
     cuts = 2 if machine.quick else 50
-    done = machine.run("power.py", machine.folder(memory=False), cuts, "fsync")
+    done = machine.run("power", machine.folder(memory=False), cuts, "fsync")
     if "cannot" in done:
         return [Row(title, skipped=done["cannot"])]
-    flawed = machine.run("power.py", machine.folder(memory=False), 2, "none")
+    flawed = machine.run("power", machine.folder(memory=False), 2, "none")
     return [Row(title, faults=done["cuts"], accepted=done["accepted"],
                 found=done["accepted"] - done["lost"], lost=done["lost"], torn=done["torn"],
                 doubled=done["twice"], control=flawed.get("lost", 0))]  # fmt: skip
@@ -192,8 +192,8 @@ def _race(machine: Machine) -> list[Row]:
         if not sys.platform.startswith("linux"):
             rows.append(Row(title, skipped="no renameat2"))
             continue
-        done = machine.run("hostile.py", machine.folder(memory=True), name, seconds)
-        flawed = machine.run("hostile.py", machine.folder(memory=True), ".kiro", 2, "flawed")
+        done = machine.run("hostile", machine.folder(memory=True), name, seconds)
+        flawed = machine.run("hostile", machine.folder(memory=True), ".kiro", 2, "flawed")
         row = Row(title, faults=done["swaps"], accepted=done["accepted"],
                   found=done["accepted"] - done["lost"], lost=done["lost"])  # fmt: skip
         row.control = flawed["outside"]

@@ -9,7 +9,7 @@ from torture_table import Row
 if TYPE_CHECKING:
     from torture_parts import Machine
 
-_PROGRAM = "crash_states.py"
+_PROGRAM = "crash_states"
 _FLAWED = ("no fsync", "rewrite in place", "rename without fsync", "compress without fsync")
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledgers import HEADER, Workspace, line_of, posix_only, transaction, twice
+from support.ledgers import HEADER, Workspace, line_of, posix_only, transaction, twice
+from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.csv_writer import CSVWriter
 from tokentrack.errors import FileSystemError
-from tokentrack.models.config import TrackerConfig
 
 HARD = 'say "hi",\r\nC:\\new \0 \udc80 é 😀 \u2028\x1a'
 
@@ -22,7 +22,7 @@ def space(tmp_path):
 
 @pytest.fixture
 def writer(space):
-    return CSVWriter(space.config, place=space.place, environ=space.environ)
+    return CSVWriter(space.config, paths=space.paths, environ=space.environ)
 
 
 def test_a_transaction_comes_back(writer):
@@ -154,7 +154,7 @@ def test_readers_see_only_whole_records_while_others_write(space, writer):
 
 def test_a_batch_that_finds_the_lock_held_is_safe_in_the_spool(space):
     space.config.file_lock_timeout_seconds = 0
-    writer = CSVWriter(space.config, place=space.place, environ=space.environ)
+    writer = CSVWriter(space.config, paths=space.paths, environ=space.environ)
     rows = [transaction(f"row-{n}", timestamp=10**15 + n) for n in range(5)]
     with space.locked():
         assert writer.write_transactions_batch(rows) == 5

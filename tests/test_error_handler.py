@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from ledgers import Workspace, posix_only, transaction
+from support.ledgers import Workspace, posix_only, transaction
 from tokentrack import CSVWriter, ErrorHandler, TokenTransaction
+from tokentrack.config.error_policy import ErrorPolicy, load_policy, read_policy
 from tokentrack.error_handler import Action, handler_of
-from tokentrack.error_policy import ErrorPolicy, load_policy, read_policy
 from tokentrack.errors import CollectorError
 from tokentrack.models.rules import rule_in_force
 
@@ -191,7 +191,7 @@ class FailsAtFirst:
 @pytest.mark.parametrize(("failures", "in_ledger"), [(1, 1), (3, 1), (4, 0)])
 def test_a_writer_tries_again_as_often_as_the_policy_says(tmp_path, failures, after, in_ledger):
     space = Workspace(tmp_path, durability="none")
-    writer = CSVWriter(space.config, place=space.place, environ=space.environ)
+    writer = CSVWriter(space.config, paths=space.paths, environ=space.environ)
     writer._recorder = FailsAtFirst(writer._recorder, failures, after)
     assert writer.write_transaction(transaction()) is (failures < 4), "queued is not written"
     assert writer._recorder.calls == min(failures + 1, 4)
@@ -254,14 +254,14 @@ def test_a_wrong_policy_is_logged(tmp_path):
     space = Workspace(tmp_path)
     write_hook_file(space.root, '{"error_handling": {"retry_attempts": "many"}}')
     logged = []
-    handler = handler_of(space.place, lambda _, messages: logged.extend(messages))
+    handler = handler_of(space.paths, lambda _, messages: logged.extend(messages))
     assert handler.policy == ErrorPolicy()
     assert "retry_attempts" in logged[0]
 
 
 def test_what_is_no_transaction_is_left_out_of_a_batch_and_counted(tmp_path):
     space = Workspace(tmp_path)
-    writer = CSVWriter(space.config, place=space.place, environ=space.environ)
+    writer = CSVWriter(space.config, paths=space.paths, environ=space.environ)
     good = [TokenTransaction.create_new("p", n, 0.5, "w", "t") for n in range(2)]
     assert writer.write_transactions_batch([good[0], None, {"prompt": SECRET}, good[1]]) == 2
     assert writer.error_handler.get_error_statistics()["by_category"] == {"validation": 2}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from kiro import Ledger
+from support.kiro import Ledger
 from tokentrack import TokenTracker, TokenTransaction, TrackerConfig
 
 

@@ -25,7 +25,7 @@ def record(words: list[str]) -> int:
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        from tokentrack.hook_run import run
+        from tokentrack.recorder.hook_run import run
 
         run(words, os.environ)
     except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.config_sources import load_config
-from tokentrack.store.place import Place, workspace_place
+from tokentrack.config.sources import load_config
+from tokentrack.store.paths import LedgerPaths, workspace_paths
 from tokentrack.workspace import find_root, kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokentrack.models.config import TrackerConfig
+    from tokentrack.config.tracker_config import TrackerConfig
 
 
 def configuration_in_force(environ: Mapping[str, str]) -> TrackerConfig:
@@ -21,7 +21,9 @@ def configuration_in_force(environ: Mapping[str, str]) -> TrackerConfig:
     return load_config(root, kiro_home(environ), environ)[0]
 
 
-def default_place(config: TrackerConfig, environ: Mapping[str, str], *, in_force: bool) -> Place:
+def default_paths(
+    config: TrackerConfig, environ: Mapping[str, str], *, in_force: bool
+) -> LedgerPaths:
     """Return the place of a ledger by its path, which may be relative.
 
     A path below `.kiro` is the workspace's, wherever in it the program runs; so is every path of
@@ -38,4 +40,4 @@ def default_place(config: TrackerConfig, environ: Mapping[str, str], *, in_force
 
         create_hook_files(root)
     below_root = in_force or config.ledger_path.replace("\\", "/").startswith(".kiro/")
-    return workspace_place(root if below_root else folder, config.ledger_path)
+    return workspace_paths(root if below_root else folder, config.ledger_path)

@@ -7,27 +7,27 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.api_place import default_place
+from tokentrack.api_place import default_paths
+from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.error_handler import Action, handler_of
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.ledger_rows import ledger_rows
-from tokentrack.models.config import TrackerConfig
-from tokentrack.models.fields import COLUMNS
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.recorder import Recorder
-from tokentrack.slots import write_slot
+from tokentrack.recorder.calls import as_finished
+from tokentrack.recorder.guarded import write_slot
+from tokentrack.recorder.recorder import Recorder
+from tokentrack.reports.rows import ledger_rows
 from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
-from tokentrack.transactions import as_finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tokentrack.error_handler import ErrorHandler
-    from tokentrack.execution_records import Finished
-    from tokentrack.filters import Test
-    from tokentrack.store.place import Place
+    from tokentrack.recorder.rows import FinishedExecution
+    from tokentrack.reports.filters import Test
+    from tokentrack.store.paths import LedgerPaths
 
 _FIRST_PAUSE = 0.02  # seconds before the first repetition; each further one doubles it
 
@@ -42,7 +42,7 @@ class CSVWriter:
         self,
         config: TrackerConfig | None = None,
         *,
-        place: Place | None = None,
+        paths: LedgerPaths | None = None,
         environ: Mapping[str, str] | None = None,
         error_handler: ErrorHandler | None = None,
     ) -> None:
@@ -50,15 +50,15 @@ class CSVWriter:
 
         Args:
             config: how to write; the defaults without one.
-            place: the ledger; without one, the configuration's path, as for `TokenTracker`.
+            paths: the ledger; without one, the configuration's path, as for `TokenTracker`.
             environ: the environment; the process's own without one.
             error_handler: answers errors; without one, one with the workspace's policy.
         """
-        self.config = (config or TrackerConfig()).sound()
+        self.config = (config or TrackerConfig()).sanitized()
         self.environ = os.environ if environ is None else environ
-        self.place = place or default_place(self.config, self.environ, in_force=False)
-        self.error_handler = error_handler or handler_of(self.place, None)
-        self._recorder = Recorder(self.place, self.config, self.environ)
+        self.paths = paths or default_paths(self.config, self.environ, in_force=False)
+        self.error_handler = error_handler or handler_of(self.paths, None)
+        self._recorder = Recorder(self.paths, self.config, self.environ)
 
     def write_transaction(self, transaction: TokenTransaction) -> bool:
         """Append a transaction; return whether it is in the ledger, or waits only for its lock."""
@@ -74,18 +74,18 @@ class CSVWriter:
         """
         return self.write_finished([as_finished(t) for t in transactions if self.is_valid(t)])
 
-    def write_finished(self, finished: Sequence[Finished]) -> int:
+    def write_finished(self, finished: Sequence[FinishedExecution]) -> int:
         """Append executions with what is known of their cost; return how many were written."""
         if not finished:
             return 0
         config = self.config
         seconds = config.file_lock_timeout_seconds
-        with write_slot(self.place.path, config.max_concurrent_writes, seconds) as left:
+        with write_slot(self.paths.path, config.max_concurrent_writes, seconds) as left:
             written = self._write(finished, left)
         if written:
             from tokentrack.maintenance.schedule import run_due_at_times
 
-            run_due_at_times(self.place, config, self.environ)
+            run_due_at_times(self.paths, config, self.environ)
         return written
 
     def read_transactions(
@@ -117,7 +117,7 @@ class CSVWriter:
             FileSystemError: the ledger can't be opened.
         """
         try:
-            for row in ledger_rows(self.place):
+            for row in ledger_rows(self.paths):
                 if row.transaction is not None:
                     yield row.transaction
         except OSError as error:
@@ -134,7 +134,7 @@ class CSVWriter:
         issues: list[str] = []
         total = 0
         try:
-            for row in ledger_rows(self.place, archives=False):
+            for row in ledger_rows(self.paths, archives=False):
                 total += 1
                 if row.problem:
                     issues.append(f"line {row.line}: {row.problem}")
@@ -143,7 +143,7 @@ class CSVWriter:
         except OSError as error:
             raise self._unreadable(error) from error
         return {
-            "file_exists": os.path.exists(self.place.path),
+            "file_exists": os.path.exists(self.paths.path),
             "valid_headers": headed,
             "valid_rows": total - damaged,
             "total_rows": total,
@@ -159,7 +159,7 @@ class CSVWriter:
             `unicode_support_verified`, `total_tests`, `passed_tests` and `failed_tests`, a list
             of `{"test_string", "problem"}`.
         """
-        from tokentrack.selftest import check_texts
+        from tokentrack.recorder.selftest import check_texts
 
         return check_texts(CSVWriter, test_strings)
 
@@ -169,12 +169,12 @@ class CSVWriter:
         The copy is made under the lock, has mode 0600, and appears whole or not at all. None
         when there is no ledger yet, or when it can't be copied, which is logged and counted.
         """
-        from tokentrack.backups import back_up
+        from tokentrack.maintenance.backup import back_up
 
         try:
-            return back_up(self.place, self.config)
+            return back_up(self.paths, self.config)
         except (OSError, FileSystemError) as error:
-            self.error_handler.handle_csv_read_error(error, self.place.path)
+            self.error_handler.handle_csv_read_error(error, self.paths.path)
             return None
 
     def test_csv_operations(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class CSVWriter:
             `success`; `checks`, by name whether each went well; `issues`, a sentence for each
             that did not.
         """
-        from tokentrack.selftest import check_csv_operations
+        from tokentrack.recorder.selftest import check_csv_operations
 
         return check_csv_operations(CSVWriter, self.config)
 
@@ -206,8 +206,8 @@ class CSVWriter:
         decision = self.error_handler.handle_validation_error(issues, transaction)
         return decision.action is Action.CONTINUE
 
-    def _write(self, finished: Sequence[Finished], seconds: float) -> int:
-        first, path, handler = finished[0].transaction, self.place.path, self.error_handler
+    def _write(self, finished: Sequence[FinishedExecution], seconds: float) -> int:
+        first, path, handler = finished[0].transaction, self.paths.path, self.error_handler
         pause, failed = _FIRST_PAUSE, False
         while True:
             try:
@@ -228,7 +228,7 @@ class CSVWriter:
 
     def _check_ends(self, issues: list[str]) -> bool:
         try:
-            with open_ledger_file(self.place.path) as file:
+            with open_ledger_file(self.paths.path) as file:
                 headed = has_header(file, COLUMNS)
                 if file.seek(0, os.SEEK_END):
                     file.seek(-1, os.SEEK_END)
@@ -239,5 +239,5 @@ class CSVWriter:
         return headed
 
     def _unreadable(self, error: OSError) -> FileSystemError:
-        self.error_handler.handle_csv_read_error(error, self.place.path)
-        return FileSystemError(f"the ledger {self.place.path} can't be read: {error.strerror}")
+        self.error_handler.handle_csv_read_error(error, self.paths.path)
+        return FileSystemError(f"the ledger {self.paths.path} can't be read: {error.strerror}")

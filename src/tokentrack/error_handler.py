@@ -10,18 +10,18 @@ from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack import error_policy
-from tokentrack.error_policy import ErrorPolicy
+from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.config import error_policy
+from tokentrack.config.error_policy import ErrorPolicy
 from tokentrack.errors import CollectorError
-from tokentrack.models.fields import COLUMNS
-from tokentrack.timestamps import format_us, now_us
+from tokentrack.models.columns import COLUMNS
 from tokentrack.workspace import find_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 # What can pass by itself. A full or failing disk is not here: an fsync that failed is not tried
 # again, since the kernel may say yes the next time without having written anything.
@@ -213,9 +213,9 @@ class ErrorHandler:
         return decision
 
 
-def handler_of(place: Place, log: Callable[[str, list[str]], None] | None) -> ErrorHandler:
+def handler_of(paths: LedgerPaths, log: Callable[[str, list[str]], None] | None) -> ErrorHandler:
     """Return a new handler with the policy of the workspace that a ledger is in."""
-    policy, problems = error_policy.load_policy(find_root(place.base))
+    policy, problems = error_policy.load_policy(find_root(paths.base))
     handler = ErrorHandler(policy, log=log)
     if log is not None and problems:
         log("WARNING", problems)

@@ -12,18 +12,19 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tokentrack import events, workspace
-from tokentrack.config_sources import load_config
+from tokentrack import workspace
+from tokentrack.config.editable import HookConfiguration
+from tokentrack.config.sources import load_config
 from tokentrack.error_handler import Action, handler_of
-from tokentrack.hook_configuration import HookConfiguration
-from tokentrack.hook_run import build_event, tags_of_environment
+from tokentrack.recorder import events
+from tokentrack.recorder.hook_run import build_event, tags_of_environment
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tokentrack.models.config import TrackerConfig
-    from tokentrack.store.place import Place
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.store.paths import LedgerPaths
 
 
 class TokenTrackingHook(HookConfiguration):
@@ -58,18 +59,18 @@ class TokenTrackingHook(HookConfiguration):
         if config is None:
             kiro_home = workspace.kiro_home(self._environ)
             config, problems = load_config(self._root, kiro_home, self._environ)
-        super().__init__(config.sound().copy())
+        super().__init__(config.sanitized().copy())
         self._tracker = self._make_tracker(self._config)
-        self.error_handler = handler_of(self._tracker.place, self._log_at)
+        self.error_handler = handler_of(self._tracker.paths, self._log_at)
         self._started = time.monotonic()
         self._counts = dict.fromkeys(("started", "completed", "refused", "ignored"), 0)
         if problems:
             self._log(problems)
 
     @property
-    def place(self) -> Place:
+    def paths(self) -> LedgerPaths:
         """Where the ledger in use lies."""
-        return self._tracker.place
+        return self._tracker.paths
 
     @classmethod
     def get_instance(cls) -> TokenTrackingHook:
@@ -133,7 +134,7 @@ class TokenTrackingHook(HookConfiguration):
             `success`; `checks`, by name whether each went well; `issues`, a sentence for each
             that did not.
         """
-        from tokentrack.hook_selftest import check_hook
+        from tokentrack.recorder.selftest import check_hook
 
         return check_hook(TokenTrackingHook, self._snapshot())
 
@@ -141,7 +142,7 @@ class TokenTrackingHook(HookConfiguration):
         """Try the ledger's operations on a temporary one: see `CSVWriter.test_csv_operations`."""
         from tokentrack.csv_writer import CSVWriter
 
-        return CSVWriter(self._snapshot(), place=self.place).test_csv_operations()
+        return CSVWriter(self._snapshot(), paths=self.paths).test_csv_operations()
 
     def cleanup(self) -> None:
         """Record what waits in the spool; the next `get_instance` makes a new hook."""

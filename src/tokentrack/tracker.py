@@ -6,8 +6,8 @@ import os
 import time
 
 from tokentrack import workspace
-from tokentrack.recorder import Recorder
-from tokentrack.store.place import Place, user_place, workspace_place
+from tokentrack.recorder.recorder import Recorder
+from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Self
 
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.csv_writer import CSVWriter
     from tokentrack.error_handler import ErrorHandler
-    from tokentrack.events import Event
-    from tokentrack.models.config import TrackerConfig
     from tokentrack.models.transaction import TokenTransaction
+    from tokentrack.recorder.events import Event
     from tokentrack.store.directory import Directory
 
 
@@ -30,7 +30,7 @@ class TokenTracker:
         self,
         config: TrackerConfig | None = None,
         *,
-        place: Place | None = None,
+        paths: LedgerPaths | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """Open a tracker; nothing is written before the first record.
@@ -39,7 +39,7 @@ class TokenTracker:
             config: how to record; without one, the configuration of the files and the
                 environment that are in force for the working folder. An invalid value counts as
                 the field's default, with a warning of the logger `tokentrack`.
-            place: the ledger; without one, the configuration's path. A relative one is below the
+            paths: the ledger; without one, the configuration's path. A relative one is below the
                 workspace's root if it starts with `.kiro`, else below the working folder.
             environ: the environment; the process's own without one.
 
@@ -52,18 +52,18 @@ class TokenTracker:
             from tokentrack.api_place import configuration_in_force
 
             config = configuration_in_force(self._environ)
-        if not hasattr(config, "sound"):
+        if not hasattr(config, "sanitized"):
             from tokentrack.errors import ValidationError
 
             given = type(config).__name__
             raise ValidationError([f"config must be a TrackerConfig, not {given}"])
-        self.config = config.sound()
-        if place is None:
-            from tokentrack.api_place import default_place
+        self.config = config.sanitized()
+        if paths is None:
+            from tokentrack.api_place import default_paths
 
-            place = default_place(self.config, self._environ, in_force=in_force)
-        self.place = place
-        self._recorder = Recorder(self.place, self.config, self._environ)
+            paths = default_paths(self.config, self._environ, in_force=in_force)
+        self.paths = paths
+        self._recorder = Recorder(self.paths, self.config, self._environ)
         self._handler: ErrorHandler | None = None
         self._started = time.monotonic()
         self._recorded = 0
@@ -73,10 +73,10 @@ class TokenTracker:
         """Return the tracker of a workspace; a root of "" means the user's own ledger."""
         path = config.ledger_path
         if root or os.path.isabs(path):
-            place = workspace_place(root, path)
+            paths = workspace_paths(root, path)
         else:
-            place = user_place(workspace.kiro_home(environ))
-        return cls(config, place=place, environ=environ)
+            paths = user_paths(workspace.kiro_home(environ))
+        return cls(config, paths=paths, environ=environ)
 
     def record_event(self, event: Event) -> bool:
         """Record a Kiro event within the hook's wait for the lock; return whether it is safe."""
@@ -109,7 +109,7 @@ class TokenTracker:
         """
         if not self.config.enabled:
             return False
-        from tokentrack.recording import record_call, record_whole
+        from tokentrack.recorder.guarded import record_call, record_whole
 
         writer = self._writer()
         whole = prompt_text if transaction is None else transaction
@@ -136,7 +136,7 @@ class TokenTracker:
             FileSystemError: the ledger can't be read.
             ValidationError: a filter is unknown or has an impossible value.
         """
-        from tokentrack.filters import record_filter
+        from tokentrack.reports.filters import record_filter
 
         test = record_filter(filters) if filters is not None else None
         return self._writer().read_transactions(limit, test=test)
@@ -150,7 +150,7 @@ class TokenTracker:
         `problem`, "" unless it can't be read. Of this object: `recorded_by_this_tracker`,
         `uptime_seconds`, `errors` (see `ErrorHandler.get_error_statistics`). Unknown is None.
         """
-        from tokentrack.statistics import collect_statistics
+        from tokentrack.reports.totals import collect_statistics
 
         return collect_statistics(self, self._started, self._recorded)
 
@@ -204,7 +204,7 @@ class TokenTracker:
             MissingExtraError: the format's extra is not installed.
             ValidationError: a filter or the format is unknown, or the file is the ledger's own.
         """
-        from tokentrack.exporting import export_ledger
+        from tokentrack.reports.export import export_ledger
 
         return export_ledger(self._writer(), output_path, format, filters)
 
@@ -214,7 +214,7 @@ class TokenTracker:
         if self._handler is None:
             from tokentrack.error_handler import handler_of
 
-            self._handler = handler_of(self.place, self.log)
+            self._handler = handler_of(self.paths, self.log)
         return self._handler
 
     def drain(self) -> str:
@@ -236,14 +236,14 @@ class TokenTracker:
         Raises:
             OSError: it can't be opened or made.
         """
-        with self.place.open_folder(create=self.config.auto_create_directories) as folder:
-            return self.place.open_state(folder)
+        with self.paths.open_folder(create=self.config.auto_create_directories) as folder:
+            return self.paths.open_state(folder)
 
     def log(self, level: str, messages: list[str]) -> None:
         """Write messages to the ledger's log, as far as the configured level and the disk allow."""
         if not messages:
             return
-        from tokentrack.log import write_log
+        from tokentrack.recorder.log import write_log
 
         try:
             with self.open_state() as state:
@@ -264,5 +264,5 @@ class TokenTracker:
 
         handler = self.error_handler
         return CSVWriter(
-            self.config, place=self.place, environ=self._environ, error_handler=handler
+            self.config, paths=self.paths, environ=self._environ, error_handler=handler
         )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 import tokentrack
+from tokentrack.common.oserrors import sentence_of
+from tokentrack.common.terminal import escape
 from tokentrack.errors import TokenTrackError
-from tokentrack.faults import sentence_of
-from tokentrack.hookfiles.display import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("tokentrack.cli.status", "Say what is recorded and whether the hooks would fire."),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
     "reconcile": ("tokentrack.cli.reconcile", "Fill in the credits that Kiro wrote since."),
-    "import": ("tokentrack.cli.import_history", "Take over the history that Kiro already has."),
+    "import": ("tokentrack.cli.import_", "Take over the history that Kiro already has."),
     "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and what mends it."),
     "migrate-hooks": ("tokentrack.cli.migrate_hooks", "Turn IDE 0.x hook files into v1 files."),
     "verify": ("tokentrack.cli.verify", "Say where the ledger's files are damaged."),

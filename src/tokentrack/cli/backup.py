@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import (
+from tokentrack.cli.options import (
     dry_run_option,
     json_option,
     run_due,
@@ -16,7 +16,7 @@ from tokentrack.cli.ledger_options import (
     target_of,
     workspace_option,
 )
-from tokentrack.formatting import counted
+from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.backup import Backup
@@ -55,17 +55,17 @@ def list_command(*, workspace: str | None, as_json: bool) -> None:
 def create_command(*, dry_run: bool, workspace: str | None) -> None:
     """Back up the ledger now."""
     from tokentrack.maintenance.backup import create_backup
-    from tokentrack.maintenance.session import hold_ledger, open_folder
+    from tokentrack.maintenance.session import lock_for_maintenance, open_folder
 
-    place, config, _ = target_of(workspace)
+    paths, config, _ = target_of(workspace)
     if dry_run:
-        with open_folder(place) as folder:
-            there = folder.has(place.ledger)
-        say(f"would back up {place.path}" if there else f"there is no ledger at {place.path}")
+        with open_folder(paths) as folder:
+            there = folder.has(paths.ledger)
+        say(f"would back up {paths.path}" if there else f"there is no ledger at {paths.path}")
         return
-    with hold_ledger(place, config, os.environ) as session:
+    with lock_for_maintenance(paths, config, os.environ) as session:
         name = create_backup(session)
-    say(f"backed up to {os.path.join(place.folder, name)}")
+    say(f"backed up to {os.path.join(paths.folder, name)}")
 
 
 @command.command("prune")
@@ -79,14 +79,14 @@ def create_command(*, dry_run: bool, workspace: str | None) -> None:
 @workspace_option
 def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> None:
     """Remove the oldest backups."""
-    from tokentrack.maintenance.backup import remove_backups, superfluous
-    from tokentrack.maintenance.session import hold_ledger
-    from tokentrack.timestamps import now_us
+    from tokentrack.common.timestamps import now_us
+    from tokentrack.maintenance.backup import expired_backups, remove_backups
+    from tokentrack.maintenance.session import lock_for_maintenance
 
-    place, config, _ = target_of(workspace)
+    paths, config, _ = target_of(workspace)
     left = config.backup_keep if keep is None else keep
-    with hold_ledger(place, config, os.environ) as session:
-        names = superfluous(session.folder, place, left, now_us() / 1_000_000)
+    with lock_for_maintenance(paths, config, os.environ) as session:
+        names = expired_backups(session.folder, paths, left, now_us() / 1_000_000)
         if not dry_run:
             remove_backups(session, names)
     for name in names:
@@ -101,14 +101,14 @@ def _backups(workspace: str | None) -> list[Backup]:
 
     target = target_of(workspace)
     run_due(target)
-    place = target.place
-    if not os.path.lexists(place.folder):
+    paths = target.paths
+    if not os.path.lexists(paths.folder):
         return []
-    with open_folder(place) as folder:
-        return list_backups(folder, place)
+    with open_folder(paths) as folder:
+        return list_backups(folder, paths)
 
 
 def _time(seconds: float) -> str:
-    from tokentrack.timestamps import format_us
+    from tokentrack.common.timestamps import format_us
 
     return format_us(int(seconds) * 1_000_000)

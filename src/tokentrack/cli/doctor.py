@@ -7,8 +7,8 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import current_folder, json_option, say, workspace_option
-from tokentrack.hookfiles.display import fitted
+from tokentrack.cli.options import current_folder, json_option, say, workspace_option
+from tokentrack.common.terminal import wrap
 
 SCHEMA_VERSION = 1
 _INDENT = 10
@@ -28,8 +28,8 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
 
     Exit code 0 when turns can be recorded (perhaps with warnings), 1 when there is a problem.
     """  # fmt: skip
-    from tokentrack.doctor.findings import PROBLEM
-    from tokentrack.doctor.run import examine
+    from tokentrack.diagnostics.doctor import examine
+    from tokentrack.diagnostics.findings import PROBLEM
     from tokentrack.workspace import find_root, is_no_workspace
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
@@ -42,7 +42,7 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
     else:
         for finding in findings:
             line = f"{_MARKS[finding.level]}{finding.area}: {_short(finding.message)}"
-            click.echo("\n".join(fitted(line, _INDENT)))
+            click.echo("\n".join(wrap(line, _INDENT)))
             if finding.mend:  # in one piece, to be copied
                 say(f"{' ' * _INDENT}mend: {_short(finding.mend)}")
     if any(finding.level == PROBLEM for finding in findings):

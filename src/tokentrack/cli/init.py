@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.ledger_options import current_folder
+from tokentrack.cli.options import current_folder
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.detect import choose, detect
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokentrack.hookfiles.plan import Action
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 
 def _check_agent(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -133,7 +133,7 @@ def _install(request: Request, *, dry_run: bool) -> None:
 
 
 def _say_what_is_next(request: Request) -> None:
-    from tokentrack.importing.hint import history_hint
+    from tokentrack.importing.summary import history_hint
 
     if shutil.which("tokentrack") is None:
         note = "no tokentrack is on PATH, so Kiro would not find it"
@@ -143,11 +143,11 @@ def _say_what_is_next(request: Request) -> None:
         click.echo(hint)
 
 
-def _place_of(request: Request) -> Place:
-    from tokentrack.config_sources import load_config
+def _place_of(request: Request) -> LedgerPaths:
+    from tokentrack.config.sources import load_config
     from tokentrack.tracker import TokenTracker
     from tokentrack.workspace import is_no_workspace
 
     root = "" if is_no_workspace(request.root, os.environ) else request.root
     config, _ = load_config(root, request.kiro_home, os.environ)
-    return TokenTracker.for_workspace(root, config, os.environ).place
+    return TokenTracker.for_workspace(root, config, os.environ).paths

@@ -19,7 +19,7 @@ def command(paths: tuple[str, ...], *, dry_run: bool, replace: bool) -> None:
     PATH is a `.kiro.hook` file or a folder; without any, the hooks of this workspace. A file that
     is there is never overwritten, and the originals stay, since IDE 0.x reads nothing else.
     """
-    from tokentrack.cli.ledger_options import current_folder
+    from tokentrack.cli.options import current_folder
     from tokentrack.hookfiles import plan
     from tokentrack.hookfiles.install import perform
     from tokentrack.hookfiles.migrate import hook_files_in, plan_migration

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import (
-    dry_run_option,
-    run_due,
-    say,
-    target_of,
-    workspace_option,
-)
+from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
-from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.retention import Plan
@@ -30,31 +24,31 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
 
     Rows whose time can't be read stay. Backups stay: see `tokentrack backup prune`.
     """
-    from tokentrack.maintenance import clock, retention
-    from tokentrack.maintenance.session import hold_settled, open_folder
-    from tokentrack.timestamps import now_us
+    from tokentrack.common.timestamps import now_us
+    from tokentrack.maintenance import retention
+    from tokentrack.maintenance.session import lock_drained, open_folder
 
     target = target_of(workspace)
-    place, config, problems = target
+    paths, config, problems = target
     if problems:
         raise TokenTrackError(f"nothing was removed: mend the configuration first: {problems[0]}")
     days = config.retention_days
     if dry_run:
-        with open_folder(place) as folder:
-            plan = retention.plan_prune(folder, place, days, now_us(), trust_clock=trust_clock)
+        with open_folder(paths) as folder:
+            plan = retention.plan_prune(folder, paths, days, now_us(), trust_clock=trust_clock)
         _tell(plan, days, "would remove")
         return
     run_due(target)
-    with hold_settled(place, config, os.environ) as session:
-        plan = retention.plan_prune(session.folder, place, days, now_us(), trust_clock=trust_clock)
+    with lock_drained(paths, config, os.environ) as session:
+        plan = retention.plan_prune(session.folder, paths, days, now_us(), trust_clock=trust_clock)
         if trust_clock:
-            clock.note_trust(session.held.state, now_us())
+            retention.note_trust(session.held.state, now_us())
         retention.prune(session, plan)
     _tell(plan, days, "removed")
 
 
 def _tell(plan: Plan, days: int, verb: str) -> None:
-    from tokentrack.timestamps import format_us
+    from tokentrack.common.timestamps import format_us
 
     before = f"of before {format_us(plan.cutoff)} ({days:,} days ago)"
     for file in [*plan.files, *plan.usage_files]:

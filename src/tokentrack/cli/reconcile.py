@@ -6,8 +6,8 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import run_due, say, target_of, workspace_option
-from tokentrack.formatting import counted
+from tokentrack.cli.options import run_due, say, target_of, workspace_option
+from tokentrack.common.formatting import counted
 
 
 @click.command("reconcile")
@@ -22,10 +22,10 @@ def command(*, wait: float, workspace: str | None) -> None:
     Kiro writes them up to 15 seconds after its hook has run. `status` and the next hook do this,
     too. A number that never comes stays unknown.
     """
-    from tokentrack.reconciling import reconcile
+    from tokentrack.maintenance.reconcile import reconcile
 
     target = target_of(workspace)
-    done = reconcile(target.place, target.config, os.environ, wait)
+    done = reconcile(target.paths, target.config, os.environ, wait)
     run_due(target)
     if not done.filled and not done.waiting:
         say("nothing waits for real numbers")

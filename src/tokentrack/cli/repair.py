@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import (
-    dry_run_option,
-    run_due,
-    say,
-    target_of,
-    workspace_option,
-)
+from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
-from tokentrack.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.verify import Examined
@@ -30,29 +24,29 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     Every record that can be read stays. A healthy file is not touched, nor is one that is no
     ledger at all.
     """
+    from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance.repair import repair
-    from tokentrack.maintenance.session import hold_for_repair
+    from tokentrack.maintenance.session import lock_for_repair
     from tokentrack.maintenance.verify import verify
     from tokentrack.store.ledger import QUARANTINE_NAME
-    from tokentrack.timestamps import now_us
 
     target = target_of(workspace)
-    place, config, _ = target
-    damaged = [file for file in verify(place, config) if file.found.findings]
+    paths, config, _ = target
+    damaged = [file for file in verify(paths, config) if file.found.findings]
     if not damaged:
         say("nothing to repair: every file is healthy")
         return
-    foreign = [os.path.join(place.folder, file.name) for file in damaged if file.found.is_foreign]
+    foreign = [os.path.join(paths.folder, file.name) for file in damaged if file.found.is_foreign]
     if dry_run:
         for file in damaged:
             if not file.found.is_foreign:
                 _tell(file, "would be kept", "would be set aside")
     elif len(damaged) > len(foreign):
-        with hold_for_repair(place, config, os.environ) as session:
+        with lock_for_repair(paths, config, os.environ) as session:
             repaired = repair(session, now_us())
         for file, original in repaired:
             _tell(file, "kept", "set aside")
-            kept_at = os.path.join(place.folder, place.state, QUARANTINE_NAME, original)
+            kept_at = os.path.join(paths.folder, paths.state, QUARANTINE_NAME, original)
             say(f"  the original is {kept_at}")
         run_due(target)
     if foreign:

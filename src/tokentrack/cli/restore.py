@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import (
+from tokentrack.cli.options import (
     confirm,
     dry_run_option,
     run_due,
@@ -15,7 +15,7 @@ from tokentrack.cli.ledger_options import (
     target_of,
     workspace_option,
 )
-from tokentrack.formatting import counted
+from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.restore import Plan
@@ -35,13 +35,13 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
     With --replace, the ledger becomes the backup; what it was is backed up before.
     """
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore
-    from tokentrack.maintenance.session import hold_settled, open_folder
+    from tokentrack.maintenance.session import lock_drained, open_folder
 
     target = target_of(workspace)
-    place, config, _ = target
-    with open_folder(place) as folder:
-        found = find_backup(folder, place, name)
-        plan = plan_restore(folder, place, found, replace=replace)
+    paths, config, _ = target
+    with open_folder(paths) as folder:
+        found = find_backup(folder, paths, name)
+        plan = plan_restore(folder, paths, found, replace=replace)
     _tell(plan)
     if not plan.changes:
         say("nothing to do: the ledger has all of it")
@@ -50,9 +50,9 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
         say("nothing was changed: this is a dry run")
         return
     confirm("Go on?", yes=yes)
-    with hold_settled(place, config, os.environ) as session:
+    with lock_drained(paths, config, os.environ) as session:
         # Once more under the lock: rows may have come since.
-        kept = restore(session, plan_restore(session.folder, place, found, replace=replace))
+        kept = restore(session, plan_restore(session.folder, paths, found, replace=replace))
     say("restored" if not kept else f"restored; what the ledger was is in {kept}")
     run_due(target)
 

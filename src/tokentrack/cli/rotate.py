@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tokentrack.cli.ledger_options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
 
 
 @click.command("rotate")
@@ -18,17 +18,17 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
 
     With compression_enabled, archives are compressed.
     """
+    from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import rotation
-    from tokentrack.maintenance.rows import has_records
-    from tokentrack.maintenance.session import hold_settled, open_folder
-    from tokentrack.timestamps import now_us
+    from tokentrack.maintenance.lines import has_records
+    from tokentrack.maintenance.session import lock_drained, open_folder
 
     target = target_of(workspace)
-    place, config, _ = target
-    with open_folder(place) as folder:
-        reason = rotation.reason_to_rotate(folder, place, config, now_us())
-        wanted = bool(reason) if if_due else has_records(folder, place)
-        plain = rotation.uncompressed(folder, place) if config.compression_enabled else []
+    paths, config, _ = target
+    with open_folder(paths) as folder:
+        reason = rotation.reason_to_rotate(folder, paths, config, now_us())
+        wanted = bool(reason) if if_due else has_records(folder, paths)
+        plain = rotation.uncompressed(folder, paths) if config.compression_enabled else []
     if not wanted:
         say("nothing to rotate" + (": it is not due" if if_due else ": the ledger has no rows"))
     elif dry_run:
@@ -39,7 +39,7 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
         return
     run_due(target)
     if wanted or plain:
-        with hold_settled(place, config, os.environ) as session:
+        with lock_drained(paths, config, os.environ) as session:
             name = rotation.rotate(session, now_us()) if wanted else ""
             if name:
                 say(f"rotated to {name}")

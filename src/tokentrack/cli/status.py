@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.formatting import counted
-from tokentrack.hookfiles.display import fitted
-from tokentrack.timestamps import now_us, parse
+from tokentrack.common.formatting import counted
+from tokentrack.common.terminal import wrap
+from tokentrack.common.timestamps import now_us, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +30,8 @@ def command(*, as_json: bool, workspace: str | None) -> None:
 
     Exit code 0 when all is well, 1 when there is a problem.
     """
-    from tokentrack import status
-    from tokentrack.cli.ledger_options import current_folder, run_due, target_of
+    from tokentrack.cli.options import current_folder, run_due, target_of
+    from tokentrack.diagnostics import status
     from tokentrack.workspace import find_root, is_no_workspace
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
@@ -42,7 +42,7 @@ def command(*, as_json: bool, workspace: str | None) -> None:
         click.echo(json.dumps(facts, indent=2))
     else:
         for line in _lines(facts):
-            click.echo("\n".join(fitted(line, _INDENT)))
+            click.echo("\n".join(wrap(line, _INDENT)))
     run_due(target_of(workspace))
     if facts["problems"]:
         raise SystemExit(1)
@@ -50,9 +50,9 @@ def command(*, as_json: bool, workspace: str | None) -> None:
 
 def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     ledger, waiting = facts["ledger"], facts["waiting"]
-    place = facts["workspace"] or "no workspace here: the user's own ledger"
+    paths = facts["workspace"] or "no workspace here: the user's own ledger"
     yield _row("recording", "on" if facts["enabled"] else "off")
-    yield _row("workspace", place)
+    yield _row("workspace", paths)
     yield _row("ledger", f"{ledger['path']} ({_ledger_state(ledger)})")
     if ledger["rows"]:
         yield from _totals(ledger)

@@ -10,7 +10,7 @@ from tokentrack.cli.init import request_of, shared_options, tell
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.install import perform
-from tokentrack.hookfiles.removal import plan_removal
+from tokentrack.hookfiles.uninstall import plan_removal
 
 if TYPE_CHECKING:
     from tokentrack.hookfiles.targets import Request

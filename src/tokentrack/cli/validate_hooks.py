@@ -7,9 +7,9 @@ import sys
 
 import click
 
+from tokentrack.common.terminal import escape
 from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.discover import default_places, detect_ide_major
-from tokentrack.hookfiles.display import escape
 from tokentrack.hookfiles.reporters import REPORTERS
 
 _COLORS = {": error: ": "red", ": warning: ": "yellow"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.ledger_options import json_option, say, target_of, workspace_option
-from tokentrack.formatting import counted
+from tokentrack.cli.options import json_option, say, target_of, workspace_option
+from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.verify import Examined
@@ -27,11 +27,11 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     """
     from tokentrack.maintenance.verify import verify
 
-    place, config, _ = target_of(workspace)
-    files = verify(place, config)
+    paths, config, _ = target_of(workspace)
+    files = verify(paths, config)
     damaged = [file for file in files if file.found.findings]
     if as_json:
-        facts = {"schema_version": 1, "folder": place.folder, "healthy": not damaged}
+        facts = {"schema_version": 1, "folder": paths.folder, "healthy": not damaged}
         click.echo(json.dumps({**facts, "files": [_facts(file) for file in files]}, indent=2))
     else:
         for file in files:
@@ -60,7 +60,7 @@ def show(file: Examined, lost: str = "") -> None:
         return
     if not findings:
         say(f"{file.name}: {counted(file.found.records, 'record')}, healthy")
-    unread = {(place.line, place.reason) for place in file.found.lost} if lost else set()
+    unread = {(damaged.line, damaged.reason) for damaged in file.found.lost} if lost else set()
     kinds = Counter[str]()
     for finding in findings:
         kinds[finding.reason] += 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tokentrack.common.resources import read_json
 from tokentrack.hookfiles import jsonedit
 from tokentrack.hookfiles.entries import AGENT_BLOCK, is_ours, same, shipped_commands
 from tokentrack.hookfiles.plan import Edit, RefusedError
-from tokentrack.resources import read_json
 
 EVENTS = frozenset({"agentSpawn", "userPromptSubmit", "preToolUse", "postToolUse", "stop"})
 

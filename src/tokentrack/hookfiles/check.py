@@ -6,13 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tokentrack.common.terminal import escape, quote
 from tokentrack.hookfiles import discover
-from tokentrack.hookfiles.display import escape, quote
-from tokentrack.hookfiles.document import Document, v1_hooks
+from tokentrack.hookfiles.files import read_bytes
 from tokentrack.hookfiles.findings import Finding, KeyPath, Problem, error, key_text, warning
-from tokentrack.hookfiles.forms import recognise
+from tokentrack.hookfiles.forms import Document, recognise, v1_hooks
 from tokentrack.hookfiles.locate import find_lines
-from tokentrack.hookfiles.reading import read_bytes
 from tokentrack.hookfiles.rules import warnings_about
 from tokentrack.hookfiles.structure import MOST_PROBLEMS, structural_problems
 from tokentrack.hookfiles.syntax import Parsed, parse

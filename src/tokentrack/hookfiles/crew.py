@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tokentrack.common.resources import read_json
 from tokentrack.hookfiles import jsonedit
 from tokentrack.hookfiles.entries import CREW_FILE, is_ours, same, shipped_commands
 from tokentrack.hookfiles.plan import Edit, RefusedError
-from tokentrack.resources import read_json
 
 
 def _place_of(document: Any) -> tuple[jsonedit.Path, list[Any]]:

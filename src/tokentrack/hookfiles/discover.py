@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokentrack.hookfiles.detect import v1_sessions
-from tokentrack.hookfiles.reading import unreadable
+from tokentrack.hookfiles.files import unreadable
 from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
+from tokentrack.common.terminal import escape
 from tokentrack.errors import FileSystemError
-from tokentrack.hookfiles.display import escape
+from tokentrack.hookfiles.findings import Problem, error
 from tokentrack.hookfiles.plan import RefusedError, shown_path
 from tokentrack.store.directory import Directory
 
@@ -141,3 +142,38 @@ def _write(path: str, data: bytes, *, like: str) -> None:
     # What replaces the original comes next, and must not reach the disk before its copy.
     with Directory.open(os.path.dirname(path)) as folder:
         folder.sync()
+
+
+LARGEST = 16 * 1024 * 1024
+# A FIFO put at the path after the first look must not hold us up.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_TOO_LARGE = error(
+    None,
+    f"the file is larger than {LARGEST // 1024 // 1024} MiB and was not read",
+    "a hook file holds a few lines of JSON: move everything else out of it",
+)
+_NOT_REGULAR = error(
+    None,
+    "this is not a regular file and was not opened",
+    "put an ordinary file here, or remove it",
+)
+
+
+def read_bytes(path: str) -> bytes | Problem:
+    """Return the content of a regular file, or what keeps it from being read."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return _NOT_REGULAR
+        with open(os.open(path, _FLAGS), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return _NOT_REGULAR
+            data = file.read(LARGEST + 1)
+    except OSError as problem:
+        return unreadable(problem)
+    return data if len(data) <= LARGEST else _TOO_LARGE
+
+
+def unreadable(problem: OSError) -> Problem:
+    """Say why a file or folder cannot be read."""
+    reason = problem.strerror or type(problem).__name__
+    return error(None, f"it cannot be read ({reason})", "mend its permissions or remove it")

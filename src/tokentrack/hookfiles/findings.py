@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tokentrack.hookfiles.display import quote
+from tokentrack.common.terminal import quote
 
 Level = Literal["error", "warning"]
 KeyPath = tuple[str | int, ...]

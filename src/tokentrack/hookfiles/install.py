@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tokentrack.common.resources import read_text
 from tokentrack.hookfiles import agent_config, crew, files, gitignore, scan
 from tokentrack.hookfiles.entries import V1_FILE, file_state
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path, writes
 from tokentrack.hookfiles.targets import Request, Target, scope_of, targets
-from tokentrack.resources import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.hookfiles import detect, scan
 from tokentrack.hookfiles.agent_config import EVENTS
-from tokentrack.hookfiles.commands import missing_program
 from tokentrack.hookfiles.entries import (
     IDE0_FILES,
     V1_FILE,
@@ -15,6 +14,7 @@ from tokentrack.hookfiles.entries import (
     agent_entries,
     entries,
     is_ours,
+    missing_program,
 )
 from tokentrack.hookfiles.triggers import LEGACY, TRIGGERS
 

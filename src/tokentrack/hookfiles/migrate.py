@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from tokentrack.common.resources import read_text
 from tokentrack.hookfiles import files, scan
 from tokentrack.hookfiles.entries import IDE0_FILES, V1_FILE, is_ours
 from tokentrack.hookfiles.forms import is_legacy_list, recognise
@@ -18,7 +19,6 @@ from tokentrack.hookfiles.triggers import (
     equivalent,
     suggest_action,
 )
-from tokentrack.resources import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

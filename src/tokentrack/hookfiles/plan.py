@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from tokentrack.common.terminal import escape
 from tokentrack.errors import TokenTrackError
-from tokentrack.hookfiles.display import escape
 
 
 class RefusedError(TokenTrackError):

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tokentrack.hookfiles.display import escape
+from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -6,15 +6,153 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.hookfiles import rules_ide0, rules_v1, triggers
-from tokentrack.hookfiles.display import quote
-from tokentrack.hookfiles.document import Document, as_dict, v1_hooks
+from tokentrack.common.terminal import quote
+from tokentrack.hookfiles import triggers
 from tokentrack.hookfiles.findings import KeyPath, Problem, warning
-from tokentrack.hookfiles.forms import is_legacy_list
+from tokentrack.hookfiles.forms import (
+    Document,
+    as_dict,
+    ide0_trigger,
+    is_legacy_list,
+    texts,
+    v1_hooks,
+)
 from tokentrack.hookfiles.structure import MOST_PROBLEMS, known_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_INIT = "or let `tokentrack init` write hooks that fire"
+
+
+def legacy_trigger(document: Document) -> Iterator[Problem]:
+    """Tell how to migrate the forms of this project's first documents."""
+    name = ide0_trigger(document)
+    if name in triggers.LEGACY:
+        then = "" if "then" in document.value else ' and add "then"'
+        use = quote(triggers.equivalent(name, "ide-0") or "")
+        hint = f"use {use}{then}, {_INIT}"
+        yield warning(("when", "type"), f"no released Kiro fires {quote(name)}", hint)
+    if is_legacy_list(document.value):
+        first = next((text for _, text in texts(document.value["triggers"])), "")
+        use = quote(triggers.equivalent(first, "ide-0") or "agentStop")
+        hint = f'write "when": {{"type": {use}}} and "then", {_INIT}'
+        yield warning(("triggers",), 'no released Kiro reads "triggers" without "when"', hint)
+
+
+def version_not_text(document: Document) -> Iterator[Problem]:
+    """Ask for quotes around a version."""
+    if not isinstance(document.value.get("version", ""), str):
+        yield warning(("version",), "the version is not text", 'put it in double quotes: "1"')
+
+
+def glob_cut_at_comma(document: Document) -> Iterator[Problem]:
+    """Find a brace glob that was split at its commas into several patterns."""
+    for i, text in texts(as_dict(document.value.get("when")).get("patterns")):
+        if text.count("{") != text.count("}"):
+            message = f"{quote(text)} is a part of a glob that was split at its commas"
+            hint = 'join the parts again: "**/*.{js,jsx}"'
+            yield warning(("when", "patterns", i), message, hint)
+
+
+def glob_from_root(document: Document) -> Iterator[Problem]:
+    """Find patterns that start with a slash, which match nothing in a workspace."""
+    for i, text in texts(as_dict(document.value.get("when")).get("patterns")):
+        if text.startswith("/"):
+            message = (
+                f"{quote(text)} starts with a slash, but patterns are relative to the workspace"
+            )
+            yield warning(("when", "patterns", i), message, "remove the slash")
+
+
+def patterns_ignored(document: Document) -> Iterator[Problem]:
+    """Find patterns on a trigger that has no file to match them with."""
+    name = ide0_trigger(document)
+    reads_files = name in triggers.FILE_TRIGGERS | triggers.PATTERNS_TOLERATED
+    if name not in triggers.TRIGGERS["ide-0"] or reads_files:
+        return
+    if "patterns" in as_dict(document.value.get("when")):
+        yield warning(("when", "patterns"), f"{quote(name)} ignores patterns", "remove them")
+
+
+def filter_missing(document: Document) -> Iterator[Problem]:
+    """Ask for what every working file or tool hook has: patterns or toolTypes."""
+    name = ide0_trigger(document)
+    when = as_dict(document.value.get("when"))
+    for names, key in ((triggers.FILE_TRIGGERS, "patterns"), (triggers.TOOL_TRIGGERS, "toolTypes")):
+        if name in names and key not in when:
+            message = f'{quote(name)} has no "{key}", so it is not said what it fires for'
+            yield warning(("when",), message, f'add "{key}": ["*"] or narrower')
+
+
+def inert(document: Document) -> Iterator[Problem]:
+    """Say that a newer IDE does not read this file."""
+    use = triggers.equivalent(ide0_trigger(document), "v1")
+    if (
+        document.ide_major is None
+        or document.ide_major < 1
+        or ide0_trigger(document) in triggers.LEGACY
+    ):
+        return
+    if use:
+        # Session folders are the sign, and CLI 3 writes them like IDE 1.x.
+        message = "this file is inert if your IDE is 1.0 or newer"
+        hint = f"`tokentrack migrate-hooks` makes a v1 file of it, with the trigger {quote(use)}"
+        yield warning(None, message, hint)
+
+
+_LEAST_MS = 200
+
+
+def action_timeout(document: Document) -> Iterator[Problem]:
+    """Find a timeout inside the action, where Kiro does not look for it."""
+    for keys, hook in v1_hooks(document):
+        if "timeout" in as_dict(hook.get("action")):
+            hint = 'move "timeout" one level up, beside "action"'
+            yield warning((*keys, "action", "timeout"), "Kiro ignores a timeout in an action", hint)
+
+
+def no_matcher(document: Document) -> Iterator[Problem]:
+    """Find a PreToolUse hook that runs before every tool."""
+    for keys, hook in v1_hooks(document):
+        if hook.get("trigger") == "PreToolUse" and "matcher" not in hook:
+            message = '"PreToolUse" without "matcher" runs before every single tool'
+            yield warning((*keys, "trigger"), message, 'add "matcher", a regex on the tool\'s name')
+
+
+def manual_retired(document: Document) -> Iterator[Problem]:
+    """Find the trigger that IDE 1.0 has retired."""
+    for keys, hook in v1_hooks(document):
+        if hook.get("trigger") == "Manual":
+            hint = "use another trigger, or a slash command"
+            yield warning((*keys, "trigger"), 'Kiro IDE 1.0 has retired "Manual"', hint)
+
+
+def confirm_ignored(document: Document) -> Iterator[Problem]:
+    """Find a confirmation on a trigger that does not ask."""
+    for keys, hook in v1_hooks(document):
+        if "confirm" in hook and hook.get("trigger") != "Stop":
+            yield warning((*keys, "confirm"), 'only "Stop" reads "confirm"', "remove it")
+
+
+def not_json_name(document: Document) -> Iterator[Problem]:
+    """Find content under a name at which no Kiro looks for it."""
+    if not document.path.endswith(".json"):
+        message = f"{triggers.LABELS[document.form]} are only read from files that end with .json"
+        yield warning(None, message, "rename the file")
+
+
+def timeout_ms_in_seconds(document: Document) -> Iterator[Problem]:
+    """Find agent timeouts that were meant in seconds."""
+    for trigger, entries in as_dict(document.value.get("hooks")).items():
+        for i, entry in enumerate(entries if isinstance(entries, list) else []):
+            value = as_dict(entry).get("timeout_ms")
+            if isinstance(value, int | float) and 0 < value < _LEAST_MS and value is not True:
+                keys = ("hooks", trigger, i, "timeout_ms")
+                yield warning(
+                    keys, f"{value} are milliseconds here, not seconds", "multiply by 1000"
+                )
+
 
 Rule = Callable[[Document], Iterator[Problem]]
 
@@ -94,26 +232,26 @@ def timeout_in_milliseconds(document: Document) -> Iterator[Problem]:
 
 RULES: Mapping[triggers.Form, tuple[Rule, ...]] = {
     "ide-0": (
-        rules_ide0.legacy_trigger,
+        legacy_trigger,
         unknown_keys,
         missing_name,
-        rules_ide0.version_not_text,
+        version_not_text,
         timeout_in_milliseconds,
-        rules_ide0.glob_cut_at_comma,
-        rules_ide0.glob_from_root,
-        rules_ide0.patterns_ignored,
-        rules_ide0.filter_missing,
-        rules_ide0.inert,
+        glob_cut_at_comma,
+        glob_from_root,
+        patterns_ignored,
+        filter_missing,
+        inert,
     ),
     "v1": (
         unknown_keys,
         missing_name,
         timeout_in_milliseconds,
-        rules_v1.action_timeout,
-        rules_v1.no_matcher,
-        rules_v1.manual_retired,
-        rules_v1.confirm_ignored,
-        rules_v1.not_json_name,
+        action_timeout,
+        no_matcher,
+        manual_retired,
+        confirm_ignored,
+        not_json_name,
     ),
-    "cli-2": (rules_v1.timeout_ms_in_seconds, rules_v1.not_json_name),
+    "cli-2": (timeout_ms_in_seconds, not_json_name),
 }

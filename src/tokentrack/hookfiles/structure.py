@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tokentrack import resources
-from tokentrack.hookfiles.display import quote
+from tokentrack.common import resources
+from tokentrack.common.terminal import quote
 from tokentrack.hookfiles.findings import KeyPath, Problem, error, key_text
 from tokentrack.hookfiles.triggers import (
     ACTIONS,

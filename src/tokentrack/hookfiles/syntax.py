@@ -6,11 +6,136 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tokentrack.common.terminal import quote
 from tokentrack.hookfiles.findings import Problem, error, warning
 from tokentrack.hookfiles.locate import find_duplicates, first_token
-from tokentrack.hookfiles.mistakes import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MARKDOWN = re.compile(r"[#*>`A-Za-z-]")
+_TRAILING_COMMA = re.compile(r",\s*[}\]]")
+_CONTROLS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_CURLY_QUOTES = "\u201c\u201d\u2018\u2019"
+Remedy = tuple[str, str]
+
+
+def explain(text: str, problem: json.JSONDecodeError) -> Problem:
+    """Say where a text stops being JSON, and which of the usual mistakes it is."""
+    for recognise in _MISTAKES:
+        if remedy := recognise(text, problem):
+            message, hint = remedy
+            break
+    else:
+        message = f"this is not JSON ({problem.msg[:1].lower()}{problem.msg[1:]})"
+        hint = "mend the JSON at this place"
+    return error(None, f"{message} (column {problem.colno})", hint, problem.lineno)
+
+
+def _front_matter(text: str, _: json.JSONDecodeError) -> Remedy | None:
+    if not text.lstrip().startswith("---"):
+        return None
+    return "this is YAML front matter, not JSON", "write the hook as one JSON object"
+
+
+def _code_fence(text: str, _: json.JSONDecodeError) -> Remedy | None:
+    if not text.lstrip().startswith("```"):
+        return None
+    return "a Markdown code fence stands around the JSON", "remove the lines with ```"
+
+
+def _leading_text(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    at_start = not text[: problem.pos].strip()
+    if not at_start or not _MARKDOWN.match(text[problem.pos :]):
+        return None
+    return "the file starts with text, not with JSON", "remove everything before the first {"
+
+
+def _trailing_text(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if problem.msg != "Extra data":
+        return None
+    rest = quote(text[problem.pos :].split("\n", 1)[0])
+    return f"{rest} follows after the end of the JSON", "remove everything from here on"
+
+
+def _control_character(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if not problem.msg.startswith("Invalid control character"):
+        return None
+    char = text[problem.pos]
+    if char == "\n":
+        return "a line ends inside a string", r"close the string, or write the line feed as \n"
+    spelled = _CONTROLS.get(char, f"\\u{ord(char):04x}")
+    return "a raw control character stands in a string", f"write it as {spelled}"
+
+
+def _trailing_comma(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    comma = text.rfind(",", 0, problem.pos + 1)
+    match = _TRAILING_COMMA.match(text, comma) if comma >= 0 else None
+    if not match or match.end() <= problem.pos:
+        return None
+    return "a comma stands before a closing bracket", "remove the comma: JSON allows none there"
+
+
+def _comment(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if not text.startswith(("//", "/*", "#"), problem.pos):
+        return None
+    return "JSON has no comments and no headings", "remove this line"
+
+
+def _quotes(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    char = text[problem.pos : problem.pos + 1]
+    if char == "'":
+        return "single quotes stand around a string", 'write it in double quotes: "…"'
+    if char and char in _CURLY_QUOTES:
+        return "typographic quotes stand around a string", 'write it in straight quotes: "…"'
+    return None
+
+
+def _escape_sequence(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if "\\" not in problem.msg:
+        return None
+    bad = quote(text[problem.pos : problem.pos + 2])
+    return f"{bad} is no escape that JSON knows", r"double the backslash: \\"
+
+
+def _cut_off(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if problem.msg.startswith("Unterminated string"):
+        return "a string has no closing quote", 'add the missing "'
+    if text[problem.pos :].strip():
+        return None
+    return "the JSON ends too early", "add what is missing: a value, a quote, a } or a ]"
+
+
+def _missing_comma(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    if problem.msg != "Expecting ',' delimiter" or text[problem.pos] not in '"{[':
+        return None
+    return "a comma is missing before this", "add a comma after the value before it"
+
+
+def _stray_text(text: str, problem: json.JSONDecodeError) -> Remedy | None:
+    line = text[problem.pos :].split("\n", 1)[0]
+    if not _MARKDOWN.match(line):
+        return None
+    return f"{quote(line)} is not JSON", "remove it, or put it in double quotes"
+
+
+_MISTAKES: tuple[Callable[[str, json.JSONDecodeError], Remedy | None], ...] = (
+    _front_matter,
+    _code_fence,
+    _leading_text,
+    _trailing_text,
+    _control_character,
+    _trailing_comma,
+    _comment,
+    _quotes,
+    _escape_sequence,
+    _cut_off,
+    _missing_comma,
+    _stray_text,
+)
+
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _UTF8_BOM = b"\xef\xbb\xbf"

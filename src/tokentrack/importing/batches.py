@@ -6,29 +6,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import FileSystemError
-from tokentrack.execution_state import running_events
-from tokentrack.maintenance.session import hold_settled
-from tokentrack.models.fields import COLUMNS
+from tokentrack.maintenance.session import lock_drained
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.rows import ledger_line
+from tokentrack.recorder.execution_state import running_events
+from tokentrack.recorder.rows import ledger_line
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tokentrack.events import Event
-    from tokentrack.importing.known import Known
-    from tokentrack.models.config import TrackerConfig
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.importing.known import KnownExecutions
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.store.place import Place
+    from tokentrack.recorder.events import Event
+    from tokentrack.store.paths import LedgerPaths
 
 
 class Batch:
     """What is to be appended to a ledger at once."""
 
-    def __init__(self, place: Place, known: Known) -> None:
+    def __init__(self, paths: LedgerPaths, known: KnownExecutions) -> None:
         """Begin with nothing; what is added is known at once."""
-        self._place = place
+        self._place = paths
         self._known = known
         self.running: list[Event] = []
         self.usage_lines: list[bytes] = []
@@ -48,10 +48,10 @@ class Batch:
 
 @contextmanager
 def open_batch(
-    place: Place,
+    paths: LedgerPaths,
     config: TrackerConfig,
     environ: Mapping[str, str],
-    known: Known,
+    known: KnownExecutions,
     *,
     dry_run: bool,
 ) -> Iterator[Batch]:
@@ -60,17 +60,17 @@ def open_batch(
     Raises:
         FileSystemError: the ledger can't be read, held or written.
     """
-    batch = Batch(place, known)
+    batch = Batch(paths, known)
     try:
         if dry_run:
-            known.refresh(place)
-            batch.running = open_executions(place)
+            known.refresh(paths)
+            batch.running = open_executions(paths)
             yield batch
             return
-        place.open_folder(create=config.auto_create_directories).close()
-        with hold_settled(place, config, environ) as session:
-            known.refresh(place)
-            batch.running = open_executions(place)
+        paths.open_folder(create=config.auto_create_directories).close()
+        with lock_drained(paths, config, environ) as session:
+            known.refresh(paths)
+            batch.running = open_executions(paths)
             yield batch
             durable = config.durability == "fsync"
             # The usage first: a row of the ledger must never lack the mark of what its number is.
@@ -78,17 +78,17 @@ def open_batch(
                 session.held.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
             if batch.lines:
                 session.held.append(COLUMNS, batch.lines, durable=durable)
-            known.settle(place)
+            known.settle(paths)
     except OSError as error:
         raise FileSystemError(
-            f"the ledger {place.path} can't be written: {error.strerror or error}"
+            f"the ledger {paths.path} can't be written: {error.strerror or error}"
         ) from error
 
 
-def open_executions(place: Place) -> list[Event]:
+def open_executions(paths: LedgerPaths) -> list[Event]:
     """Return the starts of a ledger's open executions; what can't be read counts as absent."""
     try:
-        with place.open_folder(create=False) as folder, folder.child(place.state) as state:
+        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
             return running_events(state)
     except (OSError, ValueError):
         return []  # nothing runs there, or no folder can have this path

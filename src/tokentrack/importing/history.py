@@ -6,30 +6,29 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack import workspace
+from tokentrack.common.redaction import redact
+from tokentrack.common.timestamps import now_us
+from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.errors import FileSystemError
 from tokentrack.importing.batches import Batch, open_batch, open_executions
-from tokentrack.importing.folders import names_for
-from tokentrack.importing.known import Known, identity_of
-from tokentrack.importing.records import has_ended, record_of, time_of
+from tokentrack.importing.known import KnownExecutions, identity_of
 from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, UNPLACED, Summary
+from tokentrack.importing.turns import has_ended, names_for, record_of, time_of
 from tokentrack.kiro import history
-from tokentrack.kiro.homes import Homes
-from tokentrack.kiro.scan import DUPLICATE, Scan
-from tokentrack.models.config_fields import DEFAULT_LEDGER
-from tokentrack.reconcile.numbers import SURFACE_OF, take_secrets_out, with_numbers
-from tokentrack.reconciling import reconcile
-from tokentrack.redaction import redact
-from tokentrack.store.place import workspace_place
-from tokentrack.timestamps import now_us
+from tokentrack.kiro.homes import KiroPaths
+from tokentrack.kiro.reconcile.numbers import SURFACE_OF, take_secrets_out, with_numbers
+from tokentrack.kiro.scan import DUPLICATE, ReadPass
+from tokentrack.maintenance.reconcile import reconcile
+from tokentrack.store.paths import workspace_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from tokentrack.events import Event
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.importing.known import Match
     from tokentrack.kiro.turn import Turn
-    from tokentrack.models.config import TrackerConfig
-    from tokentrack.store.place import Place
+    from tokentrack.recorder.events import Event
+    from tokentrack.store.paths import LedgerPaths
 
 SURFACES = tuple(dict.fromkeys(SURFACE_OF.values()))
 _BATCH = 1000
@@ -56,7 +55,7 @@ class HistoryImport:
 
     def __init__(
         self,
-        place: Place,
+        paths: LedgerPaths,
         config: TrackerConfig,
         environ: Mapping[str, str],
         selection: Selection,
@@ -64,12 +63,12 @@ class HistoryImport:
         dry_run: bool = False,
     ) -> None:
         """Name the ledger and which turns it shall get."""
-        self._place = place
+        self._place = paths
         self._config = config
         self._environ = environ
         self._selection = selection
         self._dry_run = dry_run
-        self._known = Known()
+        self._known = KnownExecutions()
         self._roots: dict[str, str] = {}
         self._running: dict[str, list[Event]] = {}
         self.summary = Summary()
@@ -86,11 +85,11 @@ class HistoryImport:
         wanted = self._selection.surfaces or SURFACES
         sources = [source for source, surface in SURFACE_OF.items() if surface in wanted]
         root = self._selection.root
-        homes = Homes(self._environ)
+        homes = KiroPaths(self._environ)
         if not self._dry_run:
             self._reconcile()
         try:
-            with Scan(self._selection.since) as scan:
+            with ReadPass(self._selection.since) as scan:
                 turns = history.turns(homes, scan, sources, [root] if root else [])
                 for batch in self._batches(turns):
                     if batch:
@@ -107,9 +106,9 @@ class HistoryImport:
     def _reconcile(self) -> None:
         # What a hook recorded takes its own session's turn. The readers give a turn to the oldest
         # session that has it, and its session would not tell that it is the hook's.
-        place, config, environ = self._place, self._config, self._environ
+        paths, config, environ = self._place, self._config, self._environ
         try:
-            done = reconcile(place, config, environ, lock_seconds=_LOCK_SECONDS)
+            done = reconcile(paths, config, environ, lock_seconds=_LOCK_SECONDS)
             self.summary.reconciled = done.filled
         except (FileSystemError, OSError):
             pass  # the import itself says what is wrong, if it is still so then
@@ -199,12 +198,12 @@ class HistoryImport:
             if started.session_id or started.surface == surface
         )
 
-    def _own_ledger(self, root: str) -> Place | None:
+    def _own_ledger(self, root: str) -> LedgerPaths | None:
         # The ledger of a turn's own workspace, where the turn goes into the user's, as it stood
         # when the batch began. The path comes from Kiro's files: it is tried, not trusted.
         if self._selection.root is not None or not os.path.isabs(root):
             return None
-        own = workspace_place(root, DEFAULT_LEDGER)
+        own = workspace_paths(root, DEFAULT_LEDGER)
         if own.path == self._place.path:
             return None
         if root not in self._running:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.common.timestamps import now_us
 from tokentrack.errors import ValidationError
-from tokentrack.events import STARTED
-from tokentrack.importing.digests import digest_of
-from tokentrack.importing.folders import Folders, root_in
+from tokentrack.importing.turns import WorkspaceNames, root_in
+from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window
+from tokentrack.kiro.reconcile.numbers import SURFACE_OF
 from tokentrack.kiro.values import microseconds
-from tokentrack.models.fields import COLUMNS
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS, usage_row
-from tokentrack.reconcile.matching import EXACT, WINDOW, Window
-from tokentrack.reconcile.numbers import SURFACE_OF
+from tokentrack.recorder.events import STARTED
 from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
-from tokentrack.timestamps import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokentrack.kiro.turn import Turn
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
+
+_PART = 8  # bytes for each column
+
+
+def digest_of(record: TokenTransaction) -> bytes:
+    """Return a record's digest."""
+    cells = [cell.encode("utf-8", "surrogatepass") for cell in record.to_csv_row()]
+    return b"".join([hashlib.blake2b(cell, digest_size=_PART).digest() for cell in cells])
+
+
+def differing(one: bytes, other: bytes) -> list[str]:
+    """Return the columns in which the records of two digests differ."""
+    starts = range(0, len(one), _PART)
+    changed = [one[at : at + _PART] != other[at : at + _PART] for at in starts]
+    return [name for name, is_changed in zip(COLUMNS, changed, strict=True) if is_changed]
+
 
 _SECOND = 1_000_000
 # The widest that a window's edge can lie from the turn's; `matching` decides within it.
@@ -60,7 +76,7 @@ class Match(NamedTuple):
     cells: list[str]
 
 
-class Known:
+class KnownExecutions:
     """The executions of any number of ledgers, in a private database that may grow on the disk."""
 
     def __init__(self) -> None:
@@ -72,119 +88,119 @@ class Known:
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
         self._stamps: dict[str, tuple[object, ...]] = {}
-        self._folders: dict[str, Folders] = {}
+        self._folders: dict[str, WorkspaceNames] = {}
 
     def close(self) -> None:
         """Forget all."""
         self._database.close()
 
-    def refresh(self, place: Place) -> None:
+    def refresh(self, paths: LedgerPaths) -> None:
         """Read a ledger, unless it is as it was when it was read or last added to.
 
         Raises:
             OSError: it can't be read.
             ValueError: no file can have its path.
         """
-        if self._stamps.get(place.path) == _stamp(place):
+        if self._stamps.get(paths.path) == _stamp(paths):
             return
         for table in ("row", "usage"):
-            self._database.execute(f"DELETE FROM {table} WHERE ledger = ?", (_ledger(place),))  # noqa: S608  (two names of our own)
-        self._stamps[place.path] = _stamp(place)
-        self._folders[place.path] = Folders()
-        for cells in _cells(place, COLUMNS, usage=False):
+            self._database.execute(f"DELETE FROM {table} WHERE ledger = ?", (_ledger(paths),))  # noqa: S608  (two names of our own)
+        self._stamps[paths.path] = _stamp(paths)
+        self._folders[paths.path] = WorkspaceNames()
+        for cells in _cells(paths, COLUMNS, usage=False):
             try:
-                self.add_row(place, TokenTransaction.from_csv_row(cells))
+                self.add_row(paths, TokenTransaction.from_csv_row(cells))
             except ValidationError:
                 continue  # `verify` lists what can't be read
-        for cells in _cells(place, USAGE_COLUMNS, usage=True):
-            self.add_usage(place, cells)
+        for cells in _cells(paths, USAGE_COLUMNS, usage=True):
+            self.add_usage(paths, cells)
 
-    def folders(self, place: Place) -> Folders:
+    def folders(self, paths: LedgerPaths) -> WorkspaceNames:
         """Return the names of the workspaces whose turns were imported into a ledger."""
-        return self._folders.setdefault(place.path, Folders())
+        return self._folders.setdefault(paths.path, WorkspaceNames())
 
-    def settle(self, place: Place) -> None:
+    def settle(self, paths: LedgerPaths) -> None:
         """Take a ledger as it is now for what is known of it: the caller appended both."""
-        self._stamps[place.path] = _stamp(place)
+        self._stamps[paths.path] = _stamp(paths)
 
-    def add_row(self, place: Place, record: TokenTransaction) -> None:
+    def add_row(self, paths: LedgerPaths, record: TokenTransaction) -> None:
         """Add a row of the ledger."""
         at, elapsed = record.timestamp_us, record.elapsed_time
         started = None if elapsed is None else at - int(elapsed * _SECOND)
         self._database.execute(
             "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (_ledger(place), _key(record.agent_execution_id), at, started,
+            (_ledger(paths), _key(record.agent_execution_id), at, started,
              record.hook_trigger_type == STARTED, _key(record.session_id),
              _key(record.workspace_folder), digest_of(record)),
         )  # fmt: skip
 
-    def add_usage(self, place: Place, cells: list[str]) -> None:
+    def add_usage(self, paths: LedgerPaths, cells: list[str]) -> None:
         """Add a usage row, which supersedes an earlier one of its execution."""
         row = dict(zip(USAGE_COLUMNS, cells, strict=True))
         self._database.execute(
             "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (_ledger(place), _key(row["agent_execution_id"]), _key(row["source_id"]),
+            (_ledger(paths), _key(row["agent_execution_id"]), _key(row["source_id"]),
              _key(row["surface"]), row["source"] in SURFACE_OF, row["credits"] != "",
              json.dumps(cells)),
         )  # fmt: skip
         root = root_in(row["tags"])
-        if root and root not in self.folders(place):
-            self._note_folder(place, root, row["agent_execution_id"])
+        if root and root not in self.folders(paths):
+            self._note_folder(paths, root, row["agent_execution_id"])
 
-    def find(self, place: Place, turn: Turn, folder: str) -> Match | None:
+    def find(self, paths: LedgerPaths, turn: Turn, folder: str) -> Match | None:
         """Return the execution of a ledger that a turn is, None when it has none.
 
         Args:
-            place: the ledger, which was refreshed.
+            paths: the ledger, which was refreshed.
             turn: what Kiro wrote.
             folder: the name of the turn's workspace, for executions without a session.
         """
-        exact = self._by_id(place, turn.execution_id or identity_of(turn))
-        return exact or self._by_source(place, turn) or self._by_window(place, turn, folder)
+        exact = self._by_id(paths, turn.execution_id or identity_of(turn))
+        return exact or self._by_source(paths, turn) or self._by_window(paths, turn, folder)
 
-    def has_row(self, place: Place, identity: str) -> bool:
+    def has_row(self, paths: LedgerPaths, identity: str) -> bool:
         """Tell whether a ledger has a row of an execution."""
         query = "SELECT 1 FROM row WHERE ledger = ? AND id = ?"
-        return bool(self._database.execute(query, (_ledger(place), _key(identity))).fetchone())
+        return bool(self._database.execute(query, (_ledger(paths), _key(identity))).fetchone())
 
-    def digest(self, place: Place, identity: str) -> bytes | None:
+    def digest(self, paths: LedgerPaths, identity: str) -> bytes | None:
         """Return the digest of a ledger's row, None when it has none of this execution."""
         query = "SELECT digest FROM row WHERE ledger = ? AND id = ?"
-        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
+        found = self._database.execute(query, (_ledger(paths), _key(identity))).fetchone()
         return bytes(found[0]) if found else None
 
-    def usage(self, place: Place, identity: str) -> list[str] | None:
+    def usage(self, paths: LedgerPaths, identity: str) -> list[str] | None:
         """Return the cells of an execution's last usage row, None when it has none."""
         query = "SELECT cells FROM usage WHERE ledger = ? AND id = ?"
-        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
+        found = self._database.execute(query, (_ledger(paths), _key(identity))).fetchone()
         return json.loads(found[0]) if found else None
 
-    def _note_folder(self, place: Place, root: str, identity: str) -> None:
+    def _note_folder(self, paths: LedgerPaths, root: str, identity: str) -> None:
         query = "SELECT folder FROM row WHERE ledger = ? AND id = ?"
-        found = self._database.execute(query, (_ledger(place), _key(identity))).fetchone()
+        found = self._database.execute(query, (_ledger(paths), _key(identity))).fetchone()
         if found:
-            self.folders(place).note(root, _text(found[0]))
+            self.folders(paths).note(root, _text(found[0]))
 
-    def _by_id(self, place: Place, identity: str) -> Match | None:
-        if not self.has_row(place, identity):
+    def _by_id(self, paths: LedgerPaths, identity: str) -> Match | None:
+        if not self.has_row(paths, identity):
             return None
-        return _match(identity, EXACT, self.usage(place, identity))
+        return _match(identity, EXACT, self.usage(paths, identity))
 
-    def _by_source(self, place: Place, turn: Turn) -> Match | None:
-        source = (_ledger(place), _key(turn.source_id))
+    def _by_source(self, paths: LedgerPaths, turn: Turn) -> Match | None:
+        source = (_ledger(paths), _key(turn.source_id))
         for key, cells in self._database.execute(_SAME_SOURCE, source).fetchall():
             # A usage row alone is what a kill between the two appends leaves.
-            if self.has_row(place, _text(key)):
+            if self.has_row(paths, _text(key)):
                 return _match(_text(key), EXACT, json.loads(cells))
         return None
 
-    def _by_window(self, place: Place, turn: Turn, folder: str) -> Match | None:
+    def _by_window(self, paths: LedgerPaths, turn: Turn, folder: str) -> Match | None:
         times = [at for at in (turn.started_at, turn.ended_at) if at is not None]
         if not times:
             return None
         bounds = (min(times) - _REACH, max(times) + _REACH)
         surface = SURFACE_OF[turn.source]
-        key = (_ledger(place), _key(turn.session_id), *bounds, _key(surface), _key(folder))
+        key = (_ledger(paths), _key(turn.session_id), *bounds, _key(surface), _key(folder))
         best: tuple[int, Match] | None = None
         for found, started, at, aborted, text in self._database.execute(_CANDIDATES, key):
             identity, cells = _text(found), json.loads(text) if text else None
@@ -216,8 +232,8 @@ def _aborted(identity: str, at: int, cells: list[str] | None) -> Window:
     return Window(identity, at, noticed or at, is_aborted=True)
 
 
-def _ledger(place: Place) -> bytes:
-    return _key(place.path)
+def _ledger(paths: LedgerPaths) -> bytes:
+    return _key(paths.path)
 
 
 def _key(text: str) -> bytes:
@@ -229,20 +245,20 @@ def _text(key: bytes) -> str:
     return key.decode("utf-8", "surrogatepass")
 
 
-def _cells(place: Place, columns: tuple[str, ...], *, usage: bool) -> Iterator[list[str]]:
-    with open_ledger_files(place, usage=usage) as files:
+def _cells(paths: LedgerPaths, columns: tuple[str, ...], *, usage: bool) -> Iterator[list[str]]:
+    with open_ledger_files(paths, usage=usage) as files:
         for file in files.values():
             for record in read_records(file, columns):
                 if not record.problem:
                     yield record.cells
 
 
-def _stamp(place: Place) -> tuple[object, ...]:
+def _stamp(paths: LedgerPaths) -> tuple[object, ...]:
     # Of the active files; an archive is made by a rotation, which makes a new active file.
     found: list[object] = []
-    for name in (place.ledger, place.usage):
+    for name in (paths.ledger, paths.usage):
         try:
-            status = os.stat(os.path.join(place.folder, name), follow_symlinks=False)
+            status = os.stat(os.path.join(paths.folder, name), follow_symlinks=False)
             found += [status.st_ino, status.st_size]
         except (OSError, ValueError):  # no path can have a NUL or every lone surrogate
             found.append(None)

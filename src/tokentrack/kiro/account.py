@@ -17,7 +17,7 @@ from tokentrack.kiro.sqlite import open_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
 
 KEY = "kiro.kiroAgent"
 _QUERY = "SELECT value FROM ItemTable WHERE key = ? AND length(value) <= ?"
@@ -53,7 +53,7 @@ class Account(NamedTuple):
     is_dated: bool = False
 
 
-def read_account(path: str, scan: Scan) -> Account | None:
+def read_account(path: str, scan: ReadPass) -> Account | None:
     """Return the account's credits from a `state.vscdb`, None when it does not have them."""
     written = [at for name in (path, f"{path}-wal") if (at := files.modified_at(name))]
     if not written:
@@ -67,7 +67,7 @@ def read_account(path: str, scan: Scan) -> Account | None:
     return None
 
 
-def _decode(value: Any, path: str, scan: Scan) -> Any:
+def _decode(value: Any, path: str, scan: ReadPass) -> Any:
     try:
         return json.loads(value)
     except (ValueError, TypeError, RecursionError):

@@ -11,15 +11,86 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.kiro import files, values
 from tokentrack.kiro import scan as reasons
-from tokentrack.kiro.cli_history import turns_of
 from tokentrack.kiro.sqlite import open_database
+from tokentrack.kiro.turn import CLI_DATABASE, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
+
+    Requests = list[dict[str, Any]]
     from tokentrack.kiro.sqlite import Database
-    from tokentrack.kiro.turn import Turn
+
+# What stands in `user.content` where a request only carries the results of tools.
+_CONTINUES = "ToolUseResults"
+
+
+def turns_of(
+    document: dict[str, Any],
+    conversation: str,
+    workspace: str,
+    updated_at: int | None,
+    path: str,
+    row: int,
+    scan: ReadPass,
+) -> Iterator[Turn]:
+    """Yield the turns of a conversation, oldest first: a prompt and all requests it led to."""
+    groups = _by_prompt(values.objects(document.get("history")))
+    for number, requests in enumerate(groups):
+        turn = Turn(CLI_DATABASE, "", conversation, workspace)
+        _take_requests(turn, [values.mapping(r.get("request_metadata")) for r in requests])
+        turn.model = turn.model or _model(document)
+        turn.source_id = f"{conversation or workspace}:{turn.started_at or number}"
+        turn.prompt = _prompt(requests[0])
+        if number == len(groups) - 1:
+            last = values.mapping(document.get("user_turn_metadata"))
+            turn.credits, refused = values.credit_sum(last.get("usage_info"), "value")
+            for _ in range(refused):
+                scan.skip(reasons.REFUSED_NUMBER, path, row)
+            turn.ended_at = turn.ended_at or updated_at
+        yield turn
+
+
+def _by_prompt(history: Requests) -> list[Requests]:
+    groups: list[Requests] = []
+    for entry in history:
+        content = values.mapping(entry.get("user")).get("content")
+        if groups and isinstance(content, dict) and _CONTINUES in content:
+            groups[-1].append(entry)
+        else:
+            groups.append([entry])
+    return groups
+
+
+def _prompt(request: dict[str, Any]) -> str:
+    content = values.mapping(request.get("user")).get("content")
+    for kind in values.mapping(content).values():
+        if isinstance(kind, dict) and values.text(kind.get("prompt")):
+            return values.text(kind["prompt"])
+    return content if isinstance(content, str) else ""
+
+
+def _model(document: dict[str, Any]) -> str:
+    return values.text(values.mapping(document.get("model_info")).get("model_id"))
+
+
+def _take_requests(turn: Turn, requests: Requests) -> None:
+    first, last = requests[0], requests[-1]
+    turn.started_at = values.microseconds(first.get("request_start_timestamp_ms"))
+    turn.ended_at = values.microseconds(last.get("stream_end_timestamp_ms"))
+    turn.model = values.text(last.get("model_id"))
+    turn.context_percent = values.percent(last.get("context_usage_percentage"))
+    turn.request_count = len(requests)
+    turn.input_tokens = _sum(requests, "uncached_input_tokens", values.tokens)
+    turn.output_tokens = _sum(requests, "output_tokens", values.tokens)
+
+
+def _sum(requests: Requests, key: str, read: Callable[[Any], int | None]) -> int | None:
+    # A part of the requests is no sum of the turn.
+    found = [read(request.get(key)) for request in requests]
+    return None if None in found else sum(n for n in found if n is not None)
+
 
 # The newer table first: a conversation that was moved is found in both.
 _QUERIES = {
@@ -38,7 +109,7 @@ TABLES = tuple(_QUERIES)
 _NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
-def turns(path: str, scan: Scan) -> Iterator[Turn]:
+def turns(path: str, scan: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all conversations in a database, once each.
 
     Credits stand only at the last turn of a conversation; those of the others are unknown.
@@ -56,7 +127,7 @@ def turns(path: str, scan: Scan) -> Iterator[Turn]:
 
 
 def conversation(
-    database: Database, table: str, rowid: int, path: str, scan: Scan
+    database: Database, table: str, rowid: int, path: str, scan: ReadPass
 ) -> Iterator[Turn]:
     """Yield the turns of one row of a table, oldest first."""
     rows = database.rows(f"{_QUERIES[table]} WHERE rowid = ?", (files.MAX_DOCUMENT, rowid))
@@ -68,7 +139,7 @@ def text_of(cell: bytes | None) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else ""
 
 
-def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: Scan) -> Iterator[Turn]:
+def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: ReadPass) -> Iterator[Turn]:
     for rowid, key, conversation, updated, size, value in rows:
         updated_at = values.microseconds(updated)
         if not scan.is_recent(updated_at):
@@ -85,7 +156,7 @@ def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: Scan) -> I
                 scan.skip(reasons.WRONG_SHAPE, path, rowid)
 
 
-def _decode(value: Any, path: str, rowid: int, scan: Scan) -> dict[str, Any]:
+def _decode(value: Any, path: str, rowid: int, scan: ReadPass) -> dict[str, Any]:
     try:
         document = json.loads(text_of(value), strict=False)
     except (ValueError, RecursionError):
@@ -95,3 +166,74 @@ def _decode(value: Any, path: str, rowid: int, scan: Scan) -> dict[str, Any]:
         scan.skip(reasons.WRONG_SHAPE, path, rowid)
         return {}
     return document
+
+
+_NEWER, _OLDER = TABLES
+_OF_SESSION = "SELECT rowid FROM conversations_v2 WHERE conversation_id = ? LIMIT 8"
+_FOLDERS = "SELECT DISTINCT key FROM conversations_v2"
+# The conversation of an execution is the first that was saved since it began, but for those that
+# ran beside it. Only its row's number is asked for: a sorter would copy whole conversations.
+_OF_FOLDER = (
+    "SELECT rowid FROM conversations_v2 WHERE key = ? AND updated_at >= ? "
+    "ORDER BY updated_at LIMIT 8"
+)
+_OLDER_FOLDERS = "SELECT rowid, key FROM conversations"
+
+
+class RecentConversations:
+    """One pass over a database, which reads each conversation once."""
+
+    def __init__(self, path: str, scan: ReadPass) -> None:
+        """Begin with nothing read."""
+        self._path = path
+        self._scan = scan
+        self._turns: dict[tuple[str, int], list[Turn]] = {}
+
+    def of_session(self, session_id: str) -> list[Turn]:
+        """Return the turns of a session's conversation, oldest first."""
+        if not session_id.isascii():
+            return []
+        with open_database(self._path, TABLES, self._scan) as database:
+            if database is None or not database.has(_NEWER):
+                return []
+            rows = [row for (row,) in database.rows(_OF_SESSION, (session_id,))]
+            return [turn for row in rows for turn in self._conversation(database, _NEWER, row)]
+
+    def of_folders(self, is_wanted: Callable[[str], bool], since: int) -> list[Turn]:
+        """Return the turns of the conversations that began in some folders.
+
+        Args:
+            is_wanted: tells of a folder's path whether it is one of them.
+            since: conversations that were last saved before are left out, as far as the database
+                says when; microseconds since the epoch.
+        """
+        with open_database(self._path, TABLES, self._scan) as database:
+            if database is None:
+                return []
+            return [
+                turn
+                for table, row in _rows(database, is_wanted, since // 1000)
+                for turn in self._conversation(database, table, row)
+            ]
+
+    def _conversation(self, database: Database, table: str, row: int) -> list[Turn]:
+        key = (table, row)
+        if key not in self._turns:
+            self._turns[key] = list(conversation(database, table, row, self._path, self._scan))
+        return self._turns[key]
+
+
+def _rows(
+    database: Database, is_wanted: Callable[[str], bool], since: int
+) -> Iterator[tuple[str, int]]:
+    # `since` is in milliseconds, as Kiro saves it.
+    if database.has(_NEWER):
+        for (key,) in list(database.rows(_FOLDERS)):
+            folder = text_of(key)
+            if is_wanted(folder):
+                for (row,) in list(database.rows(_OF_FOLDER, (folder, since))):
+                    yield _NEWER, row
+    if database.has(_OLDER):
+        for row, key in list(database.rows(_OLDER_FOLDERS)):
+            if is_wanted(text_of(key)):
+                yield _OLDER, row

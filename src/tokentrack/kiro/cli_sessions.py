@@ -8,24 +8,116 @@ from __future__ import annotations
 
 import os
 
+from tokentrack.common.fastjson import raw_decode
 from tokentrack.kiro import files, values
 from tokentrack.kiro import scan as reasons
-from tokentrack.kiro.cli_turns import metadatas_of, read_turn
-from tokentrack.kiro.scan import Scan
+from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.turn import CLI_SESSION, ERROR, Turn
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from tokentrack.kiro.turn import Turn
+_SECOND = 1_000_000
+_NANOSECONDS = 1000  # in a microsecond
+
+
+def metadatas_of(document: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return what a session says of its turns; None when that is no session."""
+    state = values.mapping(document.get("session_state"))
+    if not state:
+        return None
+    conversation = values.mapping(state.get("conversation_metadata"))
+    return values.objects(conversation.get("user_turn_metadatas"))
+
+
+def read_turn(
+    metadata: dict[str, Any], document: dict[str, Any], path: str, scan: ReadPass
+) -> Turn | None:
+    """Return the turn of one entry, None with a note when it can't be told from others."""
+    try:
+        key, execution_id = _identify(metadata)
+        if key:
+            return _turn_of(key, execution_id, metadata, document, path, scan)
+    except reasons.UNFORESEEN:
+        pass
+    scan.skip(reasons.WRONG_SHAPE, path)
+    return None
+
+
+def _turn_of(
+    key: str,
+    execution_id: str,
+    metadata: dict[str, Any],
+    document: dict[str, Any],
+    path: str,
+    scan: ReadPass,
+) -> Turn:
+    session_id, cwd = values.text(document.get("session_id")), values.text(document.get("cwd"))
+    turn = Turn(CLI_SESSION, key, session_id, cwd)
+    turn.execution_id = execution_id
+    turn.origin = values.text(document.get("session_created_reason"))
+    turn.model = values.text(metadata.get("model")) or _session_model(document)
+    turn.context_percent = values.percent(metadata.get("context_usage_percentage"))
+    turn.request_count = values.count(metadata.get("total_request_count"))
+    turn.input_tokens = values.tokens(metadata.get("input_token_count"))
+    turn.output_tokens = values.tokens(metadata.get("output_token_count"))
+    turn.cached_tokens = values.tokens(metadata.get("cache_read_input_token_count"))
+    turn.credits, refused = values.credit_sum(metadata.get("metering_usage"), "value")
+    for _ in range(refused):
+        scan.skip(reasons.REFUSED_NUMBER, path)
+    _take_times(turn, metadata)
+    turn.status = _status(metadata)
+    return turn
+
+
+def _answer(metadata: dict[str, Any]) -> dict[str, Any]:
+    return values.mapping(values.mapping(metadata.get("result")).get("Ok"))
+
+
+def _identify(metadata: dict[str, Any]) -> tuple[str, str]:
+    answer_id = values.text(_answer(metadata).get("id"))
+    if answer_id:
+        return answer_id, answer_id
+    loop = values.mapping(metadata.get("loop_id"))
+    agent = values.mapping(loop.get("agent_id"))
+    parts = [agent.get("name"), agent.get("parent_id"), agent.get("rand"), loop.get("rand")]
+    if parts[-1] is None:
+        return "", ""
+    # `rand` has 32 bits: among 100,000 turns two would be equal. A copy keeps the time, too.
+    return f"loop:{parts}:{metadata.get('end_timestamp')}", ""
+
+
+def _session_model(document: dict[str, Any]) -> str:
+    state = values.mapping(document.get("session_state"))
+    info = values.mapping(values.mapping(state.get("rts_model_state")).get("model_info"))
+    return values.text(info.get("model_id")) or values.text(info.get("model_name"))
+
+
+def _take_times(turn: Turn, metadata: dict[str, Any]) -> None:
+    answered = values.mapping(_answer(metadata).get("meta")).get("timestamp")
+    end = metadata.get("end_timestamp")
+    turn.ended_at = values.microseconds(end) or values.microseconds(answered)
+    duration = values.mapping(metadata.get("turn_duration"))
+    seconds, nanos = values.count(duration.get("secs")), values.count(duration.get("nanos"))
+    if turn.ended_at is not None and seconds is not None:
+        elapsed = seconds * _SECOND + (nanos or 0) // _NANOSECONDS
+        turn.started_at = turn.ended_at - elapsed if elapsed <= reasons.LONGEST_TURN else None
+
+
+def _status(metadata: dict[str, Any]) -> str:
+    status = values.status(metadata.get("end_reason"))
+    failed = "Err" in values.mapping(metadata.get("result"))
+    return ERROR if failed and status in {"", "success"} else status
+
 
 _ID_CHARS = frozenset("0123456789abcdefABCDEF-")
 MAX_TAIL = 512 * 1024
 _MAX_PROMPTS = 32 * 1024 * 1024
 
 
-def turns(folder: str, scan: Scan) -> Iterator[Turn]:
+def turns(folder: str, scan: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all sessions in a folder, once each, the older sessions first.
 
     A copied or resumed session repeats turns of an older one, so the turns keep their own
@@ -35,13 +127,13 @@ def turns(folder: str, scan: Scan) -> Iterator[Turn]:
         yield from _turns_of(files.read_document(path, scan), path, scan)
 
 
-def _by_age(folder: str, scan: Scan) -> list[str]:
+def _by_age(folder: str, scan: ReadPass) -> list[str]:
     found = []
     for path in files.regular_files(folder):
         at = files.modified_at(path)
         if is_session(path) and at and scan.is_recent(at):
             # What is wrong with the document is noted when its turns are read.
-            document = files.read_document(path, Scan())
+            document = files.read_document(path, ReadPass())
             is_rewound = document.get("session_created_reason") == "rewind"
             created = values.microseconds(document.get("created_at")) or at
             found.append((is_rewound, created, path))
@@ -54,7 +146,7 @@ def is_session(path: str) -> bool:
     return ending == ".json" and len(stem) >= 8 and _ID_CHARS.issuperset(stem)
 
 
-def _turns_of(document: dict[str, Any], path: str, scan: Scan) -> Iterator[Turn]:
+def _turns_of(document: dict[str, Any], path: str, scan: ReadPass) -> Iterator[Turn]:
     metadatas = metadatas_of(document)
     if metadatas is None:
         if document:
@@ -73,7 +165,7 @@ def _turns_of(document: dict[str, Any], path: str, scan: Scan) -> Iterator[Turn]
             yield turn
 
 
-def _prompts(path: str, scan: Scan) -> dict[str, str]:
+def _prompts(path: str, scan: ReadPass) -> dict[str, str]:
     # The user's texts of one session, by message id.
     prompts: dict[str, str] = {}
     size = 0
@@ -89,7 +181,7 @@ def _prompts(path: str, scan: Scan) -> dict[str, str]:
 
 
 def last_turns(
-    folder: str, session_id: str, limit: int, scan: Scan, max_bytes: int = MAX_TAIL
+    folder: str, session_id: str, limit: int, scan: ReadPass, max_bytes: int = MAX_TAIL
 ) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, without prompts.
 
@@ -102,12 +194,7 @@ def last_turns(
     data, whole = files.read_tail(path, max_bytes, scan)
     if not data:
         return []
-    if whole:
-        document = files.decode(data, path, 0, scan)
-    else:
-        from tokentrack.kiro.cli_tail import read_tail
-
-        document = read_tail(data)
+    document = files.decode(data, path, 0, scan) if whole else read_tail(data)
     document["session_id"] = session_id
     found: dict[str, Turn] = {}
     for metadata in (metadatas_of(document) or [])[-limit:]:
@@ -115,3 +202,50 @@ def last_turns(
         if turn is not None:
             found[turn.source_id] = turn
     return list(found.values())
+
+
+# A quote inside a JSON text has a backslash before it, so these are found as keys only.
+_TURN, _MODEL = '"loop_id"', '"model_info"'
+_WHITESPACE = " \t\r\n"
+
+
+def read_tail(data: bytes) -> dict[str, Any]:
+    """Return a document with what can be read of the end of one: its last turns and the model.
+
+    Kiro writes a turn's `loop_id` first; were that to change, no turn would be found.
+    """
+    text = data.decode("utf-8", "replace")
+    found: list[Any] = []
+    at = text.find(_TURN)
+    while at >= 0:
+        start = _start_of_object(text, at)
+        value, end = _decode(text, start) if start >= 0 else (None, at)
+        if value is not None:
+            found.append(value)
+        at = text.find(_TURN, max(end, at + len(_TURN)))
+    return {
+        "session_state": {
+            "conversation_metadata": {"user_turn_metadatas": found},
+            "rts_model_state": {"model_info": _model_info(text)},
+        }
+    }
+
+
+def _start_of_object(text: str, key: int) -> int:
+    before = text[max(0, key - 64) : key].rstrip(_WHITESPACE)
+    return text.rfind("{", 0, key) if before.endswith("{") else -1
+
+
+def _model_info(text: str) -> Any:
+    at = text.rfind(_MODEL)
+    colon = text.find(":", at + len(_MODEL)) if at >= 0 else -1
+    start = text.find("{", colon) if colon >= 0 else -1
+    only_space = start >= 0 and not text[colon + 1 : start].strip(_WHITESPACE)
+    return _decode(text, start)[0] if only_space else None
+
+
+def _decode(text: str, start: int) -> tuple[Any, int]:
+    try:
+        return raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None, start

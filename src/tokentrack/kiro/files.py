@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from tokentrack.fastjson import loads
+from tokentrack.common.fastjson import loads
 from tokentrack.kiro import scan as reasons
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, BinaryIO
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
 
 MAX_LINE = 32 * 1024 * 1024
 MAX_DOCUMENT = 64 * 1024 * 1024
@@ -23,7 +23,7 @@ for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # each is m
     _READ |= getattr(os, _name, 0)
 
 
-def open_regular(path: str, scan: Scan) -> BinaryIO | None:
+def open_regular(path: str, scan: ReadPass) -> BinaryIO | None:
     """Open a regular file for reading; None, with a note, when it is gone or something else."""
     try:
         if stat.S_ISLNK(os.lstat(path).st_mode):  # Windows has no O_NOFOLLOW
@@ -84,7 +84,7 @@ def modified_at(path: str) -> int | None:
         return None
 
 
-def read_document(path: str, scan: Scan, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
+def read_document(path: str, scan: ReadPass, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
     """Return the JSON object that a file holds; empty, with a note, when there is none.
 
     A file of more than `limit` bytes is left out.
@@ -104,7 +104,7 @@ def read_document(path: str, scan: Scan, limit: int = MAX_DOCUMENT) -> dict[str,
     return decode(data, path, 0, scan)
 
 
-def read_lines(path: str, scan: Scan) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: str, scan: ReadPass) -> Iterator[tuple[int, bytes]]:
     """Yield the numbers and bytes of a file's lines; one of over 32 MiB is left out, with a note.
 
     The last line may lack its line feed.
@@ -131,7 +131,7 @@ def _pass_line(file: BinaryIO) -> None:
         pass
 
 
-def read_tail(path: str, size: int, scan: Scan) -> tuple[bytes, bool]:
+def read_tail(path: str, size: int, scan: ReadPass) -> tuple[bytes, bool]:
     """Return the last `size` bytes of a file, and whether that is all of it."""
     file = open_regular(path, scan)
     if file is None:
@@ -146,7 +146,7 @@ def read_tail(path: str, size: int, scan: Scan) -> tuple[bytes, bool]:
             return b"", True
 
 
-def decode(data: bytes, path: str, line: int, scan: Scan) -> dict[str, Any]:
+def decode(data: bytes, path: str, line: int, scan: ReadPass) -> dict[str, Any]:
     """Return the JSON object of some bytes; empty, with a note, when they are none.
 
     Bytes that are not UTF-8 become U+FFFD: no number is lost for them.

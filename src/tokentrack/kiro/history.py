@@ -5,28 +5,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.kiro import (
-    cli_database,
-    cli_sessions,
-    ide_storage,
-    ide_workspaces,
-    v1_sessions,
-)
+from tokentrack.kiro import cli_database, cli_sessions, ide_storage, ide_workspaces, v1_sessions
 from tokentrack.kiro.turn import CLI_DATABASE, CLI_SESSION, IDE_STORAGE, V1_SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from tokentrack.kiro.homes import Homes
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.homes import KiroPaths
+    from tokentrack.kiro.scan import ReadPass
     from tokentrack.kiro.turn import Turn
 
 SOURCES = (V1_SESSION, CLI_SESSION, CLI_DATABASE, IDE_STORAGE)
 
 
 def turns(
-    homes: Homes,
-    scan: Scan,
+    homes: KiroPaths,
+    scan: ReadPass,
     sources: Collection[str] = SOURCES,
     workspaces: Iterable[str] = (),
 ) -> Iterator[Turn]:
@@ -49,7 +43,7 @@ def turns(
             yield from ide_storage.turns(path, scan, names)
 
 
-def places(homes: Homes) -> list[tuple[str, str]]:
+def places(homes: KiroPaths) -> list[tuple[str, str]]:
     """Return every source and path that can hold turns, whether or not it exists."""
     by_source = {
         V1_SESSION: homes.sessions,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _CLI_NAMES = ("kiro-cli", "amazon-q")
 
 
-class Homes:
+class KiroPaths:
     """The places of one user, whether or not they exist; the likeliest first.
 
     Attributes:

@@ -7,24 +7,28 @@ Since 2026-02 `<session>/<execution>`, a file without an ending, with real credi
 from __future__ import annotations
 
 import os
+import stat
 
 from tokentrack.kiro import files, values
 from tokentrack.kiro import scan as reasons
 from tokentrack.kiro.turn import IDE_STORAGE, Turn
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
 
-    Fill = Callable[[Turn, dict[str, Any], str, Scan], None]
+    Fill = Callable[[Turn, dict[str, Any], str, ReadPass], None]
+    Entry = tuple[int, int, str]
 
 _HEX = frozenset("0123456789abcdef")
 
 
-def turns(storage: str, scan: Scan, workspaces: Mapping[str, str] | None = None) -> Iterator[Turn]:
+def turns(
+    storage: str, scan: ReadPass, workspaces: Mapping[str, str] | None = None
+) -> Iterator[Turn]:
     """Yield the executions in a storage folder, once each.
 
     The storage names a workspace by 32 hexadecimal digits; `workspaces` (see `ide_workspaces`)
@@ -43,12 +47,12 @@ def workspace_folders(storage: str) -> list[str]:
     return [path for path, name in named if len(name) == 32 and _HEX.issuperset(name)]
 
 
-def read_execution(path: str, workspace: str, scan: Scan, limit: int) -> Turn | None:
+def read_execution(path: str, workspace: str, scan: ReadPass, limit: int) -> Turn | None:
     """Return the turn of a file of at most `limit` bytes; None, with a note, if it is none."""
     return _read(path, workspace, scan, _of_execution, limit)
 
 
-def _turns_of(folder: str, workspace: str, scan: Scan) -> Iterator[tuple[Turn, str]]:
+def _turns_of(folder: str, workspace: str, scan: ReadPass) -> Iterator[tuple[Turn, str]]:
     for path, fill in _files_of(folder):
         if scan.is_recent(files.modified_at(path)):
             turn = _read(path, workspace, scan, fill, files.MAX_DOCUMENT)
@@ -72,7 +76,7 @@ def is_execution(name: str) -> bool:
     return "." not in name
 
 
-def _read(path: str, workspace: str, scan: Scan, fill: Fill, limit: int) -> Turn | None:
+def _read(path: str, workspace: str, scan: ReadPass, fill: Fill, limit: int) -> Turn | None:
     document = files.read_document(path, scan, limit)
     key = values.text(document.get("executionId"))
     if key:
@@ -89,7 +93,7 @@ def _read(path: str, workspace: str, scan: Scan, fill: Fill, limit: int) -> Turn
     return None
 
 
-def _of_execution(turn: Turn, document: dict[str, Any], path: str, scan: Scan) -> None:
+def _of_execution(turn: Turn, document: dict[str, Any], path: str, scan: ReadPass) -> None:
     turn.session_id = values.text(document.get("chatSessionId"))
     turn.credits, refused = values.credit_sum(document.get("usageSummary"), "usage")
     for _ in range(refused):
@@ -102,7 +106,7 @@ def _of_execution(turn: Turn, document: dict[str, Any], path: str, scan: Scan) -
     turn.prompt = _last_of(values.objects(messages), ("human", "user"))
 
 
-def _of_chat(turn: Turn, document: dict[str, Any], path: str, scan: Scan) -> None:
+def _of_chat(turn: Turn, document: dict[str, Any], path: str, scan: ReadPass) -> None:
     del path, scan
     metadata = values.mapping(document.get("metadata"))
     turn.model = values.text(metadata.get("modelId"))
@@ -115,3 +119,108 @@ def _last_of(messages: list[dict[str, Any]], roles: tuple[str, ...]) -> str:
     # The first messages of a chat are Kiro's own instructions.
     found = [values.text_of(m.get("content")) for m in messages if m.get("role") in roles]
     return next(filter(None, reversed(found)), "")
+
+
+class Limits:
+    """How much one look may take: entries of folders, files to open, bytes to read."""
+
+    __slots__ = ("entries", "files", "size")
+
+    def __init__(self, entries: int, files: int, size: int) -> None:
+        """Keep all three."""
+        self.entries = entries
+        self.files = files
+        self.size = size
+
+
+# 500 entries, or 256 KiB of JSON, take about half of the hook's 5 ms.
+FOR_A_HOOK = Limits(500, 4, 256 * 1024)
+FOR_A_COMMAND = Limits(1_000_000, 32, 1024 * 1024 * 1024)
+
+
+class RecentExecutions:
+    """One pass over a storage, which lists each folder and reads each execution once."""
+
+    def __init__(self, limits: Limits, scan: ReadPass) -> None:
+        """Begin with nothing read."""
+        self._limits = limits
+        self._scan = scan
+        self._lists: dict[str, list[Entry | None]] = {}
+        self._turns: dict[str, Turn | None] = {}
+
+    def around(
+        self, folders: tuple[str, ...], at: int, written: tuple[int, int], created: int
+    ) -> tuple[list[Turn], bool]:
+        """Return executions of workspaces' folders, without a workspace; and whether all.
+
+        The files that were written closest to a time go first, as far as the limits allow.
+
+        Args:
+            folders: the workspaces' folders, which are no links.
+            at: the time, in microseconds since the epoch.
+            written: only files that were last written between these two are opened.
+            created: a session's folder in which nothing was created since is left out.
+        """
+        listed, is_whole = self._executions(folders, created)
+        wanted = [entry for entry in listed if written[0] <= entry[0] <= written[1]]
+        wanted.sort(key=lambda entry: abs(entry[0] - at))
+        is_whole = is_whole and len(wanted) <= self._limits.files
+        found: list[Turn] = []
+        left = self._limits.size
+        for _, size, path in wanted[: self._limits.files]:
+            if path not in self._turns:
+                if size > min(left, files.MAX_DOCUMENT):
+                    is_whole = False
+                    continue
+                left -= size
+                self._turns[path] = read_execution(path, "", self._scan, size)
+            turn = self._turns[path]
+            if turn is not None:
+                found.append(turn)
+        return found, is_whole
+
+    def _executions(self, folders: tuple[str, ...], created: int) -> tuple[list[Entry], bool]:
+        found: list[Entry] = []
+        looked_at = 0
+        for folder in folders:
+            for session in self._listed(folder, _is_session):
+                looked_at += 1
+                is_recent = session is not None and session[0] >= created
+                inner = self._listed(session[2], _is_file) if session and is_recent else []
+                left = max(0, self._limits.entries - looked_at)
+                found += [entry for entry in inner[:left] if entry is not None]
+                looked_at += len(inner)
+                if looked_at > self._limits.entries:
+                    return found, False
+        return found, True
+
+    def _listed(self, folder: str, is_wanted: Callable[[str, int], bool]) -> list[Entry | None]:
+        # Something for each entry, None for an unwanted one; one beyond the limit tells of it.
+        if folder not in self._lists:
+            found = self._lists[folder] = []
+            for path, status in _entries(folder):
+                entry = (status.st_mtime_ns // 1000, status.st_size, path)
+                found.append(entry if is_wanted(path, status.st_mode) else None)
+                if len(found) > self._limits.entries:
+                    break
+        return self._lists[folder]
+
+
+def _is_session(_path: str, mode: int) -> bool:
+    return stat.S_ISDIR(mode)
+
+
+def _is_file(path: str, mode: int) -> bool:
+    return stat.S_ISREG(mode) and is_execution(os.path.basename(path))
+
+
+def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    yield entry.path, entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    pass  # it vanished
+    except OSError:
+        return  # it can't be listed

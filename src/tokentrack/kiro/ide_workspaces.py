@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from tokentrack.kiro import files, values
-from tokentrack.kiro.ide_digests import digests, names_of
 
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
+
+
+def _make_digests() -> list[Callable[..., Any]]:
+    # The interpreter's own: `hashlib` loads OpenSSL, which takes 4 of the hook's 5 ms.
+    try:
+        from _md5 import md5  # type: ignore[import-not-found]
+
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found]
+        except ImportError:  # its name before Python 3.12
+            from _sha256 import sha256  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import md5, sha256
+    return [md5, sha256]
+
+
+_DIGESTS = _make_digests()
+
+
+def digests(text: str) -> list[str]:
+    """Return the digests of a path or a URI, as names of 32 digits."""
+    data = text.encode("utf-8", "surrogateescape")
+    # Not for security: names of folders.
+    found = [make(data, usedforsecurity=False) for make in _DIGESTS]
+    return [digest.hexdigest()[:32] for digest in found]
+
+
+def names_of(path: str) -> list[str]:
+    """Return the names that a workspace's path can have: as it is, and as a plain file URI."""
+    return [*digests(path), *digests(f"file://{path}")]
+
 
 _MAX_BYTES = 64 * 1024
 
 
-def workspaces(ide_user: str, candidates: Iterable[str], scan: Scan) -> dict[str, str]:
+def workspaces(ide_user: str, candidates: Iterable[str], scan: ReadPass) -> dict[str, str]:
     """Return the paths of the workspaces that are known, by name in the storage.
 
     Known are `candidates` and all that VS Code's `workspaceStorage` names.
@@ -34,7 +63,10 @@ def workspaces(ide_user: str, candidates: Iterable[str], scan: Scan) -> dict[str
     return found
 
 
-def _folder_of(path: str, scan: Scan) -> tuple[str, str]:
+def _folder_of(path: str, scan: ReadPass) -> tuple[str, str]:
+    import json  # a hook reads no URI
+    from urllib.parse import unquote, urlsplit
+
     file = files.open_regular(path, scan) if os.path.lexists(path) else None
     if file is None:
         return "", ""

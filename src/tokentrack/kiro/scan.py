@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from typing import Self
 
-    from tokentrack.kiro.seen import Seen
     from tokentrack.kiro.turn import Turn
+
+
+class SeenTurns:
+    """A set in a private temporary database, which SQLite moves to the disk when it grows."""
+
+    def __init__(self) -> None:
+        """Begin an empty set."""
+        import sqlite3  # a hook reads few turns and needs none
+
+        # No name: SQLite makes the file itself, unlinked from the start.
+        self._database = sqlite3.connect("", isolation_level=None)
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2048"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def add(self, key: str) -> bool:
+        """Add a text and tell whether it is new."""
+        # A lone surrogate is no valid TEXT for SQLite.
+        cursor = self._database.execute(
+            "INSERT OR IGNORE INTO seen VALUES (?)", (key.encode("utf-8", "surrogatepass"),)
+        )
+        return cursor.rowcount == 1
+
+    def close(self) -> None:
+        """Forget all; closing twice is fine."""
+        self._database.close()
+
 
 # Why something was left out.
 VANISHED = "vanished"  # listed, but gone when it was opened
@@ -46,7 +73,7 @@ class Skipped:
         )  # fmt: skip
 
 
-class Scan:
+class ReadPass:
     """What the readers of one pass share; close it, or use it in a `with` statement.
 
     Attributes:
@@ -62,7 +89,7 @@ class Scan:
         self.since = since
         self.counts: dict[str, int] = {}
         self.examples: list[Skipped] = []
-        self._seen: Seen | None = None
+        self._seen: SeenTurns | None = None
 
     def skip(self, reason: str, path: str, line: int = 0) -> None:
         """Note that something was left out; a repeated turn is no damage and is only counted."""
@@ -70,7 +97,7 @@ class Scan:
         if reason != DUPLICATE and len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(Skipped(reason, path, line))
 
-    def add(self, other: Scan) -> None:
+    def add(self, other: ReadPass) -> None:
         """Take over what another pass left out."""
         for reason, count in other.counts.items():
             self.counts[reason] = self.counts.get(reason, 0) + count
@@ -85,9 +112,7 @@ class Scan:
         if not self.is_recent(turn.ended_at or turn.started_at):
             return False
         if self._seen is None:
-            from tokentrack.kiro.seen import Seen
-
-            self._seen = Seen()
+            self._seen = SeenTurns()
         if self._seen.add(f"{turn.source}\0{turn.source_id}"):
             return True
         self.skip(DUPLICATE, path)

@@ -13,7 +13,7 @@ from tokentrack.kiro import scan as reasons
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.kiro.scan import Scan
+    from tokentrack.kiro.scan import ReadPass
 
 _BUSY_SECONDS = 1.0
 _WAL_MARK = slice(18, 20)  # bytes of a database's header: 2 is write-ahead logging
@@ -23,7 +23,7 @@ _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION}
 class Database:
     """An open database in which only some tables can be read."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str, scan: Scan) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str, scan: ReadPass) -> None:
         """Keep a connection."""
         self._connection = connection
         self._path = path
@@ -44,7 +44,7 @@ class Database:
 
 @contextlib.contextmanager
 def open_database(
-    path: str, tables: tuple[str, ...], scan: Scan, busy_seconds: float = _BUSY_SECONDS
+    path: str, tables: tuple[str, ...], scan: ReadPass, busy_seconds: float = _BUSY_SECONDS
 ) -> Iterator[Database | None]:
     """Open a database for reading `tables` and nothing else; None, with a note, if it can't be.
 

@@ -10,20 +10,196 @@ import io
 import os
 
 from tokentrack.kiro import files, values
-from tokentrack.kiro.scan import Scan
-from tokentrack.kiro.v1_messages import SessionFacts, turns_of
+from tokentrack.kiro import scan as reasons
+from tokentrack.kiro.files import decode
+from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.turn import ABORTED, V1_SESSION, Turn
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
-    from tokentrack.kiro.turn import Turn
+# How many turns can be open at once: a late line still finds its turn among the last few.
+_WINDOW = 8
+
+
+class SessionFacts:
+    """What a session says of all its turns."""
+
+    __slots__ = ("model", "modified_at", "path", "session_id", "workspace")
+
+    def __init__(self, session_id: str, workspace: str, model: str, path: str) -> None:
+        """Keep it; `path` is the file of the messages, `model` the selection."""
+        self.modified_at: int | None = None  # microseconds since the epoch
+        self.session_id = session_id
+        self.workspace = workspace
+        self.model = model
+        self.path = path
+
+
+def turns_of(
+    lines: Iterable[tuple[int, bytes]], session: SessionFacts, scan: ReadPass
+) -> Iterator[Turn]:
+    """Yield the turns of a session's lines, in the order of their first lines.
+
+    Each is one turn of `Turn.source_id`, unless a repetition is far away from it.
+    """
+    messages = _Messages(session, scan)
+    for number, line in lines:
+        # Most of a session is the results of tools. A quote inside a JSON text has a backslash
+        # before it, so what is found here is a value or a key, never a part of a text.
+        for mark in _MARKS:
+            if mark in line:
+                break
+        else:
+            if line.endswith(b"\n"):
+                continue
+        try:
+            messages.take(decode(line, session.path, number, scan), number)
+        except reasons.UNFORESEEN:
+            scan.skip(reasons.WRONG_SHAPE, session.path, number)
+        if len(messages.drafts) > _WINDOW:
+            yield messages.take_oldest()
+    yield from messages.take_rest()
+
+
+class _Messages:
+    # The turns that can still change, by execution id in the order of their first lines.
+
+    def __init__(self, session: SessionFacts, scan: ReadPass) -> None:
+        self.drafts: dict[str, Turn] = {}
+        self._session = session
+        self._scan = scan
+        self._current: Turn | None = None
+        self._prompt = ""
+        self._line = 0
+
+    def take(self, message: dict[str, Any], line: int) -> None:
+        payload = values.mapping(message.get("payload"))
+        kind = values.text(payload.get("type"))
+        self._line = line
+        if kind in _OF_SESSION:
+            _OF_SESSION[kind](self, payload, message.get("timestamp"))
+        elif kind in _OF_TURN:
+            key = values.text(payload.get("executionId"))
+            if key:
+                _OF_TURN[kind](self, key, payload, message.get("timestamp"))
+            else:
+                self._scan.skip(reasons.WRONG_SHAPE, self._session.path, line)
+
+    def take_oldest(self) -> Turn:
+        # The current turn stays, however many others ran beside it.
+        key = next(key for key, turn in self.drafts.items() if turn is not self._current)
+        return self._finished(self.drafts.pop(key))
+
+    def take_rest(self) -> list[Turn]:
+        return [self._finished(turn) for turn in self.drafts.values()]
+
+    def _finished(self, turn: Turn) -> Turn:
+        turn.model = turn.model or self._session.model
+        return turn
+
+    def _draft(self, key: str) -> Turn:
+        if key not in self.drafts:
+            self.drafts[key] = self._begin(key)
+        return self.drafts[key]
+
+    def _begin(self, key: str) -> Turn:
+        current = self._current
+        if current is not None and current.source_id == key:
+            return current
+        turn = Turn(V1_SESSION, key, self._session.session_id, self._session.workspace)
+        turn.execution_id = key
+        if current is None or current.ended_at is not None:
+            self._current = turn
+        return turn
+
+    def _start(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
+        del payload
+        turn, before = self._draft(key), self._current
+        if before is not None and before is not turn and before.ended_at is None:
+            before.status = before.status or ABORTED
+        self._current = turn
+        turn.started_at = turn.started_at or values.microseconds(stamp)
+        turn.prompt, self._prompt = turn.prompt or self._prompt, ""
+
+    def _usage(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
+        turn = self._draft(key)
+        found, refused = values.credit_sum(payload.get("promptTurnSummaries"), "usage")
+        for _ in range(refused):
+            self._scan.skip(reasons.REFUSED_NUMBER, self._session.path, self._line)
+        turn.credits = found if found is not None else turn.credits
+        turn.status = values.status(payload.get("status")) or turn.status
+        _take_tokens(turn, payload)
+        if isinstance(payload.get("requestIds"), list):
+            turn.request_count = len(payload["requestIds"])
+        at = values.microseconds(stamp)
+        turn.ended_at = turn.ended_at or at
+        elapsed = values.milliseconds(payload.get("elapsedTime"))
+        if turn.started_at is None and at is not None and elapsed is not None:
+            turn.started_at = at - elapsed if elapsed <= reasons.LONGEST_TURN else None
+
+    def _assistant(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
+        # A message alone makes no turn: it can be a subagent's, whose spend is in its parent's.
+        del stamp
+        turn = self.drafts.get(key) or self._begin(key)
+        turn.model = values.text(payload.get("reasoningModelId")) or turn.model
+
+    def _user(self, payload: dict[str, Any], stamp: Any) -> None:
+        del stamp
+        prompt = values.text_of(payload.get("content", payload.get("text")))
+        current = self._current
+        # A message's turn that has not begun is a subagent's.
+        if (
+            current is not None
+            and current.source_id in self.drafts
+            and not (current.ended_at or current.prompt)
+        ):
+            current.prompt = prompt
+        else:
+            self._prompt = prompt
+
+    def _metadata(self, payload: dict[str, Any], stamp: Any) -> None:
+        del stamp
+        if payload.get("key") == "contextUsage" and self._current is not None:
+            share = values.percent(values.mapping(payload.get("value")).get("usagePercentage"))
+            self._current.context_percent = share or self._current.context_percent
+
+    def _end(self, payload: dict[str, Any], stamp: Any) -> None:
+        turn = self.drafts.get(values.text(payload.get("executionId"))) or self._current
+        if turn is not None:
+            turn.ended_at = values.microseconds(stamp) or turn.ended_at
+            turn.status = turn.status or values.status(payload.get("stopReason"))
+
+
+def _take_tokens(turn: Turn, payload: dict[str, Any]) -> None:
+    # No released build writes them; should one begin to, they are taken as reported.
+    usage = {**payload, **values.mapping(payload.get("usage"))}
+    turn.input_tokens = values.tokens(usage.get("inputTokens")) or turn.input_tokens
+    turn.output_tokens = values.tokens(usage.get("outputTokens")) or turn.output_tokens
+    turn.cached_tokens = values.tokens(usage.get("cacheReadInputTokens")) or turn.cached_tokens
+
+
+# ruff: noqa: SLF001  (tables of this module's own class)
+_OF_TURN: dict[str, Callable[[_Messages, str, dict[str, Any], Any], None]] = {
+    "turn_start": _Messages._start,
+    "usage_summary": _Messages._usage,
+    "assistant": _Messages._assistant,
+}
+_OF_SESSION: dict[str, Callable[[_Messages, dict[str, Any], Any], None]] = {
+    "user": _Messages._user,
+    "session_metadata": _Messages._metadata,
+    "turn_end": _Messages._end,
+}
+_MARKS = tuple([f'"{kind}"'.encode() for kind in (*_OF_TURN, *_OF_SESSION)])
+
 
 _MESSAGES = "messages.jsonl"
 _FIRST_TAIL, MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
 
 
-def turns(sessions: str, scan: Scan) -> Iterator[Turn]:
+def turns(sessions: str, scan: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all sessions below a folder, once each, the older sessions first.
 
     A copied session repeats the turns of an older one, so the turns keep their own session.
@@ -39,14 +215,14 @@ def turns(sessions: str, scan: Scan) -> Iterator[Turn]:
                 yield turn
 
 
-def _by_age(sessions: str, scan: Scan) -> list[str]:
+def _by_age(sessions: str, scan: ReadPass) -> list[str]:
     found = []
     for bucket in files.folders(sessions):
         for folder in files.folders(bucket):
             at = files.modified_at(os.path.join(folder, _MESSAGES))
             if os.path.basename(folder).startswith("sess_") and at and scan.is_recent(at):
                 # What is wrong with the document is noted when its turns are read.
-                document = files.read_document(os.path.join(folder, "session.json"), Scan())
+                document = files.read_document(os.path.join(folder, "session.json"), ReadPass())
                 created = values.microseconds(document.get("createdAt")) or at
                 # A copy's document still has the id of the original.
                 is_copy = document.get("id") != os.path.basename(folder)
@@ -69,7 +245,7 @@ def find_session(sessions: str, session_id: str) -> str:
 
 
 def last_turns(
-    sessions: str, session_id: str, limit: int, scan: Scan, max_bytes: int = MAX_TAIL
+    sessions: str, session_id: str, limit: int, scan: ReadPass, max_bytes: int = MAX_TAIL
 ) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, from its file's end.
 
@@ -81,7 +257,7 @@ def last_turns(
         return []
     session, size = _facts(folder, scan), _FIRST_TAIL
     while True:
-        attempt = Scan()
+        attempt = ReadPass()
         data, whole = files.read_tail(session.path, size, attempt)
         # Lines are numbered from the end here: -1 is the last.
         lines = io.BytesIO(data).readlines()[0 if whole else 1 :]
@@ -93,7 +269,7 @@ def last_turns(
         size = min(4 * size, max_bytes)
 
 
-def _facts(folder: str, scan: Scan) -> SessionFacts:
+def _facts(folder: str, scan: ReadPass) -> SessionFacts:
     about = os.path.join(folder, "session.json")
     document = files.read_document(about, scan) if os.path.lexists(about) else {}
     paths = document.get("workspacePaths")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tokentrack.kiro.turn import ABORTED, ERROR, SUCCESS
-from tokentrack.reported import as_count
+from tokentrack.recorder.tokens import as_count
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def stored_credits(cell: str) -> Decimal | None:
         amount = Decimal(cell)
     except InvalidOperation:
         return None
-    is_sound = amount.is_finite() and 0 <= amount <= _MAX_CREDITS
-    return amount if is_sound and amount.adjusted() > -_MAX_PLACES else None
+    is_valid = amount.is_finite() and 0 <= amount <= _MAX_CREDITS
+    return amount if is_valid and amount.adjusted() > -_MAX_PLACES else None
 
 
 def exact_sum(numbers: Iterable[float]) -> str:
@@ -155,7 +155,7 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def _other_iso(value: str) -> int | None:
-    from tokentrack import timestamps
+    from tokentrack.common import timestamps
 
     try:
         return timestamps.parse(value)

@@ -2,17 +2,114 @@
 
 from __future__ import annotations
 
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.common.timestamps import now_us
 from tokentrack.errors import FileSystemError
-from tokentrack.maintenance.rows import earliest_and_latest, first_time, has_records
-from tokentrack.store.archives import COMPRESSED
-from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
+from tokentrack.maintenance.lines import earliest_and_latest, first_time, has_records
+from tokentrack.recorder.recorder import Recorder
+from tokentrack.store.append import after_last_line_feed
+from tokentrack.store.archives import COMPRESSED, stem_of
+from tokentrack.store.atomic import is_file, replace_file
+from tokentrack.store.ledger import lock_ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.ledger import LockedLedger
+    from tokentrack.store.paths import LedgerPaths
+
+_BLOCK = 1024 * 1024
+
+
+def copy_ledger(held: LockedLedger) -> str:
+    """Copy the whole records of a ledger and its usage ledger; return the name, "" without one.
+
+    Each copy has mode 0600 and appears whole or not at all, the ledger's last.
+
+    Raises:
+        OSError: a file can't be read or copied.
+    """
+    paths = held.paths
+    with paths.open_folder(create=False) as folder:
+        names = set(folder.names())
+        if paths.ledger not in names:
+            return ""
+        suffix = _free_suffix(names, (paths.ledger, paths.usage))
+        name = _with_suffix(paths.ledger, suffix)
+        if paths.usage in names:
+            _copy(folder, paths.usage, _with_suffix(paths.usage, suffix))
+        _copy(folder, paths.ledger, name)
+        return name
+
+
+def backups_in(folder: Directory, active: str) -> dict[str, float]:
+    """Return the backups of an active file, the oldest first, with their seconds since the epoch.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
+    pattern = re.compile(
+        re.escape(stem_of(active)) + r"_backup_(\d{8}_\d{6})(?:_(\d{1,6}))?\.csv(?:\.gz)?"
+    )
+    matches = [
+        match
+        for name in folder.names()
+        if (match := pattern.fullmatch(name)) and is_file(folder, name)
+    ]
+    ordered = sorted(matches, key=lambda match: (match[1], int(match[2] or 0), match[0]))
+    times = {match[0]: _seconds(match[1]) for match in ordered}
+    return {name: at for name, at in times.items() if at is not None}
+
+
+def usage_backup_of(name: str, ledger: str, usage: str) -> str:
+    """Return the name of the usage ledger's copy that was made with a ledger's, uncompressed."""
+    return f"{stem_of(usage)}{stem_of(name).removeprefix(stem_of(ledger))}.csv"
+
+
+def _seconds(stamp: str) -> float | None:
+    try:
+        return datetime.strptime(f"{stamp}+0000", "%Y%m%d_%H%M%S%z").timestamp()
+    except ValueError:
+        return None
+
+
+def _free_suffix(names: set[str], actives: tuple[str, ...]) -> str:
+    stamp = datetime.fromtimestamp(now_us() // 1_000_000, UTC).strftime("_backup_%Y%m%d_%H%M%S")
+    suffix, number = stamp, 0
+    while any(_with_suffix(active, suffix) in names for active in actives):
+        number += 1
+        suffix = f"{stamp}_{number}"
+    return suffix
+
+
+def _with_suffix(active: str, suffix: str) -> str:
+    return f"{active.removesuffix('.csv')}{suffix}.csv"
+
+
+def _copy(folder: Directory, name: str, new_name: str) -> None:
+    descriptor = folder.open_file(name, os.O_RDONLY)
+    try:
+        replace_file(folder, new_name, _whole_lines(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _whole_lines(descriptor: int) -> Iterator[bytes]:
+    # A torn last line is no record; the next append sets it aside.
+    left = after_last_line_feed(descriptor, os.fstat(descriptor).st_size)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while left and (block := os.read(descriptor, min(_BLOCK, left))):
+        left -= len(block)
+        yield block
+
 
 _HOUR = 3600
 _MICROSECONDS = 1_000_000
@@ -26,13 +123,13 @@ class Backup(NamedTuple):
     size: int
 
 
-def list_backups(folder: Directory, place: Place) -> list[Backup]:
+def list_backups(folder: Directory, paths: LedgerPaths) -> list[Backup]:
     """Return the backups of a ledger, the oldest first.
 
     Raises:
         OSError: the folder can't be read.
     """
-    found = backups_in(folder, place.ledger)
+    found = backups_in(folder, paths.ledger)
     return [Backup(name, at, folder.status(name).st_size) for name, at in found.items()]
 
 
@@ -43,15 +140,15 @@ def create_backup(session: Session) -> str:
         FileSystemError: there is no ledger yet, or it has no rows.
         OSError: the backup can't be written.
     """
-    folder, place = session.folder, session.place
-    if not folder.has(place.ledger):
-        raise FileSystemError(f"there is no ledger at {place.path} to back up")
-    if not has_records(folder, place):
-        raise FileSystemError(f"there is nothing to back up: {place.path} has no rows")
+    folder, paths = session.folder, session.paths
+    if not folder.has(paths.ledger):
+        raise FileSystemError(f"there is no ledger at {paths.path} to back up")
+    if not has_records(folder, paths):
+        raise FileSystemError(f"there is nothing to back up: {paths.path} has no rows")
     return copy_ledger(session.held)
 
 
-def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) -> bool:
+def is_due(folder: Directory, paths: LedgerPaths, hours: float, now_seconds: float) -> bool:
     """Tell whether the ledger changed since a backup that is older than `hours`.
 
     Without a backup, since its first row. A time of the future, from a clock that was wrong,
@@ -60,20 +157,22 @@ def is_due(folder: Directory, place: Place, hours: float, now_seconds: float) ->
     Raises:
         OSError: the folder can't be read.
     """
-    if not has_records(folder, place):
+    if not has_records(folder, paths):
         return False
-    times = list(backups_in(folder, place.ledger).values()) or [_began_at(folder, place)]
+    times = list(backups_in(folder, paths.ledger).values()) or [_began_at(folder, paths)]
     newest = max((at for at in times if at <= now_seconds), default=0.0)
-    changed = folder.status(place.ledger).st_mtime > newest
+    changed = folder.status(paths.ledger).st_mtime > newest
     return changed and now_seconds - newest >= hours * _HOUR
 
 
-def _began_at(folder: Directory, place: Place) -> float:
-    bounds = earliest_and_latest(first_time(folder, place.ledger))
+def _began_at(folder: Directory, paths: LedgerPaths) -> float:
+    bounds = earliest_and_latest(first_time(folder, paths.ledger))
     return bounds[0] / _MICROSECONDS if bounds else 0.0
 
 
-def superfluous(folder: Directory, place: Place, keep: int, now_seconds: float) -> list[str]:
+def expired_backups(
+    folder: Directory, paths: LedgerPaths, keep: int, now_seconds: float
+) -> list[str]:
     """Return the backups beyond the newest `keep`, with the usage ledger's that belong to none.
 
     Those that the user compressed stay. So do those of the future: after a clock that was wrong
@@ -82,11 +181,11 @@ def superfluous(folder: Directory, place: Place, keep: int, now_seconds: float) 
     Raises:
         OSError: the folder can't be read.
     """
-    found = backups_in(folder, place.ledger)
+    found = backups_in(folder, paths.ledger)
     past = [name for name, at in found.items() if at <= now_seconds and not _is_packed(name)]
     old = past[: max(0, len(past) - keep)]
-    kept = {usage_backup_of(name, place.ledger, place.usage) for name in found.keys() - set(old)}
-    beside = [name for name in backups_in(folder, place.usage) if not _is_packed(name)]
+    kept = {usage_backup_of(name, paths.ledger, paths.usage) for name in found.keys() - set(old)}
+    beside = [name for name in backups_in(folder, paths.usage) if not _is_packed(name)]
     return [*old, *[name for name in beside if name not in kept]]
 
 
@@ -103,3 +202,23 @@ def remove_backups(session: Session, names: list[str]) -> None:
     for name in names:
         session.folder.remove(name)
     session.folder.sync()
+
+
+def back_up(paths: LedgerPaths, config: TrackerConfig) -> Path | None:
+    """Copy the ledger and its usage ledger; return the ledger's copy, None without a ledger.
+
+    Raises:
+        FileSystemError: another process kept the lock.
+        OSError: a file can't be copied.
+    """
+    seconds = config.file_lock_timeout_seconds
+    if not os.path.lexists(paths.path):
+        return None
+    held = lock_ledger(paths, seconds, create=False)
+    if held is None:
+        raise FileSystemError(f"{paths.ledger} was locked for {seconds:g} s: try again later")
+    with held:
+        name = copy_ledger(held)
+    # What was left in the spool while the lock was held must not wait for the next turn.
+    Recorder(paths, config, os.environ).drain()
+    return Path(paths.folder, name) if name else None

@@ -6,19 +6,19 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.maintenance.rows import read_rows
+from tokentrack.common.timestamps import format_us
+from tokentrack.maintenance.lines import read_rows
 from tokentrack.maintenance.verify import Examined, examine_files
 from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
 from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in, stem_of
+from tokentrack.store.atomic import replace_file
 from tokentrack.store.ledger import QUARANTINE_NAME
-from tokentrack.store.rewrite import replace_file
-from tokentrack.timestamps import format_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.maintenance.findings import Lost
+    from tokentrack.maintenance.damage.findings import Lost
     from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
 
@@ -52,7 +52,7 @@ def repair(session: Session, now: int) -> list[Repaired]:
     Raises:
         OSError: a file can't be read or written; it is as it was.
     """
-    files = examine_files(session.folder, session.place)
+    files = examine_files(session.folder, session.paths)
     damaged = [file for file in files if file.found.findings and not file.found.is_foreign]
     with session.held.state.child(QUARANTINE_NAME, create=True) as quarantine:
         return [_repair_file(session, file, quarantine, now) for file in damaged]
@@ -92,9 +92,9 @@ def _bytes_of(folder: Directory, name: str) -> Iterator[bytes]:
 
 
 def _lines_of(lost: list[Lost]) -> Iterator[bytes]:
-    for place in lost:
-        yield f"line {place.line}: {place.reason}\n".encode("utf-8", "replace")
-        yield place.data + b"\n"
+    for damaged in lost:
+        yield f"line {damaged.line}: {damaged.reason}\n".encode("utf-8", "replace")
+        yield damaged.data + b"\n"
 
 
 def _mark_rounded(session: Session, executions: set[str], now: int) -> None:
@@ -102,7 +102,7 @@ def _mark_rounded(session: Session, executions: set[str], now: int) -> None:
     if not executions:
         return
     rows = {name: _blank(name, now) for name in sorted(executions)}
-    for name in names_in(session.folder, session.place.usage):
+    for name in names_in(session.folder, session.paths.usage):
         with open_in(session.folder, name) as file:
             for row in read_rows(file, USAGE_COLUMNS):
                 if row.cells and row.cells[_ID] in executions:

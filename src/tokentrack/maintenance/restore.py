@@ -12,20 +12,20 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
-from tokentrack.maintenance.rows import Row, earliest_and_latest, read_rows, record_lines
-from tokentrack.models.fields import COLUMNS
+from tokentrack.maintenance.backup import backups_in, copy_ledger, usage_backup_of
+from tokentrack.maintenance.lines import Row, earliest_and_latest, read_rows, record_lines
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
 from tokentrack.store.archives import COMPRESSED, names_in, open_in, stem_of
-from tokentrack.store.backup import backups_in, copy_ledger, usage_backup_of
-from tokentrack.store.rewrite import replace_file
+from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
@@ -67,7 +67,7 @@ class Plan:
         return bool(self.added or self.removed or self.changes_usage)
 
 
-def find_backup(folder: Directory, place: Place, name: str) -> str:
+def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
     """Return a backup by its name with or without `.csv`, its path or its time stamp.
 
     "" is the newest.
@@ -75,13 +75,13 @@ def find_backup(folder: Directory, place: Place, name: str) -> str:
     Raises:
         TokenTrackError: there is none, or none of that name.
     """
-    names = list(backups_in(folder, place.ledger))
+    names = list(backups_in(folder, paths.ledger))
     if not names:
-        raise TokenTrackError(f"there is no backup in {place.folder}")
+        raise TokenTrackError(f"there is no backup in {paths.folder}")
     if not name:
         return names[-1]
     head, tail = os.path.split(name)
-    wanted = tail if head and os.path.realpath(head) == os.path.realpath(place.folder) else name
+    wanted = tail if head and os.path.realpath(head) == os.path.realpath(paths.folder) else name
     for candidate in names:
         stem = stem_of(candidate)
         if wanted in (candidate, stem) or stem.endswith(f"_backup_{wanted}"):
@@ -91,7 +91,7 @@ def find_backup(folder: Directory, place: Place, name: str) -> str:
     )
 
 
-def plan_restore(folder: Directory, place: Place, name: str, *, replace: bool) -> Plan:
+def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: bool) -> Plan:
     """Return what a restore of a backup would change, and write nothing.
 
     Raises:
@@ -100,22 +100,22 @@ def plan_restore(folder: Directory, place: Place, name: str, *, replace: bool) -
     with open_in(folder, name) as file:
         rows, unreadable = record_lines(file, COLUMNS)
     plan = Plan(name, rows, unreadable, replaces=replace)
-    usage_name = _usage_beside(folder, place, name)
+    usage_name = _usage_beside(folder, paths, name)
     with_usage = bool(usage_name)
     ids = {row.cells[_ID] for row in rows}
     if replace:
-        _plan_replacement(plan, rows, _count(folder, _archived(folder, place.ledger), ids), ids)
-        _count_difference(plan, folder, place)
+        _plan_replacement(plan, rows, _count(folder, _archived(folder, paths.ledger), ids), ids)
+        _count_difference(plan, folder, paths)
     else:
-        standing = _count(folder, names_in(folder, place.ledger), ids)
+        standing = _count(folder, names_in(folder, paths.ledger), ids)
         plan.lines, plan.versions = _missing(rows, *standing)
         plan.added = len(plan.lines)
     if with_usage:
-        plan.usage = _plan_usage(folder, place, usage_name, replace=False)
+        plan.usage = _plan_usage(folder, paths, usage_name, replace=False)
         plan.changes_usage = bool(plan.usage)
     if with_usage and replace:
-        plan.new_usage = _plan_usage(folder, place, usage_name, replace=True)
-        plan.changes_usage = plan.new_usage != _lines_of(folder, place.usage)
+        plan.new_usage = _plan_usage(folder, paths, usage_name, replace=True)
+        plan.changes_usage = plan.new_usage != _lines_of(folder, paths.usage)
     return plan
 
 
@@ -133,11 +133,11 @@ def restore(session: Session, plan: Plan) -> str:
     if plan.usage:
         session.held.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
     if plan.replaces:
-        _replace(session, session.place.ledger, COLUMNS, plan.lines)
+        _replace(session, session.paths.ledger, COLUMNS, plan.lines)
     elif plan.lines:
         session.held.append(COLUMNS, plan.lines, durable=True)
     if plan.new_usage is not None:
-        _replace(session, session.place.usage, USAGE_COLUMNS, plan.new_usage)
+        _replace(session, session.paths.usage, USAGE_COLUMNS, plan.new_usage)
     return kept
 
 
@@ -145,8 +145,8 @@ def _replace(session: Session, name: str, columns: Sequence[str], lines: Iterabl
     replace_file(session.folder, name, [codec.encode_line(list(columns)), *lines])
 
 
-def _usage_beside(folder: Directory, place: Place, name: str) -> str:
-    plain = usage_backup_of(name, place.ledger, place.usage)
+def _usage_beside(folder: Directory, paths: LedgerPaths, name: str) -> str:
+    plain = usage_backup_of(name, paths.ledger, paths.usage)
     return next((n for n in (plain, plain + COMPRESSED) if folder.has(n)), "")
 
 
@@ -203,11 +203,11 @@ def _plan_replacement(
         plan.lines = [row.line for row in rows]
 
 
-def _count_difference(plan: Plan, folder: Directory, place: Place) -> None:
+def _count_difference(plan: Plan, folder: Directory, paths: LedgerPaths) -> None:
     now: Counter[bytes] = Counter()
     others = 0
-    if place.ledger in folder.names():
-        with open_in(folder, place.ledger) as file:
+    if paths.ledger in folder.names():
+        with open_in(folder, paths.ledger) as file:
             standing, others = record_lines(file, COLUMNS)
         now = Counter([row.line for row in standing])
     then = Counter(plan.lines)
@@ -215,10 +215,10 @@ def _count_difference(plan: Plan, folder: Directory, place: Place) -> None:
     plan.removed = (now - then).total() + others
 
 
-def _plan_usage(folder: Directory, place: Place, name: str, *, replace: bool) -> list[bytes]:
+def _plan_usage(folder: Directory, paths: LedgerPaths, name: str, *, replace: bool) -> list[bytes]:
     with open_in(folder, name) as file:
         rows, _ = record_lines(file, USAGE_COLUMNS)
-    names = _archived(folder, place.usage) if replace else names_in(folder, place.usage)
+    names = _archived(folder, paths.usage) if replace else names_in(folder, paths.usage)
     lines: set[bytes] = set()
     newest: dict[str, int] = {}
     for standing in names:

@@ -4,22 +4,96 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.common.timestamps import format_us, parse
 from tokentrack.errors import TokenTrackError
-from tokentrack.maintenance import clock
-from tokentrack.maintenance.rows import Row, earliest_and_latest, read_rows
-from tokentrack.models.fields import COLUMNS
+from tokentrack.maintenance.lines import Row, earliest_and_latest, read_rows
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in
-from tokentrack.store.rewrite import replace_file
+from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _DAY_US = 24 * 3600 * 1_000_000
+# When this was written: no clock that is right shows less.
+_WRITTEN_US = 1_793_491_200_000_000  # 2026-11-01T00:00:00Z
+# No record is older than this: what shows less was made by a clock without its battery.
+EARLIEST_US = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
+_SILENCE_DAYS = 31
+_TRUSTED_NAME = "clock_trusted"
+_MAX_BYTES = 100
+
+
+def reason_to_distrust(
+    now: int, records: Sequence[int], touched: int, cutoff: int, trusted: int
+) -> str:
+    """Return why the clock can't be believed as a part of a sentence, "" when it can.
+
+    Args:
+        now: the clock's time; all times in microseconds since the epoch.
+        records: the times of all records.
+        touched: the newest modification time of the ledger's files.
+        cutoff: the time before which records are to go.
+        trusted: when the user last said that the clock is right; 0 is never.
+
+    A clock that jumped back shows records or files of the future. One that jumped forward shows a
+    long silence before now, or before the records that it made itself; a real pause looks the
+    same, so the user decides. A silence that ended before the cutoff does no harm: what is older
+    is expired by the time since then alone.
+    """
+    if now < _WRITTEN_US:
+        return f"it shows {format_us(now)}, which is before this program was written"
+    newest = max(records, default=now)
+    if newest > now + _DAY_US:
+        return f"a record is of {format_us(newest)}, in its future"
+    if touched > now + _DAY_US:
+        return f"a file was changed at {format_us(touched)}, in its future"
+    return _doubt_forward(now, records, cutoff, trusted)
+
+
+def _doubt_forward(now: int, records: Sequence[int], cutoff: int, trusted: int) -> str:
+    # A time at which the clock was right is as good as a record of then.
+    known = [record for record in records if record > trusted]
+    since = now
+    for record in sorted([trusted, *known] if trusted else known, reverse=True):
+        if since < cutoff:
+            return ""
+        if since - record > _SILENCE_DAYS * _DAY_US:
+            return (
+                f"nothing was recorded between {format_us(record)} and {format_us(since)}, "
+                "so it may have jumped"
+            )
+        since = record
+    return ""
+
+
+def last_trusted(folder: Directory, paths: LedgerPaths, now: int) -> int:
+    """Return when the user last said that the clock is right, 0 for never.
+
+    A time of the future was said of a clock that was wrong.
+    """
+    try:
+        with folder.child(paths.state) as state:
+            at = parse(state.read(_TRUSTED_NAME, _MAX_BYTES).decode("ascii").strip())
+    except (OSError, ValueError):
+        return 0
+    return at if at <= now else 0
+
+
+def note_trust(state: Directory, now: int) -> None:
+    """Remember that the user says that the clock is right.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    state.replace(_TRUSTED_NAME, f"{format_us(now)}\n".encode("ascii"), durable=True)
+
+
 _TIME = COLUMNS.index("timestamp")
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
@@ -81,13 +155,13 @@ class Plan:
 
 
 def plan_prune(
-    folder: Directory, place: Place, days: int, now: int, *, trust_clock: bool = False
+    folder: Directory, paths: LedgerPaths, days: int, now: int, *, trust_clock: bool = False
 ) -> Plan:
     """Return what a prune would remove, and write nothing.
 
     Args:
         folder: the ledger's folder.
-        place: the ledger.
+        paths: the ledger.
         days: how long rows are kept; days of 24 hours, so no change of the clock counts.
         now: the time in microseconds since the epoch.
         trust_clock: whether the user has looked at the clock.
@@ -96,17 +170,17 @@ def plan_prune(
         TokenTrackError: something would be removed by a clock that can't be believed.
         OSError: a file can't be read.
     """
-    plan = Plan(now - days * _DAY_US, 0 if trust_clock else clock.EARLIEST_US)
+    plan = Plan(now - days * _DAY_US, 0 if trust_clock else EARLIEST_US)
     times: list[int] = []
     touched = 0
-    for name in names_in(folder, place.ledger):
+    for name in names_in(folder, paths.ledger):
         touched = max(touched, folder.status(name).st_mtime_ns // 1000)
-        plan.files.append(_plan_file(folder, place, name, plan, times))
+        plan.files.append(_plan_file(folder, paths, name, plan, times))
     plan.gone -= plan.remaining
-    for name in names_in(folder, place.usage):
-        plan.usage_files.append(_plan_usage_file(folder, place, name, plan))
-    trusted = clock.last_trusted(folder, place, now)
-    problem = clock.doubt(now, times, touched, plan.cutoff, trusted)
+    for name in names_in(folder, paths.usage):
+        plan.usage_files.append(_plan_usage_file(folder, paths, name, plan))
+    trusted = last_trusted(folder, paths, now)
+    problem = reason_to_distrust(now, times, touched, plan.cutoff, trusted)
     if problem and not trust_clock and _removes(plan):
         raise TokenTrackError(
             f"nothing was removed, because the clock may be wrong: {problem}. If the clock is "
@@ -133,7 +207,7 @@ def _removes(plan: Plan) -> bool:
 
 
 def _plan_file(
-    folder: Directory, place: Place, name: str, plan: Plan, times: list[int]
+    folder: Directory, paths: LedgerPaths, name: str, plan: Plan, times: list[int]
 ) -> FilePlan:
     expired = kept = 0
     with open_in(folder, name) as file:
@@ -148,17 +222,17 @@ def _plan_file(
             (plan.gone if is_expired else plan.remaining).add(row.cells[_ID])
             expired += is_expired
             kept += not is_expired
-    return FilePlan(name, expired, kept, is_archive=name != place.ledger)
+    return FilePlan(name, expired, kept, is_archive=name != paths.ledger)
 
 
-def _plan_usage_file(folder: Directory, place: Place, name: str, plan: Plan) -> FilePlan:
+def _plan_usage_file(folder: Directory, paths: LedgerPaths, name: str, plan: Plan) -> FilePlan:
     expired = kept = 0
     with open_in(folder, name) as file:
         for row in read_rows(file, USAGE_COLUMNS):
             is_dropped = plan.drops_usage(row)
             expired += is_dropped
             kept += not is_dropped and not row.is_header
-    return FilePlan(name, expired, kept, is_archive=name != place.usage)
+    return FilePlan(name, expired, kept, is_archive=name != paths.usage)
 
 
 def _rewrite(

@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tokentrack.maintenance.rows import first_time, has_records
-from tokentrack.models.fields import COLUMNS
+from tokentrack.maintenance.lines import first_time, has_records
+from tokentrack.models.columns import COLUMNS
 from tokentrack.store.archives import (
     COMPRESSED,
     archives_in,
@@ -17,19 +17,19 @@ from tokentrack.store.archives import (
     open_in,
     stem_of,
 )
-from tokentrack.store.rewrite import replace_file
+from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.maintenance.session import Session
-    from tokentrack.models.config import TrackerConfig
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _MEGABYTE = 1_000_000
 _CHUNK = 1024 * 1024
 
 
-def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now: int) -> str:
+def reason_to_rotate(folder: Directory, paths: LedgerPaths, config: TrackerConfig, now: int) -> str:
     """Return why the ledger should be rotated, "" when nothing says so.
 
     Raises:
@@ -37,20 +37,20 @@ def reason_to_rotate(folder: Directory, place: Place, config: TrackerConfig, now
     """
     limit = config.rotate_max_mb
     try:
-        size = folder.status(place.ledger).st_size
+        size = folder.status(paths.ledger).st_size
     except FileNotFoundError:
         return ""
     if limit and size >= limit * _MEGABYTE:
         return f"it is larger than {limit:,} MB"
     if config.rotate_monthly:
-        month = _first_month(folder, place)
+        month = _first_month(folder, paths)
         if month and month < time.strftime("%Y-%m", time.gmtime(now // 1_000_000)):
             return f"its first row is of {month}"
     return ""
 
 
-def _first_month(folder: Directory, place: Place) -> str:
-    return first_time(folder, place.ledger)[:7]
+def _first_month(folder: Directory, paths: LedgerPaths) -> str:
+    return first_time(folder, paths.ledger)[:7]
 
 
 def rotate(session: Session, now: int) -> str:
@@ -63,29 +63,29 @@ def rotate(session: Session, now: int) -> str:
     Raises:
         OSError: a file can't be renamed.
     """
-    folder, place = session.folder, session.place
-    if not has_records(folder, place):
+    folder, paths = session.folder, session.paths
+    if not has_records(folder, paths):
         return ""
     date = time.strftime("%Y%m%d", time.gmtime(now // 1_000_000))
-    suffix = free_archive_name(folder, (place.ledger, place.usage), date)
-    for active in (place.usage, place.ledger):
+    suffix = free_archive_name(folder, (paths.ledger, paths.usage), date)
+    for active in (paths.usage, paths.ledger):
         if active in folder.names():
             folder.rename_to(active, folder, f"{stem_of(active)}{suffix}.csv")
     folder.sync()
     # The next append makes the header as well, when the disk has room again.
     with suppress(OSError):
         session.held.append(COLUMNS, [], durable=True)
-    return f"{stem_of(place.ledger)}{suffix}.csv"
+    return f"{stem_of(paths.ledger)}{suffix}.csv"
 
 
-def uncompressed(folder: Directory, place: Place) -> list[str]:
+def uncompressed(folder: Directory, paths: LedgerPaths) -> list[str]:
     """Return the archives that are not compressed yet.
 
     Without those beside which something else has the name of the compressed one.
     """
     return [
         archive.name
-        for active in (place.usage, place.ledger)
+        for active in (paths.usage, paths.ledger)
         for archive in archives_in(folder, active)
         if not archive.name.endswith(COMPRESSED) and not folder.has(archive.name + COMPRESSED)
     ]
@@ -101,7 +101,7 @@ def compress_archives(session: Session) -> list[str]:
         OSError: a file can't be written; the plain archive is still there.
     """
     made = []
-    for name in uncompressed(session.folder, session.place):
+    for name in uncompressed(session.folder, session.paths):
         with open_in(session.folder, name) as file:
             chunks = iter(partial(file.read, _CHUNK), b"")
             replace_file(session.folder, name + COMPRESSED, compress(chunks))

@@ -5,39 +5,39 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from tokentrack.common.oserrors import sentence_of
+from tokentrack.common.timestamps import now_us
 from tokentrack.errors import TokenTrackError
-from tokentrack.faults import sentence_of
 from tokentrack.maintenance import backup, rotation
-from tokentrack.maintenance.session import Session, hold_ledger, hold_settled
-from tokentrack.timestamps import now_us
+from tokentrack.maintenance.session import Session, lock_drained, lock_for_maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokentrack.models.config import TrackerConfig
+    from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _WAIT_SECONDS = 0.2
 _PAUSE_SECONDS = 60
 _next_look: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
 
 
-def run_due(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
+def run_due(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
     """Back up, rotate and compress what is due, and return what was done, one sentence each.
 
     Nothing is waited for and nothing fails: what can't be done now is due the next time, and the
     reason is one of the sentences. Rows are never removed here: that is `tokentrack prune`.
     """
     try:
-        with place.open_folder(create=False) as folder:
-            due = _is_anything_due(folder, place, config)
+        with paths.open_folder(create=False) as folder:
+            due = _is_anything_due(folder, paths, config)
     except OSError:
         return []  # no ledger yet, or a folder that `status` complains about
     done: list[str] = []
     try:
         if due:
-            _run(place, config, environ, done)
+            _run(paths, config, environ, done)
     except TokenTrackError as error:
         done.append(f"maintenance was put off: {error}")
     except OSError as error:
@@ -45,53 +45,55 @@ def run_due(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> 
     return done
 
 
-def run_due_at_times(place: Place, config: TrackerConfig, environ: Mapping[str, str]) -> None:
+def run_due_at_times(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> None:
     """Do what is due, as `run_due` does it, but look at most once a minute in a process."""
     now = time.monotonic()
-    if now >= _next_look.get(place.path, 0.0):
-        _next_look[place.path] = now + _PAUSE_SECONDS
-        run_due(place, config, environ)
+    if now >= _next_look.get(paths.path, 0.0):
+        _next_look[paths.path] = now + _PAUSE_SECONDS
+        run_due(paths, config, environ)
 
 
-def _is_anything_due(folder: Directory, place: Place, config: TrackerConfig) -> bool:
+def _is_anything_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig) -> bool:
     return (
-        _is_backup_due(folder, place, config)
-        or bool(rotation.reason_to_rotate(folder, place, config, now_us()))
-        or (config.compression_enabled and bool(rotation.uncompressed(folder, place)))
+        _is_backup_due(folder, paths, config)
+        or bool(rotation.reason_to_rotate(folder, paths, config, now_us()))
+        or (config.compression_enabled and bool(rotation.uncompressed(folder, paths)))
     )
 
 
-def _is_backup_due(folder: Directory, place: Place, config: TrackerConfig) -> bool:
+def _is_backup_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig) -> bool:
     seconds = now_us() / 1_000_000
     return config.backup_enabled and backup.is_due(
-        folder, place, config.backup_interval_hours, seconds
+        folder, paths, config.backup_interval_hours, seconds
     )
 
 
-def _run(place: Place, config: TrackerConfig, environ: Mapping[str, str], done: list[str]) -> None:
-    with hold_ledger(place, config, environ, _WAIT_SECONDS) as session:
+def _run(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], done: list[str]
+) -> None:
+    with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as session:
         _back_up(session, done)
-        due = rotation.reason_to_rotate(session.folder, place, config, now_us())
+        due = rotation.reason_to_rotate(session.folder, paths, config, now_us())
     if due:
-        with hold_settled(place, config, environ) as session:
+        with lock_drained(paths, config, environ) as session:
             _rotate(session, done)
     if config.compression_enabled:
-        with hold_ledger(place, config, environ, _WAIT_SECONDS) as session:
+        with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as session:
             done += [f"compressed to {name}" for name in rotation.compress_archives(session)]
 
 
 def _back_up(session: Session, done: list[str]) -> None:
     # Under the lock once more: another process may just have done it.
-    if _is_backup_due(session.folder, session.place, session.config):
+    if _is_backup_due(session.folder, session.paths, session.config):
         done.append(f"backed up to {backup.create_backup(session)}")
-        old = backup.superfluous(
-            session.folder, session.place, session.config.backup_keep, now_us() / 1_000_000
+        old = backup.expired_backups(
+            session.folder, session.paths, session.config.backup_keep, now_us() / 1_000_000
         )
         backup.remove_backups(session, old)
 
 
 def _rotate(session: Session, done: list[str]) -> None:
-    reason = rotation.reason_to_rotate(session.folder, session.place, session.config, now_us())
+    reason = rotation.reason_to_rotate(session.folder, session.paths, session.config, now_us())
     name = rotation.rotate(session, now_us()) if reason else ""
     if name:
         done.append(f"rotated to {name}: {reason}")

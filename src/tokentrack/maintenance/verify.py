@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.errors import FileSystemError
-from tokentrack.faults import naming, sentence_of
-from tokentrack.maintenance.damage import examine
-from tokentrack.maintenance.findings import Finding
-from tokentrack.maintenance.tables import LEDGER, USAGE
+from tokentrack.maintenance.damage.examine import examine
+from tokentrack.maintenance.damage.findings import Finding
+from tokentrack.maintenance.damage.formats import LEDGER, USAGE
 from tokentrack.store.archives import COMPRESSED, names_in, open_in
-from tokentrack.store.ledger import hold
+from tokentrack.store.ledger import lock_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.maintenance.findings import Examination
-    from tokentrack.maintenance.tables import Table
-    from tokentrack.models.config import TrackerConfig
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.maintenance.damage.findings import Examination
+    from tokentrack.maintenance.damage.formats import Table
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _CHUNK = 256 * 1024
 
@@ -32,7 +32,7 @@ class Examined(NamedTuple):
     found: Examination
 
 
-def verify(place: Place, config: TrackerConfig) -> list[Examined]:
+def verify(paths: LedgerPaths, config: TrackerConfig) -> list[Examined]:
     """Examine the ledger, the usage ledger and their archives, the oldest first.
 
     Nobody is kept waiting: only when a last line is not whole, the lock is taken for one more
@@ -42,10 +42,10 @@ def verify(place: Place, config: TrackerConfig) -> list[Examined]:
         FileSystemError: a file can't be read.
     """
     try:
-        with naming(place.folder, place.ledger), place.open_folder(create=False) as folder:
-            found = list(examine_files(folder, place))
+        with with_path(paths.folder, paths.ledger), paths.open_folder(create=False) as folder:
+            found = list(examine_files(folder, paths))
             if any(_ends_torn(file) for file in found):
-                found = _look_again(folder, place, config, found)
+                found = _look_again(folder, paths, config, found)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -53,13 +53,13 @@ def verify(place: Place, config: TrackerConfig) -> list[Examined]:
     return found
 
 
-def examine_files(folder: Directory, place: Place) -> Iterator[Examined]:
+def examine_files(folder: Directory, paths: LedgerPaths) -> Iterator[Examined]:
     """Examine the files of a folder, the usage ledger's first.
 
     Raises:
         OSError: one can't be read.
     """
-    for table, active in ((USAGE, place.usage), (LEDGER, place.ledger)):
+    for table, active in ((USAGE, paths.usage), (LEDGER, paths.ledger)):
         for name in names_in(folder, active):
             yield Examined(name, table, _examine_file(folder, name, table))
 
@@ -96,13 +96,13 @@ def _ends_torn(file: Examined) -> bool:
 
 
 def _look_again(
-    folder: Directory, place: Place, config: TrackerConfig, found: list[Examined]
+    folder: Directory, paths: LedgerPaths, config: TrackerConfig, found: list[Examined]
 ) -> list[Examined]:
     try:
-        held = hold(place, config.file_lock_timeout_seconds, create=False)
+        held = lock_ledger(paths, config.file_lock_timeout_seconds, create=False)
     except OSError:
         return found  # a place that can't be written has no writer
     if held is None:
         return found
     with held:
-        return list(examine_files(folder, place))
+        return list(examine_files(folder, paths))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokentrack.models.config import TrackerConfig
+from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.models.transaction import TokenTransaction
 
 __all__ = ["TokenTransaction", "TrackerConfig"]

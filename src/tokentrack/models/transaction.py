@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from tokentrack import timestamps
+from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
-from tokentrack.models.fields import COLUMNS, find_issues, read_row, row_of
+from tokentrack.models.columns import COLUMNS, find_issues, read_row, row_of
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:

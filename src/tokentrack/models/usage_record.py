@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tokentrack import timestamps
-from tokentrack.models.fields import join_list
+from tokentrack.common import timestamps
+from tokentrack.models.columns import join_list
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:

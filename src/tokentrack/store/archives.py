@@ -15,14 +15,14 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from tokentrack.store.atomic import is_file
 from tokentrack.store.directory import Directory
-from tokentrack.store.rewrite import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 COMPRESSED = ".gz"
 _ATTEMPTS = 20
@@ -93,28 +93,28 @@ def has_copy(folder: Directory, name: str) -> bool:
         return False  # one that can't be read is no copy
 
 
-def ledger_files(place: Place) -> list[str]:
+def ledger_files(paths: LedgerPaths) -> list[str]:
     """Return the paths of a ledger's files, the oldest first and the active one last.
 
     Raises:
         OSError: the ledger's folder can't be read.
     """
-    return _paths(place, place.ledger)
+    return _paths(paths, paths.ledger)
 
 
-def usage_files(place: Place) -> list[str]:
+def usage_files(paths: LedgerPaths) -> list[str]:
     """Return the paths of the usage ledger's files, the oldest first and the active one last.
 
     Raises:
         OSError: the ledger's folder can't be read.
     """
-    return _paths(place, place.usage)
+    return _paths(paths, paths.usage)
 
 
-def _paths(place: Place, active: str) -> list[str]:
+def _paths(paths: LedgerPaths, active: str) -> list[str]:
     try:
-        with place.open_folder(create=False) as folder:
-            return [os.path.join(place.folder, name) for name in names_in(folder, active)]
+        with paths.open_folder(create=False) as folder:
+            return [os.path.join(paths.folder, name) for name in names_in(folder, active)]
     except FileNotFoundError:
         return []
 
@@ -188,7 +188,7 @@ class _Unreadable(io.RawIOBase):
 
 
 @contextmanager
-def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str, BinaryIO]]:
+def open_ledger_files(paths: LedgerPaths, *, usage: bool = False) -> Iterator[dict[str, BinaryIO]]:
     """Open all files of a ledger by their names, as they stood at one moment, the oldest first.
 
     A rotation between two opens would hide rows or show them twice, so the folder is looked at
@@ -198,10 +198,10 @@ def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str
     Raises:
         OSError: the folder can't be opened, or the files never stood still.
     """
-    active = place.usage if usage else place.ledger
+    active = paths.usage if usage else paths.ledger
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(place.open_folder(create=False))
+            folder = stack.enter_context(paths.open_folder(create=False))
         except FileNotFoundError:
             yield {}
             return
@@ -213,7 +213,7 @@ def open_ledger_files(place: Place, *, usage: bool = False) -> Iterator[dict[str
                 yield files
                 return
             opened.close()
-        raise OSError(errno.EAGAIN, "its files never stood still to be opened", place.path)
+        raise OSError(errno.EAGAIN, "its files never stood still to be opened", paths.path)
 
 
 def _open_all(folder: Directory, active: str, opened: ExitStack) -> dict[str, BinaryIO] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.store import append, codec, lock
-from tokentrack.timestamps import format_us, now_us
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     from typing import Self
 
     from tokentrack.store.directory import Directory
-    from tokentrack.store.place import Place
+    from tokentrack.store.paths import LedgerPaths
 
 _TAIL_BYTES = 128 * 1024
 _MAX_SEARCHED_BYTES = 32 * 1024 * 1024
 
 QUARANTINE_NAME = "quarantine"
-# An interrupted drain of the spool, as `tokentrack.journal` notes it.
+# An interrupted drain of the spool, as `tokentrack.recorder.drain` notes it.
 JOURNAL_NAME = "drain.json"
 
 
-class HeldLedger:
+class LockedLedger:
     """A ledger whose lock this process holds; close it, or use it in a `with` statement."""
 
-    def __init__(self, place: Place, folder: Directory, state: Directory, held: lock.Lock) -> None:
+    def __init__(
+        self, paths: LedgerPaths, folder: Directory, state: Directory, held: lock.Lock
+    ) -> None:
         """Keep what `hold` opened."""
-        self.place = place
+        self.paths = paths
         self.state = state
         self._folder = folder
         self._lock = held
@@ -39,7 +41,7 @@ class HeldLedger:
         Raises:
             OSError: they could not be written; the file is as it was before.
         """
-        self._append(self.place.ledger, columns, lines, durable=durable)
+        self._append(self.paths.ledger, columns, lines, durable=durable)
 
     def append_usage(
         self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool
@@ -49,7 +51,7 @@ class HeldLedger:
         Raises:
             OSError: they could not be written; the file is as it was before.
         """
-        self._append(self.place.usage, columns, lines, durable=durable)
+        self._append(self.paths.usage, columns, lines, durable=durable)
 
     def mend(self, name: str, columns: Sequence[str]) -> int:
         """Take a torn last line off one of the two files and return its size, 0 for a new one.
@@ -77,7 +79,7 @@ class HeldLedger:
                 missing.append(line + b"\n")
         self._append(name, columns, missing, durable=True)
 
-    def settled_size(self) -> int:
+    def size_if_complete(self) -> int:
         """Return the ledger's size, where whatever is appended from now on comes after.
 
         0 for a ledger whose last line is torn: mending it will take that line away.
@@ -86,8 +88,8 @@ class HeldLedger:
             OSError: the ledger can't be read.
         """
         try:
-            end = self._folder.read_tail(self.place.ledger, 1)
-            return self._folder.status(self.place.ledger).st_size if end == b"\n" else 0
+            end = self._folder.read_tail(self.paths.ledger, 1)
+            return self._folder.status(self.paths.ledger).st_size if end == b"\n" else 0
         except FileNotFoundError:
             return 0
 
@@ -100,9 +102,9 @@ class HeldLedger:
         try:
             length = _TAIL_BYTES
             if since is not None:
-                size = self._folder.status(self.place.ledger).st_size
+                size = self._folder.status(self.paths.ledger).st_size
                 length = min(max(0, size - since), _MAX_SEARCHED_BYTES)
-            return Tail(self._folder.read_tail(self.place.ledger, length))
+            return Tail(self._folder.read_tail(self.paths.ledger, length))
         except FileNotFoundError:
             return Tail(b"")
 
@@ -119,7 +121,7 @@ class HeldLedger:
         Raises:
             OSError: they could not be written.
         """
-        from tokentrack.store.rewrite import replace_file
+        from tokentrack.store.atomic import replace_file
 
         with self.state.child(QUARANTINE_NAME, create=True) as folder:
             replace_file(folder, _quarantine_name(reason), chunks)
@@ -154,17 +156,17 @@ def _quarantine_name(reason: str) -> str:
     return f"{stamp}-{reason.replace(' ', '-')}-{os.urandom(3).hex()}.bin"
 
 
-def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
+def lock_ledger(paths: LedgerPaths, seconds: float, *, create: bool) -> LockedLedger | None:
     """Wait for a ledger's lock at most `seconds`; None when another holder kept it.
 
     Raises:
         OSError: the ledger's folder or its lock can't be opened.
     """
-    folder = place.open_folder(create=create)
+    folder = paths.open_folder(create=create)
     try:
-        state = place.open_state(folder)
+        state = paths.open_state(folder)
         try:
-            held = lock.acquire(folder, place.lock, seconds)
+            held = lock.acquire(folder, paths.lock, seconds)
         except OSError:
             state.close()
             raise
@@ -175,7 +177,7 @@ def hold(place: Place, seconds: float, *, create: bool) -> HeldLedger | None:
         state.close()
         folder.close()
         return None
-    return HeldLedger(place, folder, state, held)
+    return LockedLedger(paths, folder, state, held)
 
 
 class Tail:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokentrack.formatting import (
+    from tokentrack.common.formatting import (
         format_cost,
         format_tokens,
         format_usage_compact,
         format_usage_detailed,
     )
-    from tokentrack.pricing import MODEL_PRICING, PriceTable
-    from tokentrack.usage.budgets import Budget, BudgetAlert, BudgetStatus
+    from tokentrack.reports.budgets import Budget, BudgetAlert, BudgetStatus
+    from tokentrack.reports.pricing import MODEL_PRICING, PriceTable
+    from tokentrack.reports.sums import PeriodUsage
     from tokentrack.usage.records import SessionTokenUsage, TokenUsage, UsageTotal
-    from tokentrack.usage.totals import PeriodUsage
     from tokentrack.usage.tracker import TrackedRequest, UsageTracker
     from tokentrack.usage.tracker import UsageTracker as TokenTracker
 
@@ -39,21 +39,21 @@ __all__ = [
 
 # The public names and where they live; each is loaded when it is first used.
 _HOMES = {
-    "MODEL_PRICING": "pricing",
-    "Budget": "usage.budgets",
-    "BudgetAlert": "usage.budgets",
-    "BudgetStatus": "usage.budgets",
-    "PeriodUsage": "usage.totals",
-    "PriceTable": "pricing",
+    "MODEL_PRICING": "reports.pricing",
+    "Budget": "reports.budgets",
+    "BudgetAlert": "reports.budgets",
+    "BudgetStatus": "reports.budgets",
+    "PeriodUsage": "reports.sums",
+    "PriceTable": "reports.pricing",
     "SessionTokenUsage": "usage.records",
     "TokenUsage": "usage.records",
     "TrackedRequest": "usage.tracker",
     "UsageTotal": "usage.records",
     "UsageTracker": "usage.tracker",
-    "format_cost": "formatting",
-    "format_tokens": "formatting",
-    "format_usage_compact": "formatting",
-    "format_usage_detailed": "formatting",
+    "format_cost": "common.formatting",
+    "format_tokens": "common.formatting",
+    "format_usage_compact": "common.formatting",
+    "format_usage_detailed": "common.formatting",
 }
 # The documents call the class TokenTracker; `tokentrack.TokenTracker` is another one.
 _ALIASES = {"TokenTracker": "UsageTracker"}

@@ -10,20 +10,20 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from tokentrack import timestamps
+from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
-from tokentrack.export.cells import safe_cell
-from tokentrack.export.extras import load_extra
+from tokentrack.reports.export import load_extra
+from tokentrack.reports.export.text import safe_cell
+from tokentrack.reports.sums import cost_of
 from tokentrack.store.directory import Directory
-from tokentrack.usage.sums import cost_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tokentrack.pricing import PriceTable
+    from tokentrack.reports.pricing import PriceTable
     from tokentrack.usage.records import SessionTokenUsage
-    from tokentrack.usage.rows import Request
+    from tokentrack.usage.requests import Request
 
     Cell = str | int | float | None
     Row = Sequence[Cell]

@@ -11,10 +11,10 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.errors import ValidationError
-from tokentrack.reported import MAX_TOKENS
-from tokentrack.store.place import digest
+from tokentrack.recorder.tokens import MAX_TOKENS
+from tokentrack.store.paths import digest
 from tokentrack.usage.records import TokenUsage
-from tokentrack.usage.rows import Request
+from tokentrack.usage.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,23 +7,78 @@ and one fsync. What could not be written stays and is tried again with the next 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections import deque
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 from tokentrack.errors import TokenTrackError
-from tokentrack.usage.forks import renew_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokentrack.usage.budgets import BudgetAlert
-    from tokentrack.usage.rows import Request
+    from tokentrack.reports.budgets import BudgetAlert
+    from tokentrack.usage.requests import Request
 
     Write = Callable[[list[Request]], list[BudgetAlert]]
     Deliver = Callable[[list[BudgetAlert]], None]
+
+
+class Pausable(Protocol):
+    """What must not be at work during a fork."""
+
+    def pause(self) -> None:
+        """Wait until it is not at work, and keep it from beginning."""
+
+    def resume(self) -> None:
+        """Go on, in the parent."""
+
+
+class Renewable(Protocol):
+    """What has locks."""
+
+    def renew(self) -> None:
+        """Begin anew, in the child."""
+
+
+_pausables: WeakSet[Pausable] = WeakSet()
+_renewables: WeakSet[Renewable] = WeakSet()
+_forking = threading.local()
+
+
+def pause_for_forks(item: Pausable) -> None:
+    """See to it that every fork waits for an item to pause."""
+    _pausables.add(item)
+
+
+def renew_in_children(item: Renewable) -> None:
+    """See to it that every child renews its copy of an item."""
+    _renewables.add(item)
+
+
+def _before() -> None:
+    _forking.paused = list(_pausables)
+    for item in _forking.paused:
+        item.pause()
+
+
+def _in_parent() -> None:
+    for item in _forking.paused:
+        item.resume()
+    del _forking.paused
+
+
+def _in_child() -> None:
+    for item in list(_renewables):
+        item.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+
 
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger("tokentrack.usage")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
-from tokentrack.pricing import prices_in_force
+from tokentrack.reports.pricing import prices_in_force
 
 if TYPE_CHECKING:
-    from tokentrack.pricing import PriceTable
+    from tokentrack.reports.pricing import PriceTable
 
 
 @dataclass(frozen=True, slots=True)

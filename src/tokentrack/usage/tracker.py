@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from weakref import finalize
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tokentrack import timestamps
+from tokentrack.common import timestamps
+from tokentrack.common.redaction import redact, redact_id
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.pricing import prices_in_force
-from tokentrack.redaction import redact, redact_id
-from tokentrack.reported import MAX_TOKENS
-from tokentrack.usage.budgets import BudgetSpend
+from tokentrack.recorder.tokens import MAX_TOKENS
+from tokentrack.reports.budgets import BudgetSpend
+from tokentrack.reports.pricing import prices_in_force
+from tokentrack.usage.answers import UsageReading
 from tokentrack.usage.legacy import read_legacy
 from tokentrack.usage.outbox import Outbox
-from tokentrack.usage.places import find_storage
-from tokentrack.usage.reading import UsageReading
 from tokentrack.usage.records import SessionTokenUsage, TokenUsage, usage_issues
-from tokentrack.usage.rows import Request, current_user, new_id
-from tokentrack.usage.view import UsageView
+from tokentrack.usage.requests import Request, current_user, find_storage, new_id
+from tokentrack.usage.sessions import UsageView
 from tokentrack.usage.writer import UsageWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
-    from tokentrack.pricing import PriceTable
-    from tokentrack.usage.budgets import Budget, BudgetAlert
+    from tokentrack.reports.budgets import Budget, BudgetAlert
+    from tokentrack.reports.pricing import PriceTable
 
 _MAX_NAME = 1000
 _log = logging.getLogger("tokentrack.usage")
@@ -91,8 +90,8 @@ class UsageTracker(UsageReading):
         prices = prices_in_force() if prices is None else prices
         zone = _zone_of(zone)
         spends = [BudgetSpend(budget, zone) for budget in budgets]
-        view = UsageView(storage.place, prices, history_limit, spends)
-        writer = UsageWriter(storage.place, view, spends)
+        view = UsageView(storage.paths, prices, history_limit, spends)
+        writer = UsageWriter(storage.paths, view, spends)
         deliver = partial(_deliver, on_alert)
         outbox = Outbox(writer.write, deliver, queue_size, background=background)
         super().__init__(writer, outbox, prices, spends, zone)

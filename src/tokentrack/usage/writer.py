@@ -8,24 +8,24 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tokentrack import timestamps
+from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError
-from tokentrack.models.fields import COLUMNS
+from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.reports.budgets import new_alerts
 from tokentrack.store.append import ForeignFileError
-from tokentrack.store.ledger import hold
-from tokentrack.usage.alerts import new_alerts
-from tokentrack.usage.forks import pause_for_forks, renew_in_children
-from tokentrack.usage.rows import Request, Reset, encode
+from tokentrack.store.ledger import lock_ledger
+from tokentrack.usage.outbox import pause_for_forks, renew_in_children
+from tokentrack.usage.requests import Request, Reset, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokentrack.store.ledger import HeldLedger
-    from tokentrack.store.place import Place
-    from tokentrack.usage.budgets import BudgetAlert, BudgetSpend
-    from tokentrack.usage.rows import Fact
-    from tokentrack.usage.view import UsageView
+    from tokentrack.reports.budgets import BudgetAlert, BudgetSpend
+    from tokentrack.store.ledger import LockedLedger
+    from tokentrack.store.paths import LedgerPaths
+    from tokentrack.usage.requests import Fact
+    from tokentrack.usage.sessions import UsageView
 
 LOCK_SECONDS = 10.0
 _log = logging.getLogger("tokentrack.usage")
@@ -39,9 +39,9 @@ class UsageWriter:
         reading: held by whoever looks into the view.
     """
 
-    def __init__(self, place: Place, view: UsageView, spends: Sequence[BudgetSpend]) -> None:
+    def __init__(self, paths: LedgerPaths, view: UsageView, spends: Sequence[BudgetSpend]) -> None:
         """Name the ledger, and the view and the budgets that follow it."""
-        self._place = place
+        self._paths = paths
         self._spends = spends
         self.view = view
         self.renew()
@@ -112,18 +112,18 @@ class UsageWriter:
                 self._append(held, missing)
 
     @contextmanager
-    def _hold(self) -> Iterator[HeldLedger]:
+    def _hold(self) -> Iterator[LockedLedger]:
         with self._holding:
-            held = hold(self._place, LOCK_SECONDS, create=True)
+            held = lock_ledger(self._paths, LOCK_SECONDS, create=True)
             if held is None:
                 raise FileSystemError(
-                    f"{self._place.lock} in {self._place.folder} was held by another process for "
+                    f"{self._paths.lock} in {self._paths.folder} was held by another process for "
                     f"{LOCK_SECONDS:.0f} s: try again when it is done"
                 )
             with held:
                 yield held
 
-    def _append(self, held: HeldLedger, facts: Sequence[Fact]) -> None:
+    def _append(self, held: LockedLedger, facts: Sequence[Fact]) -> None:
         lines = [encode(fact) for fact in facts]
         try:
             held.append_usage(USAGE_COLUMNS, lines, durable=True)
@@ -133,10 +133,10 @@ class UsageWriter:
 
     def _set_aside(self) -> None:
         # A file that is no usage ledger is kept under another name, never written to.
-        name = self._place.usage
+        name = self._paths.usage
         stamp = timestamps.format_us(timestamps.now_us()).replace(":", "").replace("-", "")
         aside = f"{name}.corrupt-{stamp}-{os.urandom(2).hex()}"
-        with self._place.open_folder(create=False) as folder:
+        with self._paths.open_folder(create=False) as folder:
             if folder.read(name, 4096).startswith(",".join(COLUMNS[:4]).encode()):
                 raise FileSystemError(
                     f"{name} in {folder.path} is a ledger of executions: name a usage ledger"
@@ -145,7 +145,7 @@ class UsageWriter:
             folder.sync()
         _log.warning("%s was no usage ledger: it is kept as %s", name, aside)
 
-    def _alerts(self, held: HeldLedger) -> list[BudgetAlert]:
+    def _alerts(self, held: LockedLedger) -> list[BudgetAlert]:
         try:
             with self.reading:
                 self.view.refresh()

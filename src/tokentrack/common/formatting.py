@@ -1,0 +1,134 @@
+"""Token counts and costs as short texts for status lines and reports."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from tokentrack.errors import ValidationError
+
+if TYPE_CHECKING:
+    from tokentrack.reports.pricing import PriceTable
+    from tokentrack.usage.records import TokenUsage
+
+UNKNOWN_TEXT = "unknown"
+
+_UNITS = ("", "K", "M", "B", "T")
+_HUGE_COST = Decimal(10) ** 15
+_MOST_PLACES = 12
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in the right form: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_tokens(count: float | None, precision: int = 1) -> str:
+    """Return a count of tokens as `500`, `1.5K`, `2.5M`, `3.0B` or `4.0T`; None as `unknown`.
+
+    A count that would round to a thousand of its unit is shown in the next one: 999,950 is
+    `1.0M`. What no unit holds is shown as `1.0e+18`.
+
+    Raises:
+        ValidationError: the precision is no whole number from 0 to 12.
+    """
+    _check(precision)
+    if count is None or _is_no_number(count):
+        return UNKNOWN_TEXT
+    return _signed(_scaled(Decimal(abs(count)), precision), negative=count < 0)
+
+
+def format_cost(cost_usd: float | Decimal | None, precision: int | None = 2) -> str:
+    """Return a cost as `$1.23`; None as `unknown`.
+
+    Args:
+        cost_usd: US dollars.
+        precision: digits after the point. None means two, and below a cent as many as show two
+            digits of the number: `$0.0010`.
+
+    Raises:
+        ValidationError: the precision is neither None nor a whole number from 0 to 12.
+    """
+    if precision is not None:
+        _check(precision)
+    if cost_usd is None or _is_no_number(cost_usd):
+        return UNKNOWN_TEXT
+    size = abs(Decimal(str(cost_usd)))
+    places = _places_of(size) if precision is None else precision
+    with localcontext(rounding=ROUND_HALF_UP):
+        amount = f"{size:,.{places}f}" if size < _HUGE_COST else f"{size:.{places}e}"
+    return _signed("$" + amount, negative=cost_usd < 0)
+
+
+def format_usage_compact(
+    usage: TokenUsage,
+    model_name: str,
+    *,
+    prices: PriceTable | None = None,
+    cost_precision: int | None = 2,
+) -> str:
+    """Return usage for a status line: `3.5K tok (2.0K cached) $0.12`.
+
+    Raises:
+        TokenTrackError: the user's prices can't be read, or the precision is out of bounds.
+    """
+    cost = usage.calculate_cost(model_name, prices)
+    text = "cost unknown" if cost is None else format_cost(cost, cost_precision)
+    return f"{format_tokens(usage.total_tokens)} tok{_cached(usage)} {text}"
+
+
+def format_usage_detailed(
+    usage: TokenUsage,
+    model_name: str,
+    *,
+    prices: PriceTable | None = None,
+    cost_precision: int | None = 2,
+) -> str:
+    """Return usage for a report: `In: 2.0K tok, Out: 1.5K tok, Cost: $0.12 (800 cached)`.
+
+    Raises:
+        TokenTrackError: the user's prices can't be read, or the precision is out of bounds.
+    """
+    cost = format_cost(usage.calculate_cost(model_name, prices), cost_precision)
+    tokens = f"In: {format_tokens(usage.input_tokens)} tok"
+    return f"{tokens}, Out: {format_tokens(usage.output_tokens)} tok, Cost: {cost}{_cached(usage)}"
+
+
+def _cached(usage: TokenUsage) -> str:
+    return f" ({format_tokens(usage.cached_tokens)} cached)" if usage.cached_tokens else ""
+
+
+def _check(precision: int) -> None:
+    whole = isinstance(precision, int) and not isinstance(precision, bool)
+    if not whole or not 0 <= precision <= _MOST_PLACES:
+        raise ValidationError(
+            [f"precision must be a whole number from 0 to {_MOST_PLACES}, not {precision!r}"]
+        )
+
+
+def _is_no_number(value: float | Decimal) -> bool:
+    # An int is always one, and may be too large for math.isfinite.
+    return not isinstance(value, int) and not math.isfinite(value)
+
+
+def _scaled(size: Decimal, precision: int) -> str:
+    whole = size
+    with localcontext(rounding=ROUND_HALF_UP):
+        for unit in _UNITS:
+            text = f"{size:.{precision if unit else 0}f}"
+            if Decimal(text) < 1000:
+                return text + unit
+            size /= 1000
+        return f"{whole:.{precision}e}"
+
+
+def _places_of(size: Decimal) -> int:
+    if size == 0 or size >= Decimal("0.01"):
+        return 2
+    return min(1 - size.adjusted(), _MOST_PLACES)
+
+
+def _signed(text: str, *, negative: bool) -> str:
+    # A loss that rounds to nothing is no loss: never "-$0.00".
+    return f"-{text}" if negative and text.strip("$0.KMBT") else text

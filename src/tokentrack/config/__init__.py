@@ -1,0 +1,1 @@
+"""The configuration: its fields, its sources in their order, and what a workspace may set."""

@@ -1,0 +1,88 @@
+"""What to do about an error: the `error_handling` block of a workspace's hook file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.common.fastjson import read_json_object
+from tokentrack.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOOK_FILE = "token-tracking.kiro.hook"
+
+CONTINUE, SKIP, RETRY, QUEUE = "log_and_continue", "log_and_skip", "log_and_retry", "log_and_queue"
+GRACEFUL, DROP = "graceful_degradation", "skip"
+
+_CHOICES = {
+    "on_file_error": (CONTINUE, RETRY, QUEUE, SKIP),
+    "on_validation_error": (SKIP, CONTINUE),
+    "on_unexpected_error": (CONTINUE, SKIP),
+    "fallback_behavior": (GRACEFUL, DROP),
+}
+_MAX_ATTEMPTS = 10
+
+
+class ErrorPolicy(NamedTuple):
+    """How errors are answered.
+
+    Attributes:
+        on_file_error: `log_and_continue` and `log_and_retry` try again what can pass, then fall
+            back; `log_and_queue` falls back at once; `log_and_skip` drops the record.
+        on_validation_error: `log_and_skip` refuses the record; `log_and_continue` stores it
+            where only a registered rule objects.
+        on_unexpected_error: `log_and_continue` records without what failed; `log_and_skip` does
+            not record.
+        retry_attempts: how often a write is tried again, 0 to 10.
+        fallback_behavior: `graceful_degradation` leaves the record in the spool, `skip` drops it.
+    """
+
+    on_file_error: str = CONTINUE
+    on_validation_error: str = SKIP
+    on_unexpected_error: str = CONTINUE
+    retry_attempts: int = 3
+    fallback_behavior: str = GRACEFUL
+
+
+def read_policy(block: Mapping[str, Any]) -> tuple[ErrorPolicy, list[str]]:
+    """Return the policy of an `error_handling` block, and what was refused in it.
+
+    What is refused has its default; unknown keys are refused too.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in block.items():
+        problem = _problem(name, value)
+        if problem:
+            problems.append(f"error_handling: {problem}"[:300])
+        else:
+            values[name] = value
+    return ErrorPolicy(**values), problems
+
+
+def load_policy(root: str) -> tuple[ErrorPolicy, list[str]]:
+    """Return the policy of a workspace's hook file, the default one where there is none."""
+    if not root:
+        return ErrorPolicy(), []
+    try:
+        block = read_json_object(os.path.join(root, ".kiro", "hooks", HOOK_FILE))
+    except (OSError, ValidationError):
+        return ErrorPolicy(), []  # the configuration's reader tells of a damaged hook file
+    found = block.get("error_handling", {})
+    if isinstance(found, dict):
+        return read_policy(found)
+    return ErrorPolicy(), ["error_handling must be an object"]
+
+
+def _problem(name: str, value: Any) -> str:
+    if name == "retry_attempts":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if whole and 0 <= value <= _MAX_ATTEMPTS else (
+            f"retry_attempts must be a whole number from 0 to {_MAX_ATTEMPTS}, not {value!r}"
+        )  # fmt: skip
+    if name not in _CHOICES:
+        return f"{name!r} is no known key: it is left out"
+    choices = _CHOICES[name]
+    return "" if value in choices else f"{name} must be one of {', '.join(choices)}, not {value!r}"

@@ -1,0 +1,145 @@
+"""Where the configuration comes from, in order, and what a workspace may say in it.
+
+Arguments > environment (`KIRO_TOKEN_TRACKER_<FIELD>`) > the workspace's file > the hook file's
+`configuration` block > the user's file > defaults. An invalid value falls back to the next
+source with a problem noted, and recording goes on.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack.common.fastjson import read_json_object
+from tokentrack.config.fields import DEFAULT_LEDGER, FIELDS, KIND_NAMES, check_value, parse_text
+from tokentrack.config.tracker_config import TrackerConfig
+from tokentrack.errors import ValidationError
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+CONFIG_NAME = "token_tracker_config.json"
+_OWN_NAMES = ("token_transactions", "token_usage")
+ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
+
+
+def load_config(
+    root: str,
+    user_folder: str,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+) -> tuple[TrackerConfig, list[str]]:
+    """Return the configuration in force for a workspace, and every problem met on the way.
+
+    Args:
+        root: the workspace's root; "" where there is no workspace.
+        user_folder: the user's Kiro folder.
+        environ: the environment.
+        arguments: fields given on the command line or by a caller.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    unknown: dict[str, Any] = {}
+    for label, trusted, fields in _sources(root, user_folder, environ, arguments, problems):
+        for name, value in fields.items():
+            problem = _refusal(name, value, trusted=trusted)
+            if problem:
+                problems.append(f"{label}: {problem}")
+            elif name in FIELDS:
+                values[name] = value
+            else:
+                problems.append(f"{label}: {_unknown(name)}")
+                unknown[name] = value
+    config = TrackerConfig(**values)
+    config.unknown = unknown
+    return config, problems
+
+
+def _sources(
+    root: str,
+    user_folder: str,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None,
+    problems: list[str],
+) -> list[tuple[str, bool, Mapping[str, Any]]]:
+    # From the weakest to the strongest.
+    found: list[tuple[str, bool, Mapping[str, Any]]] = []
+    user_file = os.path.join(user_folder, CONFIG_NAME)
+    label = "the user's configuration"
+    found.append((label, True, _read(label, user_file, problems)))
+    if root:
+        hook_file = os.path.join(root, ".kiro", "hooks", "token-tracking.kiro.hook")
+        label = "the hook file's configuration"
+        block = _read(label, hook_file, problems).get("configuration")
+        if isinstance(block, dict):
+            known = {name: value for name, value in block.items() if name in FIELDS}
+            found.append((label, False, known))
+        workspace_file = os.path.join(root, ".kiro", CONFIG_NAME)
+        label = "the workspace's configuration"
+        found.append((label, False, _read(label, workspace_file, problems)))
+    found.append(("the environment", True, _from_environment(environ, problems)))
+    found.append(("the arguments", True, arguments or {}))
+    return found
+
+
+def _refusal(name: str, value: Any, *, trusted: bool) -> str:
+    if name not in FIELDS:
+        return ""
+    problem = check_value(name, value)
+    if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
+        problem = (
+            "csv_file_path must be .kiro/NAME.csv there, and no name of tokentrack's own: name "
+            "another place in the user's file, the environment or an argument"
+        )
+    return problem
+
+
+def _unknown(name: str) -> str:
+    return f"{name!r} is no known field: it is kept, without effect"[:200]
+
+
+def is_confined(path: str) -> bool:
+    """Tell whether a path is one that a workspace's own files may name for the ledger.
+
+    That is a `.csv` directly in `.kiro`, whatever system reads it: Kiro loads what is in folders
+    of it, and `tokentrack init` keeps every `.csv` there out of git. Of the names that begin as
+    those of this program's own files do, only the default one is.
+    """
+    folder, _, name = path.partition("/")
+    if folder != ".kiro" or not name.isprintable() or not {"/", "\\", ":"}.isdisjoint(name):
+        return False
+    if not name.endswith(".csv") or name.startswith((".", " ")):
+        return False
+    return path == DEFAULT_LEDGER or not name.casefold().startswith(_OWN_NAMES)
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    values = {}
+    for variable, text in environ.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        name = variable[len(ENVIRONMENT_PREFIX) :].lower()
+        if name not in FIELDS:
+            problems.append(f"{variable[:100]} names no field")
+            continue
+        try:
+            values[name] = parse_text(name, text)
+        except ValueError:
+            problems.append(f"{variable} can't be read as {KIND_NAMES[FIELDS[name].kind]}")
+    return values
+
+
+def _read(label: str, path: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        return read_json_object(path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        name = os.path.basename(path)
+        problems.append(f"{label}: {name} can't be read (errno {error.errno})")
+    except ValidationError as error:
+        # Only the decoder's own error knows where in the file it is.
+        where = f": {error.__context__}" if error.__context__ else ""
+        problems += [f"{label}: {issue}{where}" for issue in error.issues]
+    return {}

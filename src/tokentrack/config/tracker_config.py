@@ -1,0 +1,185 @@
+"""The tracker's configuration as a value: fields, checks, files."""
+
+from __future__ import annotations
+
+from tokentrack.config.fields import FIELDS, check_value
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any, Self
+
+
+class TrackerConfig:
+    """How executions are recorded; every field with its bounds is in `config_fields.FIELDS`.
+
+    A value out of its bounds is kept and reported by `validate`, so that all problems can be
+    shown at once. `unknown` keeps what a file of a newer version says, for the next save.
+    """
+
+    auto_create_directories: bool
+    auto_create_hooks: bool
+    backup_enabled: bool
+    backup_interval_hours: int
+    backup_keep: int
+    collectors: list[str]
+    compression_enabled: bool
+    duplicate_window_seconds: float
+    durability: str
+    enable_validation: bool
+    enabled: bool
+    estimate_tokens: bool
+    file_lock_timeout_seconds: float
+    hook_enabled: bool
+    hook_lock_timeout_ms: int
+    hook_name: str
+    log_level: str
+    max_concurrent_writes: int
+    max_prompt_length: int
+    redact_secrets: bool
+    retention_days: int
+    rotate_max_mb: int
+    rotate_monthly: bool
+    stale_execution_hours: float
+
+    def __init__(self, **values: Any) -> None:
+        """Take fields by name; the others have their defaults.
+
+        Raises:
+            TypeError: a name is no field.
+        """
+        for name in values:
+            if name not in FIELDS:
+                raise TypeError(f"{name!r} is no field of TrackerConfig")
+        self.unknown: dict[str, Any] = {}
+        for name, field in FIELDS.items():
+            default = list(field.default) if field.kind == "names" else field.default
+            setattr(self, name, values.get(name, default))
+
+    @property
+    def csv_file_path(self) -> Path:
+        """The ledger's path; a relative one is below the workspace's root."""
+        from pathlib import Path
+
+        return Path(self.ledger_path)
+
+    @csv_file_path.setter
+    def csv_file_path(self, path: str | os.PathLike[str]) -> None:
+        # What is no path is kept, for `validate` to report.
+        self.ledger_path: str = path.__fspath__() if hasattr(path, "__fspath__") else path
+
+    @classmethod
+    def create_default(cls) -> Self:
+        """Return the defaults."""
+        return cls()
+
+    @classmethod
+    def create_for_testing(cls) -> Self:
+        """Return a configuration for development: detailed log, no backups, short retention."""
+        return cls(log_level="DEBUG", backup_enabled=False, retention_days=30,
+                   max_prompt_length=2000, file_lock_timeout_seconds=10.0)  # fmt: skip
+
+    @classmethod
+    def create_for_production(cls) -> Self:
+        """Return a configuration for production: quiet log, two backups a day, compression."""
+        return cls(log_level="WARNING", backup_interval_hours=12, compression_enabled=True,
+                   max_prompt_length=500)  # fmt: skip
+
+    def validate(self) -> list[str]:
+        """Return every problem, one sentence each; an empty list means valid."""
+        problems = [check_value(name, value) for name, value in self._values().items()]
+        return [problem for problem in problems if problem]
+
+    def copy(self, **changes: Any) -> Self:
+        """Return a copy, with other values for some fields.
+
+        Raises:
+            TypeError: a name is no field.
+        """
+        values = {name: list(v) if type(v) is list else v for name, v in self._values().items()}
+        config = type(self)(**{**values, **changes})
+        config.unknown = dict(self.unknown)
+        return config
+
+    def sanitized(self) -> Self:
+        """Return the configuration itself if it is valid, else a copy with valid values.
+
+        Each invalid value is replaced by the field's default, with a warning of the logger
+        `tokentrack`.
+        """
+        problems = {n: p for n, value in self._values().items() if (p := check_value(n, value))}
+        if not problems:
+            return self
+        import logging
+
+        for problem in problems.values():
+            logging.getLogger("tokentrack").warning("%s: the default counts", problem)
+        return self.copy(**{name: FIELDS[name].default for name in problems})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as JSON values, with the unknown keys that a file brought."""
+        return {**self._values(), **self.unknown}
+
+    def _values(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in FIELDS if name != "csv_file_path"}
+        return {"csv_file_path": self.ledger_path, **values}
+
+    @classmethod
+    def from_dict(cls, config_dict: Mapping[str, Any]) -> Self:
+        """Return the configuration of a dictionary; unknown keys are kept for the next save.
+
+        A warning of the logger `tokentrack` names them: a newer version may have written them.
+        """
+        config = cls(**{name: value for name, value in config_dict.items() if name in FIELDS})
+        config.unknown = {n: value for n, value in config_dict.items() if n not in FIELDS}
+        if config.unknown:
+            import logging
+
+            logging.getLogger("tokentrack").warning(
+                "unknown fields of the configuration are kept without effect: %s",
+                ", ".join(sorted(config.unknown)),
+            )
+        return config
+
+    def save_to_file(self, path: str | os.PathLike[str]) -> None:
+        """Write the configuration as JSON, whole or not at all.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        from tokentrack.store.directory import Directory
+
+        with Directory.of_file(path, create=True) as (directory, name):
+            directory.replace(name, self.to_json(), durable=True)
+
+    def to_json(self) -> bytes:
+        """Return what `save_to_file` writes."""
+        import json
+
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "backslashreplace")  # a lone surrogate: JSON's own escape
+
+    @classmethod
+    def load_from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the configuration of a JSON file.
+
+        Raises:
+            OSError: the file can't be read.
+            ValidationError: it is no JSON object.
+        """
+        from tokentrack.common.fastjson import read_json_object
+
+        return cls.from_dict(read_json_object(path))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all fields."""
+        return isinstance(other, TrackerConfig) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # mutable: not for sets
+
+    def __repr__(self) -> str:
+        """Show the fields that differ from the defaults."""
+        changed = {n: v for n, v in self._values().items() if v != FIELDS[n].default}
+        return f"TrackerConfig({', '.join([f'{n}={v!r}' for n, v in changed.items()])})"

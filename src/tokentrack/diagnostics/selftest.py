@@ -1,0 +1,122 @@
+"""Fire a synthetic turn through the hooks that are installed, in a workspace of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.config.fields import DEFAULT_LEDGER
+from tokentrack.config.tracker_config import TrackerConfig
+from tokentrack.csv_writer import CSVWriter
+from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
+from tokentrack.diagnostics.fixes import Mends
+from tokentrack.diagnostics.program import CHECK, how_to_find
+from tokentrack.errors import TokenTrackError
+from tokentrack.hookfiles.entries import shipped_commands
+from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
+from tokentrack.recorder.events import COMPLETION, START, kind_of
+from tokentrack.recorder.selftest import temporary_home
+from tokentrack.store.paths import workspace_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_AREA = "self-test"
+_PROMPT = "tokentrack self-test"
+_TIMEOUT = 30
+_NOT_FOUND = 127  # what a shell says of a program that is on no folder of its PATH
+
+
+class _Failure(NamedTuple):
+    problem: str
+    mend: str
+
+
+def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield, for each surface whose hooks fire, whether a turn became its one row."""
+    surfaces: dict[str, list[InstalledHook]] = {}
+    mends = Mends(root, kiro_home, environ)
+    foreign = ""
+    for hook in installed_hooks(root or kiro_home, kiro_home, environ):
+        if not hook.fires:
+            continue
+        if hook.scope == "workspace" and hook.command not in shipped_commands():
+            # A cloned workspace is not the user: its commands are for Kiro to ask about.
+            message = f"{hook.path} has a command of its own, which is not run: {hook.command}"
+            foreign = mends.reset(hook) or f"remove it from {hook.path}, unless it is yours"
+            yield Finding(_AREA, WARNING, message, foreign)
+        else:
+            surfaces.setdefault(hook.surface, []).append(hook)
+    for surface, hooks in surfaces.items():
+        with temporary_home() as (trial, inner):
+            given = {**inner, "PATH": environ.get("PATH", os.defpath)}
+            failure = _play(surface, hooks, trial, given) or _check(trial, given)
+        if failure:
+            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {failure.problem}", failure.mend)
+        else:
+            yield Finding(_AREA, OK, f"a turn of {surface} became its one row")
+    if not surfaces:
+        yield Finding(_AREA, PROBLEM, "there was no hook to fire",
+                      foreign or "mend the hooks as said above")  # fmt: skip
+
+
+def _play(
+    surface: str, hooks: list[InstalledHook], root: str, environ: Mapping[str, str]
+) -> _Failure | None:
+    # As Kiro does: the start's hooks, then the completion's, by a shell.
+    for kind in (START, COMPLETION):
+        for hook in hooks:
+            if kind_of(hook.trigger) == kind:
+                failure = _fire(surface, hook, root, environ)
+                if failure:
+                    return failure
+    return None
+
+
+def _fire(
+    surface: str, hook: InstalledHook, root: str, environ: Mapping[str, str]
+) -> _Failure | None:
+    payload: dict[str, Any] = {
+        "hook_event_name": hook.trigger, "session_id": "self-test", "cwd": root,
+        "prompt": _PROMPT,
+    }  # fmt: skip
+    given = {**environ, "USER_PROMPT": _PROMPT, "VSCODE_PID": "1"}
+    data = b"" if surface == "ide-0" else json.dumps(payload).encode()
+    try:
+        # The command as it stands in the hook file, which Kiro hands to a shell.
+        done = subprocess.run(  # noqa: S602  (shipped, or in the user's own hook file)
+            hook.command,
+            shell=True,
+            cwd=root,
+            env=given,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        return _Failure(f"{hook.command} did not end within {_TIMEOUT} s", CHECK)
+    if done.returncode == _NOT_FOUND:
+        return _Failure(f"{hook.command} ended with exit code 127: not on PATH", how_to_find())
+    if done.returncode:
+        return _Failure(f"{hook.command} ended with exit code {done.returncode}", CHECK)
+    if done.stdout:
+        return _Failure(f"{hook.command} printed something, which Kiro may act upon", CHECK)
+    return None
+
+
+def _check(root: str, environ: Mapping[str, str]) -> _Failure | None:
+    paths = workspace_paths(root, DEFAULT_LEDGER)
+    writer = CSVWriter(TrackerConfig(), paths=paths, environ=environ)
+    try:
+        rows = writer.read_transactions()
+    except TokenTrackError as error:
+        return _Failure(str(error), CHECK)
+    if len(rows) != 1:
+        return _Failure(f"it became {len(rows)} rows instead of 1", CHECK)
+    if rows[0].prompt_text != _PROMPT:
+        return _Failure("its row has another prompt", CHECK)
+    return None

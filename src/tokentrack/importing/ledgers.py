@@ -1,0 +1,229 @@
+"""Import the ledgers of other instances: another machine, another user, an archive."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from tokentrack.common.redaction import redact, redact_id
+from tokentrack.errors import FileSystemError, ValidationError
+from tokentrack.importing.batches import Batch, open_batch
+from tokentrack.importing.known import KnownExecutions, differing, digest_of, usage_without_numbers
+from tokentrack.importing.summary import CONFLICT, EARLIER, KNOWN, Summary
+from tokentrack.kiro.values import stored_credits
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
+from tokentrack.store.archives import COMPRESSED, stem_of
+from tokentrack.store.paths import LEDGER_NAME, USAGE_NAME, LedgerPaths
+from tokentrack.store.reader import has_header, read_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.store.reader import Record
+
+_BATCH = 1000
+_MAX_LISTED = 50
+_GZIP = b"\x1f\x8b"
+_CREDITS = USAGE_COLUMNS.index("credits")
+_CREDITS_BASIS = USAGE_COLUMNS.index("credits_basis")
+_SURFACE = USAGE_COLUMNS.index("surface")
+_DAMAGED = "damaged"
+_IDS = frozenset({"agent_execution_id", "session_id", "source_id"})
+
+
+class FilesImport:
+    """One import of files into one ledger."""
+
+    def __init__(
+        self,
+        paths: LedgerPaths,
+        config: TrackerConfig,
+        environ: Mapping[str, str],
+        since: int | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Name the ledger, and from which time on rows are wanted."""
+        self._place = paths
+        self._config = config
+        self._environ = environ
+        self._since = since
+        self._dry_run = dry_run
+        self._known = KnownExecutions()
+        self.summary = Summary()
+
+    def run(self, paths: Sequence[str], on_batch: Callable[[Summary], bool]) -> Summary:
+        """Import the files in their order, in batches; `on_batch` says whether to go on.
+
+        Raises:
+            FileSystemError: a file is no ledger or can't be read, or the ledger not be written;
+                what was imported before is safe.
+        """
+        try:
+            for path in paths:
+                self._check(path)
+            for path in paths:
+                if not self._import(path, on_batch):
+                    break
+        finally:
+            self._known.close()
+        return self.summary
+
+    def _check(self, path: str) -> None:
+        if not os.path.isfile(path):  # a pipe can be read once, and not from its beginning again
+            raise FileSystemError(
+                f"{path} is no regular file: write the rows to a file first and import that"
+            )
+        with _opened(path) as file:
+            headed = has_header(file, COLUMNS, finished=True)
+        if not headed:
+            raise FileSystemError(
+                f"{path} is no ledger: its first line does not name the twelve columns"
+            )
+        if os.path.exists(self._place.path) and os.path.samefile(path, self._place.path):
+            raise FileSystemError(f"{path} is the very ledger to import into: name another file")
+
+    def _import(self, path: str, on_batch: Callable[[Summary], bool]) -> bool:
+        # The usage rows first: each row of the ledger takes its own along.
+        origin = LedgerPaths(os.path.dirname(os.path.abspath(path)), (), os.path.basename(path))
+        self._read_usage(path, origin)
+        batch: list[tuple[int, TokenTransaction]] = []
+        for record in self._readable(path):
+            self.summary.read += 1
+            transaction = self._transaction(path, record)
+            if transaction is not None:
+                batch.append((record.line, transaction))
+            if self.summary.read % _BATCH == 0:
+                self._take(origin, batch)
+                batch = []
+                if not on_batch(self.summary):
+                    return False
+        self._take(origin, batch)
+        return on_batch(self.summary)
+
+    def _readable(self, path: str, columns: tuple[str, ...] = COLUMNS) -> Iterator[Record]:
+        # What stands before the damage of a packed file comes in; the damage is listed.
+        line = 0
+        try:
+            for record in _records(path, columns):
+                line = record.line
+                yield record
+        except FileSystemError as error:
+            if not line:
+                raise
+            self._leave_out(path, line + 1, str(error.__cause__ or error))
+
+    def _read_usage(self, path: str, origin: LedgerPaths) -> None:
+        beside = usage_beside(path)
+        for record in self._readable(beside, USAGE_COLUMNS) if beside else ():
+            if record.problem:
+                self._leave_out(beside, record.line, record.problem)
+            else:
+                cells = self._stored(record.cells)
+                if cells[_CREDITS] and stored_credits(cells[_CREDITS]) is None:
+                    self._leave_out(beside, record.line, "the credits are no number of credits")
+                    cells[_CREDITS], cells[_CREDITS_BASIS] = "", UNKNOWN
+                self._known.add_usage(origin, cells)
+
+    def _transaction(self, path: str, record: Record) -> TokenTransaction | None:
+        problem = record.problem
+        if not problem:
+            try:
+                found = TokenTransaction.from_csv_row(self._stored(record.cells))
+            except ValidationError as error:
+                problem = str(error)
+            else:
+                if self._since is None or found.timestamp_us >= self._since:
+                    return found
+                self.summary.skip(EARLIER)
+                return None
+        self._leave_out(path, record.line, problem)
+        return None
+
+    def _stored(self, cells: list[str]) -> list[str]:
+        # Other instances need not have been as careful as this one.
+        if not self._config.redact_secrets:
+            return cells
+        columns = COLUMNS if len(cells) == len(COLUMNS) else USAGE_COLUMNS
+        return [
+            redact_id(cell) if name in _IDS else redact(cell)
+            for name, cell in zip(columns, cells, strict=True)
+        ]
+
+    def _leave_out(self, path: str, line: int, problem: str) -> None:
+        self.summary.left_out[_DAMAGED] = self.summary.left_out.get(_DAMAGED, 0) + 1
+        if len(self.summary.examples) < _MAX_LISTED:
+            self.summary.examples.append(f"{path}:{line}: {problem}")
+
+    def _take(self, origin: LedgerPaths, rows: list[tuple[int, TokenTransaction]]) -> None:
+        if not rows:
+            return
+        with open_batch(
+            self._place, self._config, self._environ, self._known, dry_run=self._dry_run
+        ) as batch:
+            for line, transaction in rows:
+                self._take_row(origin, line, transaction, batch)
+
+    def _take_row(
+        self, origin: LedgerPaths, line: int, row: TokenTransaction, batch: Batch
+    ) -> None:
+        identity = row.agent_execution_id
+        cells = self._known.usage(origin, identity)
+        digest = self._known.digest(self._place, identity)
+        if digest is None:
+            marked = cells or usage_without_numbers(identity, row.session_id)
+            batch.add(row, marked)
+            self.summary.add(marked[_SURFACE] or "unknown", marked[_CREDITS] or None)
+            return
+        columns = differing(digest, digest_of(row))
+        if columns:
+            self.summary.skip(CONFLICT)
+            if len(self.summary.conflicts) < _MAX_LISTED:
+                where = f"{origin.path}:{line}: {identity}"
+                self.summary.conflicts.append(f"{where}, differs in {', '.join(columns)}")
+        elif cells and cells[_CREDITS] and not self._has_credits(identity):
+            batch.add_usage(cells)
+            self.summary.complete(cells[_CREDITS])
+        else:
+            self.summary.skip(KNOWN)
+
+    def _has_credits(self, identity: str) -> bool:
+        own = self._known.usage(self._place, identity)
+        return own is not None and own[_CREDITS] != ""
+
+
+def usage_beside(path: str) -> str:
+    """Return the path of the usage ledger beside a ledger or an archive, "" when there is none."""
+    folder, name = os.path.split(path)
+    stem, ours = stem_of(name), stem_of(LEDGER_NAME)
+    if stem.startswith(ours):
+        usage = stem_of(USAGE_NAME) + stem.removeprefix(ours)
+    else:
+        usage = f"{stem}_usage"
+    names = (f"{usage}.csv", f"{usage}.csv{COMPRESSED}")
+    return next((p for p in (os.path.join(folder, n) for n in names) if os.path.isfile(p)), "")
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    # A packed file that is damaged says so while it is read.
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == _GZIP
+            file.seek(0)
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileSystemError(f"{path} can't be read: {reason}") from error
+
+
+def _records(path: str, columns: tuple[str, ...]) -> Iterator[Record]:
+    with _opened(path) as file:
+        yield from read_records(file, columns, finished=True)

@@ -1,0 +1,135 @@
+"""The records that Kiro's own turns become."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokentrack.common.redaction import redact, truncate_prompt
+from tokentrack.common.timestamps import now_us
+from tokentrack.kiro.reconcile.numbers import SURFACE_OF, reported_tokens, with_numbers
+from tokentrack.kiro.scan import LONGEST_TURN
+from tokentrack.kiro.turn import ABORTED, ERROR
+from tokentrack.models.columns import split_list
+from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
+from tokentrack.recorder.events import COMPLETED
+from tokentrack.recorder.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.kiro.turn import Turn
+
+# The tag of an imported usage row that says whose name its ledger row has.
+ROOT_TAG = "workspace_root"
+
+
+class WorkspaceNames:
+    """Which workspace has which name: the first that comes keeps the shortest."""
+
+    def __init__(self) -> None:
+        """Know no workspace."""
+        self._names: dict[str, str] = {}
+        self._roots: dict[str, str] = {}
+
+    def __contains__(self, root: str) -> bool:
+        """Tell whether a workspace has a name."""
+        return root in self._names
+
+    def note(self, root: str, name: str) -> None:
+        """Keep what a ledger says; its first word counts."""
+        self._names.setdefault(root, name)
+        self._roots.setdefault(name, root)
+
+    def name_of(self, root: str, names: Sequence[str]) -> str:
+        """Return a workspace's name, for a new one the first of `names` that no other has."""
+        if root not in self._names:
+            self.note(root, next((name for name in names if name not in self._roots), names[-1]))
+        return self._names[root]
+
+
+def names_for(root: str) -> list[str]:
+    """Return what a workspace can be called, the shortest first: `app`, `one/app`, … its path."""
+    parts = [part for part in root.replace("\\", "/").split("/") if part]
+    return [*("/".join(parts[-count:]) for count in range(1, len(parts) + 1)), root]
+
+
+def root_in(tags: str) -> str:
+    """Return the workspace that a usage row's tags name, "" for none."""
+    if f"{ROOT_TAG}=" not in tags:
+        return ""
+    pairs = [tag.partition("=") for tag in split_list(tags)]
+    return next((value for key, _, value in pairs if key == ROOT_TAG), "")
+
+
+HOOK_NAME = "import"
+_SECOND = 1_000_000
+_ERRORS = {ABORTED: "the turn was aborted", ERROR: "the turn failed"}
+_NEVER_ENDED = "the turn never ended"
+
+
+def time_of(turn: Turn) -> int | None:
+    """Return when a turn ended, or began where nothing says more; None is unknown."""
+    return turn.started_at if turn.ended_at is None else turn.ended_at
+
+
+def has_ended(turn: Turn) -> bool:
+    """Tell whether Kiro has written all of a turn."""
+    return turn.ended_at is not None or turn.status != "" or turn.credits is not None
+
+
+def record_of(
+    turn: Turn, identity: str, at: int, folder: str, root: str, config: TrackerConfig
+) -> tuple[TokenTransaction, list[str]]:
+    """Return the ledger record of a turn and the cells of its usage row.
+
+    Args:
+        turn: what Kiro wrote.
+        identity: the execution id in the ledger.
+        at: the turn's time, microseconds since the epoch.
+        folder: the name of its workspace.
+        root: the path of its workspace in a ledger of several, else "".
+        config: how much of a prompt is stored, and whether tokens are estimated.
+    """
+    tokens, basis = _tokens(turn, config)
+    message = _ERRORS.get(turn.status, "" if has_ended(turn) else _NEVER_ENDED)
+    record = TokenTransaction.recorded(
+        timestamp=at,
+        prompt_text=_stored(turn.prompt, config),
+        tokens_used=tokens,
+        elapsed_time=_elapsed(turn),
+        session_id=turn.session_id,
+        workspace_folder=folder,
+        hook_trigger_type=COMPLETED,
+        agent_execution_id=identity,
+        hook_name=HOOK_NAME,
+        error_occurred=message != "",
+        error_message=message,
+    )
+    tags = {key: text for key, text in (("origin", turn.origin), (ROOT_TAG, root)) if text}
+    surface = SURFACE_OF[turn.source]
+    now = now_us()
+    cells = usage_row(identity, now, turn.session_id, surface, "", {}, basis, tags)
+    return record, with_numbers(cells, turn, "", now)
+
+
+def _elapsed(turn: Turn) -> float | None:
+    if turn.started_at is None or turn.ended_at is None:
+        return None
+    elapsed = turn.ended_at - turn.started_at
+    return elapsed / _SECOND if 0 <= elapsed <= LONGEST_TURN else None
+
+
+def _tokens(turn: Turn, config: TrackerConfig) -> tuple[int, str]:
+    reported = reported_tokens(turn)
+    if reported is not None:
+        return reported, REPORTED
+    estimate = estimate_tokens(turn.prompt) if config.estimate_tokens else 0
+    return estimate, ESTIMATED if estimate else UNKNOWN
+
+
+def _stored(prompt: str, config: TrackerConfig) -> str:
+    # The cut comes second: it could leave a part of a secret that no rule knows.
+    whole = redact(prompt) if config.redact_secrets else prompt
+    return truncate_prompt(whole, config.max_prompt_length)

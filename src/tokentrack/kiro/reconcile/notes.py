@@ -1,0 +1,93 @@
+"""What the recorder noted of an execution whose real numbers are still to come."""
+
+from __future__ import annotations
+
+from tokentrack.common import fastjson
+from tokentrack.common.timestamps import now_us
+from tokentrack.kiro.reconcile.matching import Window
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.recorder.event_fields import is_valid
+from tokentrack.recorder.events import STARTED
+from tokentrack.recorder.execution_state import GIVE_UP_SECONDS, pending_name
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from tokentrack.store.directory import Directory
+
+_SECOND = 1_000_000
+_DAY = 24 * 3600 * _SECOND  # a clock that was put back may be wrong by less
+_FIRST_PAUSE, _LONGEST_PAUSE = 5, 6 * 3600
+_MAX_NOTE = 256 * 1024
+
+_EXECUTION = USAGE_COLUMNS.index("agent_execution_id")
+_RECORDED = USAGE_COLUMNS.index("recorded_at")
+_SESSION = USAGE_COLUMNS.index("session_id")
+_SURFACE = USAGE_COLUMNS.index("surface")
+
+
+class PendingNote:
+    """One execution that waits for its numbers.
+
+    Attributes:
+        cells: its usage row.
+        surface: Kiro's surface, as in the row.
+        session: Kiro's session, "" where the hook had none.
+        folder: the name of its workspace's folder, "" for no workspace.
+        window: when it ran.
+    """
+
+    __slots__ = ("_due", "_rest", "cells", "folder", "session", "surface", "window")
+
+    def __init__(self, folder: Directory, name: str) -> None:
+        """Read a note.
+
+        Raises:
+            OSError: it can't be read.
+            KeyError, TypeError, ValueError, RecursionError: the recorder did not write it.
+        """
+        data = fastjson.loads(folder.read(name, _MAX_NOTE).decode("ascii"))
+        due, _, self._rest = name.partition("-")
+        self._due = int(due)
+        self.cells = [str(cell) for cell in data["usage"]]
+        if len(self.cells) != len(USAGE_COLUMNS):
+            raise ValueError("a usage row has another number of cells")
+        self.surface = self.cells[_SURFACE]
+        self.session = self.cells[_SESSION]
+        self.session.encode("utf-8")  # a lone surrogate is in no name and no database
+        self.folder = str(data.get("folder", ""))
+        elapsed, ended = data["elapsed"], data["at"]
+        if not (is_valid("elapsed", elapsed) and is_valid("at", ended)):
+            raise ValueError("a time is none")
+        started: int | None = None if elapsed is None else ended - int(elapsed * _SECOND)
+        is_aborted = data["trigger"] == STARTED
+        if is_aborted:
+            # Nothing completed it, so its time is that of the start.
+            from tokentrack.kiro.values import microseconds
+
+            started, ended = ended, microseconds(self.cells[_RECORDED]) or ended
+        if (started or 0) < 0 or ended > now_us() + _DAY:
+            raise ValueError("a time is before 1970 or still to come")  # it would never end
+        self.window = Window(self.cells[_EXECUTION], started, ended, is_aborted=is_aborted)
+
+    @property
+    def age(self) -> int:
+        """How long ago the execution ended, in microseconds."""
+        return max(0, now_us() - self.window.ended_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its numbers will not come any more."""
+        return self.age > GIVE_UP_SECONDS * _SECOND
+
+    def renamed(self, *, for_hooks: bool) -> str:
+        """Return the note's name for the next look, which is the later the older it is.
+
+        Without `for_hooks` no hook looks at it any more, until it is given up.
+        """
+        if for_hooks:
+            pause = min(max(_FIRST_PAUSE, self.age // _SECOND // 2), _LONGEST_PAUSE)
+            due = now_us() // _SECOND + pause
+        else:
+            due = self.window.ended_at // _SECOND + GIVE_UP_SECONDS
+        # What was left to the commands stays theirs.
+        return pending_name(max(due, self._due), self._rest)

@@ -1,0 +1,1 @@
+"""Find damaged lines and say how each can be repaired."""

@@ -1,0 +1,75 @@
+"""Look for the real numbers that are still to come, for as long as somebody wants to wait."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.kiro.reconcile.fill_in import fill_in
+from tokentrack.maintenance.session import lock_for_maintenance
+from tokentrack.recorder.execution_state import due_numbers, is_of_crew
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.store.paths import LedgerPaths
+
+_POLL_SECONDS = 0.5
+_ENDLESS = 10**11  # seconds since the epoch that no note is due after
+
+
+class Reconciled(NamedTuple):
+    """How many executions got their numbers, and how many still wait for theirs."""
+
+    filled: int
+    waiting: int
+
+
+def reconcile(
+    paths: LedgerPaths,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    wait: float = 0.0,
+    lock_seconds: float | None = None,
+) -> Reconciled:
+    """Fill in what Kiro has written since, and look again until nothing waits or time is up.
+
+    Args:
+        paths: the ledger.
+        config: how to write it.
+        environ: says where Kiro's files are.
+        wait: seconds.
+        lock_seconds: how long to wait for the ledger's lock; None is the configuration's time.
+
+    Raises:
+        FileSystemError: the ledger can't be held.
+        OSError: it can't be written.
+    """
+    deadline = time.monotonic() + wait
+    filled = 0
+    while True:
+        if not _notes(paths):
+            return Reconciled(filled, 0)
+        with lock_for_maintenance(paths, config, environ, lock_seconds) as session:
+            held = session.held
+            names = due_numbers(held.state, _ENDLESS)
+            filled += fill_in(held, names, environ, config, seconds=None)
+        waiting = pending(paths)
+        left = deadline - time.monotonic()
+        if not waiting or left <= 0:
+            return Reconciled(filled, waiting)
+        time.sleep(min(_POLL_SECONDS, left))
+
+
+def pending(paths: LedgerPaths) -> int:
+    """Return how many executions wait for numbers that a place is known for: not Crew's."""
+    return len([name for name in _notes(paths) if not is_of_crew(name)])
+
+
+def _notes(paths: LedgerPaths) -> list[str]:
+    try:
+        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
+            return due_numbers(state, _ENDLESS)
+    except OSError:
+        return []

@@ -1,0 +1,200 @@
+"""The twelve columns of the ledger: their order, what is valid and the text of each cell."""
+
+from __future__ import annotations
+
+from tokentrack.common import timestamps
+from tokentrack.errors import ValidationError
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from tokentrack.models.transaction import TokenTransaction
+
+MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
+COLUMNS = (
+    "timestamp", "prompt_text", "tokens_used", "elapsed_time", "session_id", "workspace_folder",
+    "hook_trigger_type", "agent_execution_id", "file_patterns", "hook_name", "error_occurred",
+    "error_message",
+)  # fmt: skip
+
+
+def row_of(transaction: TokenTransaction) -> list[str]:
+    """Return the twelve cells of a record."""
+    elapsed = transaction.elapsed_time
+    return [
+        timestamps.format_us(transaction.timestamp_us),
+        transaction.prompt_text,
+        str(transaction.tokens_used),
+        "" if elapsed is None else repr(elapsed),
+        transaction.session_id,
+        transaction.workspace_folder,
+        transaction.hook_trigger_type,
+        transaction.agent_execution_id,
+        join_list(transaction.file_patterns),
+        transaction.hook_name,
+        "true" if transaction.error_occurred else "false",
+        transaction.error_message,
+    ]
+
+
+def read_row(row: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of the record that the cells hold.
+
+    Raises:
+        ValidationError: with every cell that can't be read.
+    """
+    if len(row) != len(COLUMNS):
+        raise ValidationError([f"a record has {len(COLUMNS)} columns, this one has {len(row)}"])
+    values: dict[str, Any] = {}
+    issues: list[str] = []
+    for name, cell in zip(COLUMNS, row, strict=True):
+        try:
+            values[name] = _READERS.get(name, str)(cell)
+        except ValueError:
+            issues.append(f"{name} {_shown_cell(cell)} can't be read")
+    if issues:
+        raise ValidationError(issues)
+    return values
+
+
+_TEXT_FIELDS = (
+    "prompt_text", "session_id", "workspace_folder", "hook_trigger_type", "agent_execution_id",
+    "hook_name", "error_message",
+)  # fmt: skip
+
+
+def find_issues(values: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the fields of a record, one sentence each.
+
+    A sentence names numbers, but no text that was given: it could be a prompt.
+    """
+    issues = [
+        f"{name} must be text, not {type(values[name]).__name__}"
+        for name in _TEXT_FIELDS
+        if not isinstance(values[name], str)
+    ]
+    if values["agent_execution_id"] == "":
+        issues.append("agent_execution_id must not be empty")
+    tokens, elapsed = values["tokens_used"], values["elapsed_time"]
+    if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
+        issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
+    if elapsed is not None and not _is_duration(elapsed):
+        issues.append(f"elapsed_time must be from 0 to {MAX_SECONDS:,} s, not {_shown(elapsed)}")
+    if not isinstance(values["error_occurred"], bool):
+        issues.append(
+            f"error_occurred must be True or False, not {_shown(values['error_occurred'])}"
+        )
+    patterns = values["_patterns"]
+    if not isinstance(patterns, tuple) or not all(isinstance(p, str) and p for p in patterns):
+        issues.append("file_patterns must be a list of texts that are not empty")
+    return issues + _timestamp_issues(values["timestamp_us"])
+
+
+# What every reader of the file can hold: pandas, databases, spreadsheets as text.
+_LARGEST = 2**63 - 1
+_FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
+_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+
+
+def _timestamp_issues(at: object) -> list[str]:
+    if not isinstance(at, int) or isinstance(at, bool):
+        return [f"timestamp must be a datetime, not {type(at).__name__}"]
+    if not _FIRST_US <= at <= _LAST_US:
+        return ["timestamp must be a time of the years 1 to 9999"]
+    return []
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return "one beyond 64 bits"
+    return repr(value) if isinstance(value, int | float | None) else type(value).__name__
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_duration(value: Any) -> bool:
+    number = _is_whole(value) or isinstance(value, float)
+    return bool(number and 0 <= value <= MAX_SECONDS)
+
+
+def join_list(items: Sequence[str]) -> str:
+    r"""Join by `;`; a `;` inside an item gets a backslash, and so do the backslashes before one."""
+    if not items:
+        return ""
+    closed = [_escape_item(item, before_separator=True) for item in items[:-1]]
+    return ";".join([*closed, _escape_item(items[-1], before_separator=False)])
+
+
+def _escape_item(item: str, *, before_separator: bool) -> str:
+    if ";" not in item and not item.endswith("\\"):
+        return item
+    out = ""
+    run = 0
+    for char in item:
+        if char == ";":
+            out += "\\" * run + "\\"
+        out += char
+        run = run + 1 if char == "\\" else 0
+    return out + "\\" * run if before_separator else out
+
+
+def split_list(text: str) -> list[str]:
+    r"""Split what `join_list` joined."""
+    items: list[str] = []
+    item = ""
+    run = 0
+    for char in text:
+        if char == "\\":
+            run += 1
+            continue
+        if char != ";":
+            item += "\\" * run + char
+        elif run % 2:
+            item += "\\" * (run // 2) + ";"
+        else:
+            items.append(item + "\\" * (run // 2))
+            item = ""
+        run = 0
+    item += "\\" * run
+    return [*items, item] if text else []
+
+
+def _shown_cell(cell: str) -> str:
+    # In a row with a cell too many, any cell can be the prompt: only what a number or a time is
+    # made of is shown.
+    is_plain = len(cell) <= 32 and not any(c.isalpha() and c not in "TZeE" for c in cell)
+    return repr(cell) if is_plain else f"({len(cell)} characters)"
+
+
+def _read_count(cell: str) -> int:
+    if not (cell.isascii() and cell.isdigit()):
+        raise ValueError(cell)
+    return int(cell)
+
+
+def _read_duration(cell: str) -> float | None:
+    # float() alone would take "nan", " 1", "1_0" and Arabic digits.
+    if not cell:
+        return None
+    if not set("0123456789.eE+-").issuperset(cell):
+        raise ValueError(cell)
+    return float(cell)
+
+
+def _read_flag(cell: str) -> bool:
+    if cell.lower() not in ("true", "false"):
+        raise ValueError(cell)
+    return cell.lower() == "true"
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "timestamp": timestamps.parse,
+    "tokens_used": _read_count,
+    "elapsed_time": _read_duration,
+    "file_patterns": split_list,
+    "error_occurred": _read_flag,
+}

@@ -1,0 +1,1 @@
+"""From an event on standard input to a row of the ledger."""

@@ -1,0 +1,208 @@
+"""Make a finished execution from what a caller of the Python API gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.common.redaction import redact, redact_all, redact_event, redact_id, truncate_prompt
+from tokentrack.common.timestamps import now_us
+from tokentrack.errors import CollectorError, ValidationError
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
+from tokentrack.recorder import events
+from tokentrack.recorder.metadata import MetadataCollector
+from tokentrack.recorder.rows import FinishedExecution, default_hook_name
+from tokentrack.recorder.tokens import estimate_tokens
+from tokentrack.workspace import home_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokentrack.config.tracker_config import TrackerConfig
+
+MANUAL = "manual"
+_MAX_TAGS = 50
+_MAX_TAG = 200
+
+_TEXT_NAMES = (
+    "workspace_folder", "hook_trigger_type", "trigger_type", "session_id", "hook_name",
+    "agent_execution_id", "execution_id", "error_message", "model",
+)  # fmt: skip
+# What a context's key can mean to an event; every other one is a tag.
+_KNOWN = frozenset(COLUMNS) | frozenset(_TEXT_NAMES) | {
+    "hook_event_name", "event", "event_name", "event_type", "trigger", "session",
+    "parent_session_key", "subagent_id", "hook_continuation_count", "prompt", "user_prompt",
+    "assistant_response", "assistant_text", "response", "patterns", "file_path", "path",
+    "file_paths", "files", "paths", "cwd", "workspace_path", "workspace_root", "tool_input",
+    "tool_args", "usage", "token_usage", "result", "total_tokens", "input_tokens",
+    "output_tokens", "prompt_tokens", "completion_tokens", "cached_tokens",
+    "cache_read_input_tokens", "cache_creation_input_tokens", "model_id", "model_name",
+    "duration_ms", "elapsed_ms", "error", "status", "success", "tags",
+}  # fmt: skip
+
+
+class CallContext:
+    """What the record of a caller depends on besides its own data."""
+
+    def __init__(
+        self,
+        config: TrackerConfig,
+        environ: Mapping[str, str],
+        on_metadata_error: Callable[[Exception], None],
+    ) -> None:
+        """Keep configuration, environment, and what hears of metadata that can't be collected."""
+        self.config = config
+        self.environ = environ
+        self.on_metadata_error = on_metadata_error
+
+
+def finish_call(
+    prompt_text: str,
+    tokens_used: int | None,
+    elapsed_time: float | None,
+    context: Mapping[str, Any] | None,
+    around: CallContext,
+) -> FinishedExecution:
+    """Return the finished execution of now; what is not given comes from the surroundings.
+
+    Raises:
+        ValidationError: with every problem found.
+    """
+    config = around.config
+    if not isinstance(prompt_text, str):
+        raise ValidationError([f"prompt_text must be text, not {type(prompt_text).__name__}"])
+    fields = _fields_of(context, config)
+    event, refused = events.parse(fields, around.environ, config)
+    if refused and config.enable_validation:
+        raise ValidationError([f"context: {problem}" for problem in refused])
+    _complete(event, around)
+    if config.redact_secrets:
+        redact_event(event)
+    tokens, basis = _tokens(prompt_text, tokens_used, event.usage, config)
+    fields_of_row: dict[str, Any] = {
+        "timestamp": event.at,
+        "prompt_text": _stored(prompt_text, config),
+        "tokens_used": tokens,
+        "elapsed_time": event.elapsed if elapsed_time is None else elapsed_time,
+        "session_id": event.session_id,
+        "workspace_folder": event.workspace_folder,
+        "hook_trigger_type": event.trigger or MANUAL,
+        "agent_execution_id": event.execution_id or event.event_id,
+        "file_patterns": event.patterns,
+        "hook_name": event.hook_name or default_hook_name(config),
+        "error_occurred": event.error,
+        "error_message": event.error_message,
+    }
+    branch = {"branch": event.branch} if event.branch else {}
+    tags = {**branch, **_tags(fields, config), **event.tags}
+    return _with_usage(TokenTransaction.recorded(**fields_of_row), event, basis, tags)
+
+
+def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
+    """Return the finished execution of a whole record, its texts as the configuration says."""
+    given = transaction.get_summary()
+    stored = dict(given)
+    if config.redact_secrets:
+        stored = redact_all(given)
+        for name in ("session_id", "agent_execution_id"):
+            stored[name] = redact_id(given[name])
+    stored["prompt_text"] = _stored(transaction.prompt_text, config)
+    if stored != given:
+        stored["timestamp"] = transaction.timestamp_us
+        transaction = TokenTransaction.recorded(**stored)
+    return as_finished(transaction)
+
+
+def as_finished(transaction: TokenTransaction) -> FinishedExecution:
+    """Return a record as it is, with its number marked as the caller's own."""
+    usage = usage_row(
+        transaction.agent_execution_id,
+        now_us(),
+        transaction.session_id,
+        "api",
+        "",
+        {"total": transaction.tokens_used},
+        REPORTED,
+        {},
+    )
+    return FinishedExecution(transaction, usage, given=True)
+
+
+def _with_usage(
+    transaction: TokenTransaction, event: events.Event, basis: str, tags: dict[str, str]
+) -> FinishedExecution:
+    usage = usage_row(
+        transaction.agent_execution_id,
+        now_us(),
+        transaction.session_id,
+        "api",
+        event.model,
+        event.usage,
+        basis,
+        tags,
+    )
+    return FinishedExecution(transaction, usage, given=True)
+
+
+def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
+    if context is None:
+        return {}
+    if not isinstance(context, Mapping) or not all(isinstance(key, str) for key in context):
+        raise ValidationError([
+            f"context must be a mapping with text keys, not {type(context).__name__}"
+        ])  # fmt: skip
+    # A name in snake_case would hide a secret's form.
+    name_of = redact if config.redact_secrets else str
+    fields = events.snake_case(
+        {
+            name_of(key): os.fspath(value) if isinstance(value, os.PathLike) else value
+            for key, value in context.items()
+        }
+    )
+    wrong = [n for n in _TEXT_NAMES if not isinstance(fields.get(n), str | None)]
+    if wrong and config.enable_validation:
+        raise ValidationError([
+            f"context: {name} must be text, not {type(fields[name]).__name__}" for name in wrong
+        ])  # fmt: skip
+    return fields
+
+
+def _complete(event: events.Event, around: CallContext) -> None:
+    try:
+        folder = os.getcwd()
+    except OSError as error:  # the folder was removed: a place of no one project stands in
+        around.on_metadata_error(error)
+        folder = home_folder(around.environ)
+    collector = MetadataCollector(around.config, cwd=folder, environ=around.environ)
+    for problem in collector.complete(event):
+        around.on_metadata_error(CollectorError(problem))
+
+
+def _tokens(
+    prompt: str, given: int | None, reported: Mapping[str, int], config: TrackerConfig
+) -> tuple[int, str]:
+    if given is not None:
+        return given, REPORTED
+    if "total" in reported:
+        return reported["total"], REPORTED
+    estimate = estimate_tokens(prompt) if config.estimate_tokens else 0
+    return estimate, ESTIMATED if estimate else UNKNOWN
+
+
+def _stored(prompt: str, config: TrackerConfig) -> str:
+    # The cut comes second: it could leave a part of a secret that no rule knows.
+    whole = redact(prompt) if config.redact_secrets else prompt
+    return truncate_prompt(whole, config.max_prompt_length)
+
+
+def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:
+    given = fields.get("tags")
+    found = {name: value for name, value in fields.items() if name not in _KNOWN}
+    found.update(given if isinstance(given, Mapping) else {})
+    plain = {n: v for n, v in found.items() if isinstance(v, str | int | float)}
+    texts = {str(name): str(value) for name, value in plain.items()}
+    tags = redact_all(texts) if config.redact_secrets else texts
+    return {n[:_MAX_TAG]: v[:_MAX_TAG] for n, v in list(tags.items())[:_MAX_TAGS]}

@@ -1,0 +1,229 @@
+"""Take what waits in the spools, oldest first, exactly once however often it is interrupted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.common import fastjson
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.recorder import spooled
+from tokentrack.recorder.events import Event
+from tokentrack.recorder.execution_state import expect_numbers
+from tokentrack.recorder.rows import new_lines
+from tokentrack.store import spool
+from tokentrack.store.directory import is_entry_name
+from tokentrack.store.ledger import JOURNAL_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tokentrack.recorder.execution_state import ExecutionState
+    from tokentrack.recorder.executions import Executions
+    from tokentrack.recorder.rows import FinishedExecution
+    from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
+
+_DONE = "drained.json"
+_MAX_REMEMBERED = 2000
+# Of a batch, its rows, what it opens and its names, with room to spare.
+_MAX_BYTES = 128 * 1024 * 1024
+
+
+class Journal:
+    """The journal of one ledger, in its state folder and under its lock."""
+
+    def __init__(self, state: Directory) -> None:
+        """Use a state folder."""
+        self._state = state
+
+    def pending(self) -> dict[str, Any] | None:
+        """Return the changes of a drain that did not end, None when all did.
+
+        {} stands for a journal that can't be read: no drain will ever end it.
+        """
+        changes = self._read(JOURNAL_NAME)
+        return {} if changes is None and self._state.has(JOURNAL_NAME) else changes
+
+    def done(self) -> list[str]:
+        """Return the names of the spool files that were taken last."""
+        names = (self._read(_DONE) or {}).get("names")
+        return names if isinstance(names, list) else []
+
+    def begin(self, changes: Mapping[str, Any], *, durable: bool) -> None:
+        """Write the changes down.
+
+        Raises:
+            OSError: they can't be written; then nothing may be changed.
+        """
+        self._write(JOURNAL_NAME, changes, durable=durable)
+
+    def end(self, names: list[str], *, durable: bool) -> None:
+        """Note that all is done, and with which spool files.
+
+        Raises:
+            OSError: it can't be noted; then all is done again, which changes nothing.
+        """
+        self._write(_DONE, {"names": names[-_MAX_REMEMBERED:]}, durable=False)
+        self._state.remove(JOURNAL_NAME)
+        if durable:
+            self._state.sync()
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            size = self._state.status(name).st_size
+            if size > _MAX_BYTES:
+                return None
+            value = fastjson.loads(self._state.read_tail(name, size).decode("ascii"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def _write(self, name: str, value: Mapping[str, Any], *, durable: bool) -> None:
+        self._state.replace(name, fastjson.dumps(value).encode("ascii"), durable=durable)
+
+
+_BATCH_ITEMS = 40
+_BATCH_BYTES = 256 * 1024
+
+
+class Drain:
+    """One holder's work on the spools of a ledger."""
+
+    def __init__(
+        self,
+        held: LockedLedger,
+        state: ExecutionState,
+        executions: Executions,
+        spools: Mapping[str, Directory],
+        *,
+        durable: bool,
+    ) -> None:
+        """Name the ledger, its executions and the folders of waiting items."""
+        self._held = held
+        self._state = state
+        self._executions = executions
+        self._spools = spools
+        self._durable = durable
+        self._journal = Journal(held.state)
+        self._taken = self._journal.done()
+
+    def finish_interrupted(self) -> None:
+        """Do what an interrupted drain had written down.
+
+        Raises:
+            OSError: it can't be done now; the journal stays.
+        """
+        changes = self._journal.pending()
+        if changes is None:
+            return
+        try:
+            appends = [(str(a[0]), int(a[1]), str(a[2]).encode()) for a in changes["appends"]]
+            files = _spool_files(changes)
+            names = {name for name, _ in self._files()}
+            appends = [change for change in appends if change[0] in names]
+            # Last, since nothing of a journal that is none of ours may take effect.
+            self._state.stage(changes["state"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self._held.set_aside(JOURNAL_NAME, "drain journal")
+            return
+        self._do(appends, files)
+
+    def take(self, seconds: float) -> tuple[int, bool]:
+        """Take what waits for so many seconds after the look at what there is; one batch at least.
+
+        Returns how many were taken and whether nothing is left that can be read.
+
+        Raises:
+            OSError: they can't be recorded now; they wait on.
+        """
+        names = self._waiting()
+        # The look at a very large spool takes longer than all else; it must be worth it.
+        deadline = time.monotonic() + seconds
+        taken = 0
+        while names:
+            batch, names = self._read_batch(names)
+            self._take_batch(batch)
+            taken += len(batch)
+            if time.monotonic() >= deadline:
+                break
+        return taken, not names
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        # The names begin with the time: one order for all spools.
+        found = [(name, kind) for kind, new in self._spools.items() for name in new.names()]
+        return [(kind, name) for name, kind in sorted(found)]
+
+    def _read_batch(
+        self, names: list[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], bytes], list[tuple[str, str]]]:
+        batch: dict[tuple[str, str], bytes] = {}
+        size = 0
+        for count, (kind, name) in enumerate(names[:_BATCH_ITEMS], start=1):
+            try:
+                batch[kind, name] = spool.read(self._spools[kind], name)
+            except OSError:
+                continue  # one that can't be read must not keep the others waiting
+            size += len(batch[kind, name])
+            if size > _BATCH_BYTES:
+                return batch, names[count:]
+        return batch, names[_BATCH_ITEMS:]
+
+    def _take_batch(self, batch: Mapping[tuple[str, str], bytes]) -> None:
+        finished: list[FinishedExecution] = []
+        seen = set(self._taken)
+        for (_, name), data in batch.items():
+            item = None if name in seen else spooled.decode(data)
+            if isinstance(item, Event):
+                finished += self._executions.apply(item)
+            elif item is not None:
+                finished.append(item)
+            elif name not in seen:
+                self._held.quarantine([data], "spooled event")
+        files = list(batch)
+        appends = self._appends(finished)
+        changes = {
+            "appends": [(name, size, data.decode()) for name, size, data in appends],
+            "state": self._state.staged(),
+            "spool": files,
+        }
+        self._journal.begin(changes, durable=self._durable)
+        self._do(appends, files)
+        if appends:
+            expect_numbers(self._held.state, finished)
+
+    def _appends(self, finished: list[FinishedExecution]) -> list[tuple[str, int, bytes]]:
+        rows = new_lines(self._held, finished, repeated=True) if finished else []
+        if not rows:
+            return []
+        # The usage first: a row of the ledger must never lack the mark of what its number is.
+        return [
+            (name, self._held.mend(name, columns), b"".join([row[part] for row in rows]))
+            for part, (name, columns) in reversed(list(enumerate(self._files())))
+        ]
+
+    def _files(self) -> list[tuple[str, Sequence[str]]]:
+        paths = self._held.paths
+        return [(paths.ledger, COLUMNS), (paths.usage, USAGE_COLUMNS)]
+
+    def _do(self, appends: list[tuple[str, int, bytes]], files: list[Any]) -> None:
+        columns = dict(self._files())
+        for name, size, data in appends:
+            self._held.append_again(name, columns[name], size, data)
+        self._state.commit(durable=self._durable)
+        for kind, name in files:
+            if kind in self._spools:
+                self._spools[kind].remove(name)
+        if self._durable:
+            for new in self._spools.values():
+                new.sync()
+        self._taken = [*self._taken, *[name for _, name in files]]
+        self._journal.end(self._taken, durable=self._durable)
+
+
+def _spool_files(changes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    files = [(str(kind), str(name)) for kind, name in changes["spool"]]
+    if not all(is_entry_name(name) for _, name in files):
+        raise ValueError("a name that is no file's in a spool")
+    return files

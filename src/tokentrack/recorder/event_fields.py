@@ -1,0 +1,192 @@
+"""The values of an event's fields: read from a payload, and checked when they come from a file."""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack.common.redaction import redact, redact_id, truncate_prompt
+from tokentrack.models.columns import MAX_SECONDS, split_list
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from tokentrack.config.tracker_config import TrackerConfig
+
+_PATTERN_KEYS = ("file_patterns", "patterns")
+_FILE_KEYS = ("file_path", "path", "file_paths", "files", "paths", "operations")
+_USAGE_KEYS = frozenset({
+    "tokens_used", "total_tokens", "input_tokens", "output_tokens", "prompt_tokens",
+    "completion_tokens", "cached_tokens", "cache_read_input_tokens",
+    "cache_creation_input_tokens", "usage", "token_usage", "result",
+})  # fmt: skip
+_FAILED = frozenset({"error", "failed", "failure", "aborted", "cancelled", "canceled"})
+
+_CLEANED_AT_ONCE = 128 * 1024
+# A cut can leave a part of so long a secret at the end of what is cleaned; it is never stored.
+_LONGEST_SECRET = 16 * 1024
+_MAX_NAME = 256
+_MAX_MESSAGE = 2000
+_MAX_PATH = 4096
+_MAX_PATTERNS = 200
+
+_LAST_US = 253_402_300_799_999_999  # the year 9999 ends
+
+
+class PayloadFields:
+    """The fields of a payload, their texts as they may be stored.
+
+    Secrets go before a text is cut: a cut could leave a part of one that no rule knows.
+
+    Attributes:
+        clean_id: takes the secrets out of an id; two ids that differ stay apart.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], config: TrackerConfig | None) -> None:
+        """Keep the payload's snake_case fields; without a configuration texts stay as they are."""
+        self._fields = fields
+        self._clean: Callable[[str], str] = str
+        self.clean_id: Callable[[str], str] = str
+        self._max_prompt: int | None = None
+        if config is not None:
+            self._max_prompt = config.max_prompt_length
+            if config.redact_secrets:
+                self._clean, self.clean_id = redact, redact_id
+
+    def text(self, *names: str, limit: int = _MAX_NAME) -> str:
+        """Return the first of these fields that has a text, "" when none has."""
+        return self._clean(first_text(self._fields, names))[:limit]
+
+    def identity(self, *names: str) -> str:
+        """Return the first of these fields that has an id, "" when none has."""
+        return self.clean_id(first_text(self._fields, names))[:_MAX_NAME]
+
+    def stored(self, text: str) -> tuple[str, int]:
+        """Return what may be stored of a prompt, and its length without the secrets of that."""
+        if self._max_prompt is None:
+            whole = self._clean(text)
+            return whole, len(whole)
+        # Not all of a long text: a million secrets would take seconds and a gigabyte.
+        part = _CLEANED_AT_ONCE + self._max_prompt
+        cleaned = self._clean(text[:part])
+        while part < len(text) and len(cleaned) < self._max_prompt + _LONGEST_SECRET:
+            part *= 4
+            cleaned = self._clean(text[:part])
+        more = max(0, len(text) - part)
+        return truncate_prompt(cleaned, self._max_prompt, more), len(cleaned) + more
+
+    def files(self) -> list[str]:
+        """Return the file patterns and the files that the payload's tool or task names."""
+        found: list[str] = []
+        fields = self._fields
+        for holder in (fields, fields.get("tool_input"), fields.get("tool_args")):
+            if isinstance(holder, dict):
+                for key in (_PATTERN_KEYS if holder is fields else ()) + _FILE_KEYS:
+                    value = holder.get(key)
+                    if key in _PATTERN_KEYS and isinstance(value, str):
+                        value = split_list(value)  # as the ledger's column has them
+                    self._add_names(found, value)
+        if not found:
+            self._add_names(found, self._files_told_of(fields.get("tool_result")))
+        return found
+
+    def _files_told_of(self, result: Any) -> list[str]:
+        # IDE 0.x names the file only in a sentence: "Created the /abs/file.md file."
+        words = self._clean(result)[:1000].split() if isinstance(result, str) else []
+        paths = [word.strip(".,;:\"'`()") for word in words]
+        return [path for path in paths if len(path) > 1 and os.path.isabs(path)]
+
+    def _add_names(self, found: list[str], value: Any) -> None:
+        for name in value if isinstance(value, list | tuple) else [value]:
+            if len(found) >= _MAX_PATTERNS:
+                return
+            # A tool that takes several operations names the file of each: [{"path": "a.py"}, ...].
+            text = name.get("path") if isinstance(name, dict) else name
+            if isinstance(text, str) and text and text not in found:
+                path = self._clean(text)[:_MAX_PATH]
+                if path not in found:
+                    found.append(path)
+
+    def usage(self) -> tuple[dict[str, int], list[str]]:
+        """Return the token counts that the payload reports, and what it refuses of them."""
+        # No payload of Kiro's own has any: the usual hook does without the module.
+        if _USAGE_KEYS.isdisjoint(self._fields):
+            return {}, []
+        from tokentrack.recorder.tokens import reported_usage
+
+        return reported_usage(self._fields)
+
+    def elapsed(self, problems: list[str]) -> float | None:
+        """Return the seconds that the payload says the execution took; add what it refuses."""
+        for key, unit in (("elapsed_time", 1.0), ("duration_ms", 1e-3), ("elapsed_ms", 1e-3)):
+            value = self._fields.get(key)
+            if value is None:
+                continue
+            if _is_seconds(value):
+                return float(value) * unit
+            problems.append(f"{key} is no time of 0 s or more: it counts as unknown")
+        return None
+
+    def error(self) -> tuple[bool, str]:
+        """Return whether the execution failed, and the message."""
+        fields = self._fields
+        error = fields.get("error")
+        if isinstance(error, dict):
+            error = error.get("message") or True
+        message = first_text({**fields, "error": error}, ("error_message", "error"))
+        occurred = fields.get("error_occurred")
+        if not isinstance(occurred, bool):
+            status = fields.get("status")
+            failed = fields.get("success") is False
+            failed = failed or (isinstance(status, str) and status in _FAILED)
+            occurred = failed or bool(message) or bool(error)
+        return occurred, self._clean(message)[:_MAX_MESSAGE]
+
+
+def first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """Return the first of some fields that has a text, "" when none has."""
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def is_valid(name: str, value: Any) -> bool:
+    """Tell whether an attribute of an event that comes from a file is as this program writes it."""
+    return _CHECKS.get(name, _is_text)(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return number and 0 <= value <= _LAST_US
+
+
+def _is_seconds(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (number and 0 <= value < MAX_SECONDS)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+# The attributes that are not just text.
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "at": _is_number,
+    "elapsed": _is_seconds,
+    "error": _is_flag,
+    "event_id": lambda value: _is_text(value) and value != "",
+    "ledger_size": _is_number,
+    "patterns": lambda value: isinstance(value, list) and all(v and _is_text(v) for v in value),
+    "prompt_is_cut": _is_flag,
+    "prompt_tokens": _is_number,
+    "response_tokens": _is_number,
+    "tags": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+    "usage": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+}

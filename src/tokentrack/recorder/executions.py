@@ -1,0 +1,183 @@
+"""What an event makes of the running executions: a start opens one, a completion closes it."""
+
+from __future__ import annotations
+
+from tokentrack.common.timestamps import now_us
+from tokentrack.recorder.events import ACTIVITY, COMPLETION, START, Event
+from tokentrack.recorder.execution_state import NAMED, ExecutionState, file_key
+from tokentrack.recorder.rows import FinishedExecution, aborted, completed
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tokentrack.config.tracker_config import TrackerConfig
+
+_SECOND_US = 1_000_000
+_HOUR_US = 3600 * _SECOND_US
+_MAX_PATTERNS = 200
+
+
+class Executions:
+    """The rules that turn a ledger's events into finished executions."""
+
+    def __init__(self, state: ExecutionState, config: TrackerConfig, ledger_size: int) -> None:
+        """Work on a state that the caller opened under the ledger's lock, and commits.
+
+        Args:
+            state: what is open and was just closed.
+            config: the hours and the window.
+            ledger_size: where the row of an execution that starts now can come at the earliest.
+        """
+        self._state = state
+        self._ledger_size = ledger_size
+        self._config = config
+        self._window = int(config.duplicate_window_seconds * _SECOND_US)
+
+    def apply(self, event: Event) -> list[FinishedExecution]:
+        """Stage what an event changes and return the executions that it ended."""
+        if event.kind == START:
+            return self._start(event)
+        if event.kind == COMPLETION:
+            return self._complete(event)
+        if event.kind == ACTIVITY:
+            self._add_files(event)
+        return []
+
+    def expire(self, now: int) -> list[FinishedExecution]:
+        """Stage the end of the executions that are too old, looking at most once an hour."""
+        if not self._state.is_sweep_due(now / _SECOND_US):
+            return []
+        hours = self._config.stale_execution_hours
+        ended = [
+            self._abort(name, started, f"no completion within {hours:g} h")
+            for name, started in self._state.all_running()
+            if started.at < now - int(hours * _HOUR_US)
+        ]
+        self._state.sweep(now / _SECOND_US)
+        return ended
+
+    def _start(self, event: Event) -> list[FinishedExecution]:
+        name = _file_name(event)
+        same = self._state.running(name)
+        if same is None and self._is_recorded(event):
+            return []
+        if same is not None and (event.execution_id or self._is_repeated(same, event)):
+            return []
+        # An id that the caller gave tells the executions of one session apart.
+        ended = [
+            self._abort(other, started, "no completion before the session's next start")
+            for other, started in self._of_session(event)
+            if not (event.execution_id and started.execution_id)
+        ]
+        since = self._named_completion(event).get("since")
+        event.ledger_size = since if isinstance(since, int) else self._ledger_size
+        self._state.open(name, event)
+        return ended
+
+    def _complete(self, event: Event) -> list[FinishedExecution]:
+        name, started = self._started_by(event)
+        if self._is_recorded(event):
+            if started is not None and started.execution_id:
+                self._state.discard(name)
+            return []
+        if started is not None and not started.execution_id and self._was_completed(event):
+            name, started = "", None  # it belongs to another execution
+        if started is None:
+            if self._is_repeated_completion(event):
+                return []
+            if not self._was_completed(event):
+                name, started = self._started_elsewhere(event)
+        if started is not None:
+            self._state.discard(name)
+        finished = completed(event, started, self._config)
+        self._remember(event, finished)
+        return [finished]
+
+    def _remember(self, event: Event, finished: FinishedExecution) -> None:
+        # An event from the spool was done about when it came, not when it is taken.
+        done = min(now_us(), event.at + self._window)
+        last: dict[str, object] = {"at": event.at, "done": done}
+        if event.execution_id:
+            # A second hook brings the same id: it is looked for from here on.
+            since = self._named_completion(event).get("since")
+            if finished.since is None and isinstance(since, int):
+                finished.since = since
+            last["since"] = self._ledger_size if finished.since is None else finished.since
+            last["execution_id"] = event.execution_id
+            self._state.remember_completion(_id_key(event), last)
+        else:
+            last["fingerprint"] = event.fingerprint
+            self._state.remember_completion(file_key(event.session_key), last)
+
+    def _started_by(self, event: Event) -> tuple[str, Event | None]:
+        name = _file_name(event)
+        started = self._state.running(name)
+        if started is not None:
+            return name, started
+        found = self._of_session(event)
+        if event.execution_id:
+            found = [(other, start) for other, start in found if not start.execution_id]
+        return found[-1] if found else ("", None)
+
+    def _started_elsewhere(self, event: Event) -> tuple[str, Event | None]:
+        # What stands in for a missing session id can differ between two hooks of one turn; an
+        # IDE's process does not.
+        if event.session_id or event.surface == "ide-0":
+            return "", None
+        for name, started in self._state.all_running():
+            if not started.session_id and started.surface == event.surface:
+                return name, started
+        return "", None
+
+    def _add_files(self, event: Event) -> None:
+        name, started = self._started_by(event)
+        if started is None:
+            return
+        new = [pattern for pattern in event.patterns if pattern not in started.patterns]
+        if new:
+            started.patterns = [*started.patterns, *new][:_MAX_PATTERNS]
+            self._state.open(name, started)
+
+    def _abort(self, name: str, started: Event, reason: str) -> FinishedExecution:
+        self._state.discard(name)
+        return aborted(started, reason, self._config)
+
+    def _is_repeated(self, started: Event, event: Event) -> bool:
+        same = started.fingerprint == event.fingerprint
+        return same and abs(event.at - started.at) <= self._window
+
+    def _is_repeated_completion(self, event: Event) -> bool:
+        # No payload of Kiro has an execution id: the same completion of the same session within
+        # the window is the same hook, installed twice.
+        if event.execution_id or not self._window:
+            return False
+        last = self._state.last_completion(file_key(event.session_key))
+        if last.get("fingerprint") != event.fingerprint:
+            return False
+        at, done = last.get("at"), last.get("done")
+        if not isinstance(at, int) or not isinstance(done, int):
+            return False
+        return at - self._window <= event.at <= done + self._window
+
+    def _is_recorded(self, event: Event) -> bool:
+        # Before a rotation moved its row out of sight, it was seen there.
+        return self._named_completion(event).get("recorded") is True
+
+    def _was_completed(self, event: Event) -> bool:
+        return self._named_completion(event) != {}
+
+    def _named_completion(self, event: Event) -> dict[str, Any]:
+        return self._state.last_completion(_id_key(event)) if event.execution_id else {}
+
+    def _of_session(self, event: Event) -> list[tuple[str, Event]]:
+        return self._state.all_running(file_key(event.session_key) + ".")
+
+
+def _id_key(event: Event) -> str:
+    return NAMED + file_key(event.execution_id)
+
+
+def _file_name(event: Event) -> str:
+    execution = file_key(event.execution_id) if event.execution_id else ""
+    return f"{file_key(event.session_key)}.{execution}.json"

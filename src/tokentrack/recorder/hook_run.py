@@ -1,0 +1,177 @@
+"""`tokentrack hook-run`: record the event that Kiro hands over, and say nothing.
+
+The contract: exit code 0, empty stdout and stderr, bounded in time and memory, for every payload
+and every fault. What is wrong with the input is noted in the log.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack import workspace
+from tokentrack.common.redaction import redact_event
+from tokentrack.config.sources import load_config
+from tokentrack.recorder import events, payload
+from tokentrack.recorder.metadata import MetadataCollector
+from tokentrack.tracker import TokenTracker
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from tokentrack.config.tracker_config import TrackerConfig
+
+_MAX_TAGS = 50
+
+# Where the CLI cuts USER_PROMPT.
+_CUT_LENGTH = 4096
+_MAX_TAG = 200
+
+
+class Arguments:
+    """The command's arguments; what can't be understood is a problem to note, never an error."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Read `[--event NAME] [--hook NAME] [--workspace DIR] [--no-stdin] [--tag K=V]…`."""
+        self.event = ""
+        self.hook = ""
+        self.workspace = ""
+        self.stdin = True
+        self.tags: dict[str, str] = {}
+        self.problems: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            name, given, value = word.partition("=")
+            if name == "--no-stdin":
+                self.stdin = False
+            elif name in ("--event", "--hook", "--workspace", "--tag"):
+                self._take(name[2:], value if given else next(rest, ""))
+            else:
+                self.problems.append("hook-run was given an argument that it does not know")
+
+    def _take(self, name: str, value: str) -> None:
+        if not value:
+            self.problems.append(f"--{name} has no value")
+        elif name == "tag":
+            self.problems += add_tag(self.tags, value)
+        else:
+            setattr(self, name, value)
+
+
+def add_tag(tags: dict[str, str], text: str) -> list[str]:
+    """Add `key=value` to the tags; return the problem if it is none."""
+    key, given, value = text.partition("=")
+    if not given or not key.strip():
+        return ["a tag is not of the form key=value"]
+    if len(tags) < _MAX_TAGS:  # they are cut when their secrets are out
+        tags[key.strip()] = value.strip()
+    return []
+
+
+def run(words: list[str], environ: Mapping[str, str]) -> bool:
+    """Record one event from arguments, environment and stdin; return whether it was accepted."""
+    arguments = Arguments(words)
+    fields, problems = _fields(arguments, environ)
+    root, shared = _find_workspace(arguments, fields, environ)
+    ledger_root = "" if shared else root
+    config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
+    if not config.enabled or not config.hook_enabled:
+        return True
+    tracker = TokenTracker.for_workspace(ledger_root, config, environ)
+    problems = [*arguments.problems, *problems, *config_problems]
+    tags = {**tags_of_environment(environ), **arguments.tags}
+    event, refused = build_event(fields, root, config, environ, tags)
+    if event.kind == events.OTHER:
+        # A `.kiro` that is made for a line in a log would be a workspace from then on.
+        if os.path.isdir(tracker.paths.folder):
+            tracker.log("WARNING", problems)
+        return True
+    accepted = tracker.record_event(event)
+    tracker.log("WARNING", [*problems, *refused])
+    return accepted
+
+
+def build_event(
+    fields: Mapping[str, Any],
+    root: str,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    tags: dict[str, str],
+) -> tuple[events.Event, list[str]]:
+    """Return the event of a payload's fields, ready to record, and what was refused in them."""
+    event, refused = events.parse(fields, environ, config)
+    if event.kind == events.OTHER:
+        return event, refused
+    event.prompt_is_cut = _is_cut(environ, fields)
+    event.tags = tags
+    refused += MetadataCollector(config, root=root, environ=environ).complete(event)
+    if config.redact_secrets:
+        redact_event(event)
+    event.tags = {key[:_MAX_TAG]: value[:_MAX_TAG] for key, value in event.tags.items()}
+    return event, refused
+
+
+def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
+    decoded, problems = payload.decode(data)
+    fields = events.snake_case(decoded)
+    # The documents' events hand their fields over in a `context` and a `result`.
+    for name in ("context", "result"):
+        if isinstance(fields.get(name), dict):
+            fields = {**events.snake_case(fields[name]), **fields}
+    event = arguments.event or environ.get("KIROCREW_HOOK_EVENT")
+    if event:
+        fields["hook_event_name"] = event
+    if arguments.hook:
+        fields["hook_name"] = arguments.hook
+    if environ.get("KIRO_SESSION_ID"):
+        fields["session_id"] = environ["KIRO_SESSION_ID"]
+    _add_user_prompt(fields, environ.get("USER_PROMPT", ""))
+    if not events.event_name(fields):
+        problems.append("the event has no name: nothing is recorded")
+    return fields, [problem, *problems] if problem else problems
+
+
+def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
+    prompt = fields.get("prompt")
+    if events.kind_of(events.event_name(fields)) == events.ACTIVITY:
+        # For tool events, IDE 0.x puts a JSON object where the prompt would be.
+        inner, problems = payload.decode(text.encode("utf-8", "surrogateescape"))
+        for name, value in events.snake_case({} if problems else inner).items():
+            fields.setdefault(name, value)
+    # stdin has the whole prompt, the variable perhaps a part of it.
+    elif text and not (isinstance(prompt, str) and prompt.startswith(text)):
+        fields["prompt"] = text
+
+
+def _is_cut(environ: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
+    text = environ.get("USER_PROMPT", "")
+    return len(text) >= _CUT_LENGTH and fields.get("prompt") == text
+
+
+def _find_workspace(
+    arguments: Arguments, fields: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str, bool]:
+    # The root, and whether it is a place of no one project, whose events go to the user's ledger.
+    if os.path.isdir(arguments.workspace):
+        return os.path.realpath(arguments.workspace), False
+    if arguments.workspace:
+        arguments.problems.append("--workspace names no folder: the one around cwd counts")
+    cwd = events.working_directory(fields)
+    if not os.path.isdir(cwd):
+        try:
+            cwd = os.getcwd()
+        except OSError:  # the folder was removed
+            cwd = workspace.home_folder(environ)
+    root = workspace.find_root(cwd, environ)
+    return root, workspace.is_no_workspace(root, environ)
+
+
+def tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags in `TOKENTRACK_TAGS`; what is no tag is left out."""
+    tags: dict[str, str] = {}
+    for text in environ.get("TOKENTRACK_TAGS", "").split(";"):
+        if text:
+            add_tag(tags, text)
+    return tags

@@ -1,0 +1,1 @@
+"""From rows to answers: filters, totals, periods, prices, exports."""

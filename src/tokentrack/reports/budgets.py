@@ -1,0 +1,253 @@
+"""Budgets: how much of one is used, and the alerts that each of its thresholds gives once."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.common import timestamps
+from tokentrack.common.formatting import format_cost, format_tokens
+from tokentrack.errors import ValidationError
+from tokentrack.reports.periods import DAY, MONTH, TOTAL, WEEK, period_bounds
+from tokentrack.reports.sums import Sum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, tzinfo
+
+    from tokentrack.store.directory import Directory
+    from tokentrack.usage.requests import Request
+
+BUDGET_PERIODS = (DAY, WEEK, MONTH, TOTAL)
+_FOREVER = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit for a period: in USD, in tokens, or both.
+
+    Attributes:
+        limit_usd: US dollars, more than 0.
+        limit_tokens: input and output tokens, more than 0.
+        period: `day`, `week` (from Monday), `month` or `total`.
+        thresholds: the shares of the limit that give an alert, in rising order.
+        name: what alerts call it.
+        session_id: only this session's requests count.
+        user: only this user's requests count.
+        model_name: only this model's requests count.
+    """
+
+    limit_usd: float | None = None
+    limit_tokens: int | None = None
+    period: str = MONTH
+    thresholds: tuple[float, ...] = (0.5, 0.75, 1.0)
+    name: str = "budget"
+    session_id: str | None = None
+    user: str | None = None
+    model_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that could never alert.
+
+        Raises:
+            ValidationError: with every problem found.
+        """
+        issues = []
+        if self.limit_usd is None and self.limit_tokens is None:
+            issues.append("a budget needs limit_usd or limit_tokens")
+        for name in ("limit_usd", "limit_tokens"):
+            value = getattr(self, name)
+            if value is not None and not _is_positive(value):
+                issues.append(f"{name} must be a number above 0, not {value!r}")
+        if self.period not in BUDGET_PERIODS:
+            allowed = ", ".join(BUDGET_PERIODS)
+            issues.append(f"period must be one of {allowed}, not {self.period!r}")
+        if not self.thresholds or not all(_is_positive(share) for share in self.thresholds):
+            issues.append(f"thresholds must be shares above 0, not {self.thresholds!r}")
+        elif sorted(set(self.thresholds)) != list(self.thresholds):
+            issues.append(f"thresholds must rise, not {self.thresholds!r}")
+        if issues:
+            raise ValidationError(issues)
+
+    def counts(self, request: Request) -> bool:
+        """Tell whether a request is charged to the budget."""
+        return (
+            self.session_id in (None, request.session_id)
+            and self.user in (None, request.user)
+            and self.model_name in (None, request.model_name)
+        )
+
+    @property
+    def key(self) -> str:
+        """What tells it apart: another limit, period or scope is another budget."""
+        parts = (self.name, self.limit_usd, self.limit_tokens, self.period)
+        return repr((*parts, self.session_id, self.user, self.model_name))
+
+
+def _is_positive(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return value > 0 and (isinstance(value, int) or math.isfinite(value))
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """How much of a budget is used.
+
+    Attributes:
+        budget: the budget.
+        period_start: where its current period began; None for `total`.
+        spent_usd: the cost of the period's requests that have a price.
+        spent_tokens: the period's tokens.
+        share: the larger of the shares of its limits; 1.0 is all of it.
+        unpriced_requests: how many requests are not in `spent_usd`, for want of a price.
+    """
+
+    budget: Budget
+    period_start: datetime | None
+    spent_usd: float
+    spent_tokens: int
+    share: float
+    unpriced_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAlert:
+    """A threshold that was reached for the first time in its period."""
+
+    threshold: float
+    status: BudgetStatus
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        status, budget = self.status, self.status.budget
+        used = []
+        if budget.limit_usd is not None:
+            used.append(f"{format_cost(status.spent_usd)} of {format_cost(budget.limit_usd)}")
+        if budget.limit_tokens is not None:
+            spent, limit = format_tokens(status.spent_tokens), format_tokens(budget.limit_tokens)
+            used.append(f"{spent} of {limit} tokens")
+        when = "in all" if budget.period == TOTAL else f"this {budget.period}"
+        text = f"{budget.name}: {self.threshold:.0%} reached, {' and '.join(used)} {when}"
+        if status.unpriced_requests:
+            text += f", and {status.unpriced_requests} requests without a price"
+        return text
+
+
+class BudgetSpend:
+    """What is charged to a budget in its current period."""
+
+    def __init__(self, budget: Budget, zone: tzinfo | None) -> None:
+        """Start at nothing."""
+        self.budget = budget
+        self._zone = zone
+        self._sum = Sum()
+        self._since, self._until = 0, _FOREVER
+        self.roll()
+
+    def roll(self) -> bool:
+        """Go to the period of now; tell whether that is another one."""
+        if self.budget.period == TOTAL:
+            return False
+        bounds = period_bounds(timestamps.now_us(), self.budget.period, self._zone)
+        changed = bounds != (self._since, self._until)
+        self._since, self._until = bounds
+        return changed
+
+    def clear(self) -> None:
+        """Start at nothing again."""
+        self._sum = Sum()
+
+    def add(self, request: Request, cost: Decimal | None) -> None:
+        """Charge a request, if it is of this period and this budget's business."""
+        if self._since <= request.at < self._until and self.budget.counts(request):
+            self._sum.add(request.usage, cost)
+
+    def status(self) -> BudgetStatus:
+        """Return how much is used."""
+        return BudgetStatus(
+            budget=self.budget,
+            period_start=self._period_start(),
+            spent_usd=float(self._sum.cost),
+            spent_tokens=self._sum.input + self._sum.output,
+            share=float(self._share()),
+            unpriced_requests=self._sum.unpriced,
+        )
+
+    def reached(self) -> list[float]:
+        """Return the thresholds that are reached."""
+        share = self._share()
+        return [level for level in self.budget.thresholds if share >= Decimal(str(level))]
+
+    @property
+    def key(self) -> str:
+        """What its alerts are noted under; another zone has other days."""
+        return f"{self.budget.key} {self._zone or ''}".rstrip()
+
+    def _share(self) -> Decimal:
+        # In decimals: as floats, $0.15 of $0.20 would stay below 0.75.
+        spent = (self._sum.cost, Decimal(self._sum.input + self._sum.output))
+        limits = (self.budget.limit_usd, self.budget.limit_tokens)
+        return max(
+            used / Decimal(str(limit))
+            for used, limit in zip(spent, limits, strict=True)
+            if limit is not None
+        )
+
+    def _period_start(self) -> datetime | None:
+        if self.budget.period == TOTAL:
+            return None
+        return timestamps.to_datetime(self._since).astimezone(self._zone)
+
+
+ALERTS_NAME = "usage_alerts.json"
+_MAX_FILE = 1024 * 1024
+
+
+def new_alerts(state: Directory, spends: Sequence[BudgetSpend]) -> list[BudgetAlert]:
+    """Return the alerts that are due and were not given before; the caller holds the lock.
+
+    Raises:
+        OSError: what was given can't be noted; nothing is given then.
+    """
+    given = _read(state)
+    due = [alert for spend in spends for alert in _due(spend, given)]
+    if due:
+        data = json.dumps(given, indent=1, sort_keys=True).encode()
+        state.replace(ALERTS_NAME, data, durable=True)
+    return due
+
+
+def _due(spend: BudgetSpend, given: dict[str, Any]) -> list[BudgetAlert]:
+    # Notes what it returns; a past period's thresholds make room for the current one's.
+    status = spend.status()
+    period = "" if status.period_start is None else status.period_start.astimezone(UTC).isoformat()
+    noted = given.get(spend.key)
+    if not isinstance(noted, dict) or noted.get("period") != period:
+        noted = {}
+    known = list(noted.get("thresholds", ()))
+    reached = [share for share in spend.reached() if share not in known]
+    if reached:
+        given[spend.key] = {"period": period, "thresholds": known + reached}
+    return [BudgetAlert(share, status) for share in reached]
+
+
+def _read(state: Directory) -> dict[str, Any]:
+    try:
+        data = state.read(ALERTS_NAME, _MAX_FILE)
+    except FileNotFoundError:
+        return {}
+    try:
+        given = json.loads(data)
+    except (ValueError, RecursionError):
+        given = None
+    if isinstance(given, dict):
+        return given
+    # Damaged: kept aside, as evidence.
+    state.rename_to(ALERTS_NAME, state, f"{ALERTS_NAME}.corrupt")
+    return {}

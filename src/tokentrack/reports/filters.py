@@ -1,0 +1,149 @@
+"""Which records of a ledger are asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.common import timestamps
+from tokentrack.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tokentrack.models.transaction import TokenTransaction
+
+    Test = Callable[[TokenTransaction], bool]
+
+_COLUMN_OF = {
+    "workspace_folder": "workspace_folder",
+    "workspace": "workspace_folder",
+    "hook_trigger_type": "hook_trigger_type",
+    "hook_name": "hook_name",
+    "session_id": "session_id",
+}
+KNOWN_FILTERS = (
+    "start_date", "end_date", *_COLUMN_OF, "min_tokens", "max_tokens", "error_occurred",
+    "file_pattern",
+)  # fmt: skip
+
+
+def record_filter(filters: Mapping[str, Any] | None) -> Test:
+    """Return a function that tells whether a record passes all filters.
+
+    A filter whose value is None does not count. Dates are inclusive: `end_date` "2024-01-07" or
+    a `date` is that whole day; naive times are local time. `file_pattern` is a file pattern or a
+    glob that one of the record's files matches. The other texts must be equal.
+
+    Raises:
+        ValidationError: with every filter that is unknown or has an impossible value.
+    """
+    tests: list[Test] = []
+    issues: list[str] = []
+    for name, value in _items(filters):
+        try:
+            if value is not None:
+                tests.append(_test(name, value))
+        except ValidationError as error:
+            issues += error.issues
+    if issues:
+        raise ValidationError(issues)
+    return lambda transaction: all(test(transaction) for test in tests)
+
+
+def _items(filters: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    if filters is None:
+        return []
+    if not hasattr(filters, "items"):
+        raise ValidationError([f"filters must be a mapping, not {type(filters).__name__}"])
+    return list(filters.items())
+
+
+def _test(name: str, value: Any) -> Test:
+    if name in _COLUMN_OF:
+        text, column = _text(name, value), _COLUMN_OF[name]
+        return lambda t: bool(getattr(t, column) == text)
+    if name in _TESTS:
+        return _TESTS[name](value)
+    raise ValidationError([f"unknown filter {name!r}: the filters are {', '.join(KNOWN_FILTERS)}"])
+
+
+def _since(value: Any) -> Test:
+    first = _edge("start_date", value, end=False)
+    return lambda t: t.timestamp_us >= first
+
+
+def _until(value: Any) -> Test:
+    last = _edge("end_date", value, end=True)
+    return lambda t: t.timestamp_us <= last
+
+
+def _at_least(value: Any) -> Test:
+    least = _count("min_tokens", value)
+    return lambda t: t.tokens_used >= least
+
+
+def _at_most(value: Any) -> Test:
+    most = _count("max_tokens", value)
+    return lambda t: t.tokens_used <= most
+
+
+def _has_error(value: Any) -> Test:
+    if not isinstance(value, bool):
+        raise ValidationError([f"error_occurred must be True or False, not {value!r}"[:200]])
+    return lambda t: t.error_occurred is value
+
+
+def _has_file(value: Any) -> Test:
+    glob = _text("file_pattern", value)
+    return lambda t: any(p == glob or fnmatchcase(p, glob) for p in t.file_patterns)
+
+
+_TESTS: dict[str, Callable[[Any], Test]] = {
+    "start_date": _since,
+    "end_date": _until,
+    "min_tokens": _at_least,
+    "max_tokens": _at_most,
+    "error_occurred": _has_error,
+    "file_pattern": _has_file,
+}
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValidationError([f"{name} must be text, not {type(value).__name__}"])
+    return value
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValidationError([f"{name} must be a whole number, not {type(value).__name__}"])
+    return value
+
+
+def _edge(name: str, value: Any, *, end: bool) -> int:
+    # In microseconds since the epoch; the local midnights of a day, whatever its length.
+    moment = _moment(name, value)
+    try:
+        if isinstance(moment, datetime):
+            return timestamps.from_datetime(moment)
+        day = moment + timedelta(days=1) if end else moment
+        midnight = timestamps.from_datetime(datetime.combine(day, time()))
+        return midnight - 1 if end else midnight
+    except (OverflowError, ValueError, OSError):  # the first and the last days of the calendar
+        edge = datetime.max if end else datetime.min  # noqa: DTZ901  (UTC is set at once)
+        return timestamps.from_datetime(edge.replace(tzinfo=UTC))
+
+
+def _moment(name: str, value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        if len(value) <= len("2024-01-01"):
+            return date.fromisoformat(value)
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValidationError([
+            f"{name} must be an ISO 8601 date or time, such as 2024-01-31, not {value!r}"[:200]
+        ]) from None  # fmt: skip

@@ -1,0 +1,135 @@
+"""Read a usage ledger on from where the last reading stopped.
+
+The file only grows, so what was read stays read. Where it does not fit any more (another file in
+its place, a shorter one, other bytes at the place where the last reading stopped), everything is
+read anew.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.errors import FileSystemError, ValidationError
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store.directory import read_at
+from tokentrack.store.reader import read_records
+from tokentrack.usage import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.store.paths import LedgerPaths
+    from tokentrack.store.reader import Record
+    from tokentrack.usage.requests import Fact
+
+_KEPT_PROBLEMS = 100
+_MARK_BYTES = 512
+
+
+class StaleReadError(Exception):
+    """The file is not the one that was read: start over."""
+
+
+class _Position(NamedTuple):
+    # Where a reading stopped, and the bytes before it.
+    inode: int
+    offset: int
+    line: int
+    mark: bytes
+
+
+class _WholeLines(io.BufferedReader):
+    # Counts the lines, and the bytes up to the end of the last whole one.
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(io.FileIO(descriptor), 1024 * 1024)
+        self.offset = self.lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if line.endswith(b"\n"):
+            self.offset += len(line)
+            self.lines += 1
+        return line
+
+
+class LedgerFollower:
+    """Yields the facts of a usage ledger, each once.
+
+    Attributes:
+        problems: the first damaged places of the file, each with its line.
+        damaged: how many damaged places there are.
+    """
+
+    def __init__(self, paths: LedgerPaths) -> None:
+        """Name the ledger; nothing is read before `new_facts`."""
+        self._place = paths
+        self._at = _Position(0, 0, 0, b"")
+        self.problems: list[str] = []
+        self.damaged = 0
+
+    def new_facts(self) -> Iterator[Fact]:
+        """Yield the facts that came since the last call; a missing file has none.
+
+        Raises:
+            FileSystemError: the file can't be read.
+            StaleReadError: what was read before is no longer there; use a new follower.
+        """
+        try:
+            with self._place.open_folder(create=False) as folder:
+                descriptor = folder.open_file(self._place.usage, os.O_RDONLY)
+        except FileNotFoundError:
+            if self._at.offset:
+                raise StaleReadError from None
+            return
+        except OSError as error:
+            raise self._unreadable(error) from error
+        try:
+            with _WholeLines(descriptor) as file:
+                yield from self._read(file)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> FileSystemError:
+        return FileSystemError(
+            f"the usage ledger {self._place.usage} in {self._place.folder} can't be read: "
+            f"{error.strerror}"
+        )
+
+    def _read(self, file: _WholeLines) -> Iterator[Fact]:
+        status = os.fstat(file.fileno())
+        at = self._at
+        if at.offset and not _fits(file.fileno(), status, at):
+            raise StaleReadError
+        if status.st_size == at.offset:
+            return
+        file.seek(at.offset)
+        for record in read_records(file, USAGE_COLUMNS):
+            fact = self._fact(record)
+            if fact is not None:
+                yield fact
+        end = at.offset + file.offset
+        start = max(0, end - _MARK_BYTES)
+        mark = read_at(file.fileno(), end - start, start)
+        self._at = _Position(status.st_ino, end, at.line + file.lines, mark)
+
+    def _fact(self, record: Record) -> Fact | None:
+        problem = record.problem
+        if not problem:
+            try:
+                return requests.decode(record.cells)
+            except (ValueError, ValidationError) as error:
+                problem = str(error)
+        self.damaged += 1
+        if len(self.problems) < _KEPT_PROBLEMS:
+            line = self._at.line + record.line
+            self.problems.append(f"{self._place.usage} line {line}: {problem}")
+        return None
+
+
+def _fits(descriptor: int, status: os.stat_result, at: _Position) -> bool:
+    if status.st_ino != at.inode or status.st_size < at.offset:
+        return False
+    return read_at(descriptor, len(at.mark), at.offset - len(at.mark)) == at.mark

@@ -1,0 +1,83 @@
+"""The user's own prices: a JSON file, read whole and checked whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from typing import Any
+
+from tokentrack.errors import FileSystemError, ValidationError
+from tokentrack.reports.pricing.price import PER_TOKENS, Price
+
+_CACHED_SHARE = Decimal("0.1")
+_MAX_FILE = 1024 * 1024
+_MAX_PRICE = 1_000_000
+
+
+def read_overrides(path: str | os.PathLike[str]) -> dict[str, Price]:
+    """Return a file's prices by model.
+
+    Raises:
+        FileSystemError: the file can't be read.
+        ValidationError: with every problem of the file.
+    """
+    name = os.path.basename(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MAX_FILE + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    try:
+        content = json.loads(data.decode("utf-8-sig")) if len(data) <= _MAX_FILE else None
+    except (ValueError, RecursionError) as error:
+        raise ValidationError([f"{name} is not JSON: {error}"]) from None
+    if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
+        raise ValidationError([f"{name} must hold an object with `models`, of at most 1 MiB"])
+    return _checked(name, content)
+
+
+def _checked(name: str, content: dict[str, Any]) -> dict[str, Price]:
+    issues: list[str] = []
+    unit = content.get("per_tokens", PER_TOKENS)
+    if unit not in (1000, 1_000_000):
+        issues.append(f"{name}: per_tokens must be 1000 or 1000000, not {unit!r}")
+    found = {}
+    for model, entry in content["models"].items():
+        wrong = _issues_of(entry)
+        issues += [f"{name}: {model}: {issue}" for issue in wrong]
+        if not wrong and not issues:
+            found[model] = _override(entry, content, name, Decimal(PER_TOKENS) / int(unit))
+    if issues:
+        raise ValidationError(issues)
+    return found
+
+
+def _issues_of(entry: Any) -> list[str]:
+    if not isinstance(entry, dict):
+        return ["must be an object with input and output"]
+    wanted = ["input", "output", *(["cached"] if "cached" in entry else [])]
+    return [
+        f"{key} must be a price in USD from 0 to 1000000, not {entry.get(key)!r}"
+        for key in wanted
+        if not _is_price(entry.get(key))
+    ]
+
+
+def _is_price(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= _MAX_PRICE
+
+
+def _override(entry: dict[str, Any], content: dict[str, Any], name: str, factor: Decimal) -> Price:
+    rate = Decimal(str(entry["input"])) * factor
+    cached = Decimal(str(entry["cached"])) * factor if "cached" in entry else rate * _CACHED_SHARE
+    source = entry.get("source") or content.get("source") or name
+    as_of = entry.get("as_of") or content.get("as_of") or "date unknown"
+    return Price(rate, Decimal(str(entry["output"])) * factor, cached, str(source), str(as_of))
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError) -> FileSystemError:
+    """Return the error for a file of prices that can't be read."""
+    return FileSystemError(f"the prices in {os.fspath(path)} can't be read: {error.strerror}")

@@ -1,0 +1,147 @@
+"""Where a ledger lies, and what lies beside it."""
+
+from __future__ import annotations
+
+import os
+
+from tokentrack.store.directory import Directory
+
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEDGER_NAME = "token_transactions.csv"
+USAGE_NAME = "token_usage.csv"
+STATE_NAME = ".tokentrack"
+KIRO_FOLDER = ".kiro"
+
+_IGNORE = ".gitignore"
+_IGNORED = b".kiro/.tokentrack"  # in the block that `init` writes
+_MAX_IGNORE = 64 * 1024
+_RULES = b"# Records of tokentrack, which quote prompts.\n*.csv*\n.tokentrack*/\n.gitignore\n"
+
+
+# A prime: the remainder depends on every byte. No import gives a checksum for less.
+_PRIME = 2**61 - 31
+
+
+def digest(text: str) -> str:
+    """Return 16 hexadecimal digits that tell texts apart, where nobody tries to forge them."""
+    return f"{int.from_bytes(text.encode('utf-8', 'surrogatepass'), 'big') % _PRIME:016x}"
+
+
+class LedgerPaths:
+    """A ledger's file and its companions.
+
+    Attributes:
+        base: a folder that is trusted, the workspace's root or one that the user named.
+        folders: the folders from there to the ledger's; none of them may be a link.
+        ledger: the ledger's file name.
+    """
+
+    __slots__ = ("base", "folders", "ledger")
+
+    def __init__(self, base: str, folders: tuple[str, ...], ledger: str) -> None:
+        """Name the three parts."""
+        self.base = base
+        self.folders = folders
+        self.ledger = ledger
+
+    @property
+    def folder(self) -> str:
+        """The path of the ledger's folder."""
+        return os.path.join(self.base, *self.folders)
+
+    @property
+    def path(self) -> str:
+        """The ledger's path."""
+        return os.path.join(self.folder, self.ledger)
+
+    @property
+    def usage(self) -> str:
+        """The file name of the usage ledger."""
+        if self.ledger == LEDGER_NAME:
+            return USAGE_NAME
+        return f"{self.ledger.removesuffix('.csv')}_usage.csv"
+
+    @property
+    def lock(self) -> str:
+        """The lock's file name."""
+        return f"{self.ledger}.lock"
+
+    @property
+    def state(self) -> str:
+        """The name of the folder with the spool, the quarantine, the log and the executions."""
+        return STATE_NAME if self.ledger == LEDGER_NAME else f"{STATE_NAME}-{self.ledger}"
+
+    def open_state(self, folder: Directory) -> Directory:
+        """Open the folder of state in the ledger's folder; a new one keeps all out of git.
+
+        Raises:
+            OSError: it can't be opened or made, or is a link.
+        """
+        try:
+            return folder.child(self.state)
+        except FileNotFoundError:
+            state = folder.child(self.state, create=True)
+        try:
+            state.create(_IGNORE, b"*\n", durable=False)
+        except OSError:
+            pass  # another process was faster, or can't: no row may depend on it
+        if self.folders == (KIRO_FOLDER,):
+            self._keep_out_of_git(folder)
+        return state
+
+    def _keep_out_of_git(self, folder: Directory) -> None:
+        # What `init` does for its workspace, for those that only a hook of the user records.
+        try:
+            with Directory.open(self.base) as base:
+                if base.has(_IGNORE) and _IGNORED in base.read(_IGNORE, _MAX_IGNORE):
+                    return
+            folder.create(_IGNORE, _RULES, durable=False)
+        except OSError:
+            pass  # it has rules of its own, or can't be written
+
+    def open_folder(self, *, create: bool) -> Directory:
+        """Open the ledger's folder.
+
+        Raises:
+            OSError: it is missing and not to be made, can't be made, or is a link.
+        """
+        # The base itself is made only where it is the last folder: the user's own.
+        directory = Directory.open(self.base, create=create and not self.folders)
+        for name in self.folders:
+            with directory:
+                inner = directory.child(name, create=create)
+            directory = inner
+        return directory
+
+
+def workspace_paths(root: str, ledger_path: str) -> LedgerPaths:
+    """Return the place of a workspace's ledger, whose path may be relative to the root."""
+    if os.path.isabs(ledger_path):
+        folder, name = os.path.split(ledger_path)
+        return LedgerPaths(folder, (), name)
+    *folders, name = (
+        ledger_path.replace("\\", "/").split("/") if os.name == "nt" else ledger_path.split("/")
+    )
+    return LedgerPaths(root, tuple([part for part in folders if part not in ("", ".")]), name)
+
+
+def user_paths(user_folder: str) -> LedgerPaths:
+    """Return the place of the ledger of events that belong to no workspace."""
+    return LedgerPaths(user_folder, (), LEDGER_NAME)
+
+
+def rescue_folder(paths: LedgerPaths, environ: Mapping[str, str]) -> str:
+    """Return the user's own folder for the events that a ledger's folder can't take.
+
+    `$XDG_STATE_HOME/tokentrack/<ledger>`, by default below `~/.local/state`. The specification
+    has a relative path ignored.
+    """
+    state_home = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state_home):
+        home = environ.get("HOME") or os.path.expanduser("~")
+        state_home = os.path.join(home, ".local", "state")
+    tail = "".join([c if c.isalnum() and c.isascii() else "-" for c in paths.path[-60:]])
+    return os.path.join(state_home, "tokentrack", f"{digest(paths.path)}{tail}")

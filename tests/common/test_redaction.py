@@ -1,0 +1,241 @@
+"""Recognisable secrets leave a text before it is stored, whatever stands around them."""
+
+import base64
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokentrack.common import redaction
+from tokentrack.common.redaction import (
+    _candidates,
+    _may_hold_secret,
+    keyed_digest,
+    redact,
+    redact_id,
+)
+from tokentrack.common.redaction_rules import RULES
+
+# Made up, in the published form of each kind.
+TOKENS = {
+    "aws-access-key": ["AKIA" + "Q7" * 8, "ASIA" + "Z3" * 8],
+    "github-token": ["ghp_" + "a1B2" * 9, "github_pat_" + "11A" * 20],
+    "gitlab-token": [
+        f"gl{kind}-" + "x7Yz" * 5
+        for kind in ("pat", "dt", "rt", "ptt", "cbt", "oas", "ft", "agent", "soat", "imt")
+    ],
+    "bitbucket-token": ["ATBB" + "k3" * 14],
+    "atlassian-token": ["ATATT3xFfGF0" + "Ab-_" * 40 + "=0A1B2C3D"],
+    "google-api-key": ["AIza" + "s" * 35],
+    "google-oauth": ["ya29." + "a0AfH6-_" * 20, "GOCSPX-" + "Ab3_" * 7],
+    "slack-token": ["xoxb-" + "1234567890-abc"],
+    "model-api-key": ["sk-" + "ant-api03-" + "b" * 30],
+    "payment-key": ["sk" + "_live_" + "9z" * 12],
+    "package-token": ["npm_" + "p" * 36, "pypi-" + "AgEIc" * 20],
+    "web-token": ["eyJ" + "h" * 20 + ".eyJ" + "p" * 20 + ".sig"],
+}
+BLOCKS = {
+    "private-key": [
+        *[f"-----BEGIN {kind}-----\nMIIE\n-----END {kind}-----" for kind in (
+            "PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK")],
+        "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----",
+        "PuTTY-User-Key-File-3: ssh-rsa\nPrivate-Lines: 1\nAAAA\nPrivate-MAC: 0a1b2c3d",
+    ],
+}  # fmt: skip
+SECRETS = [(name, text) for kind in (TOKENS, BLOCKS) for name in kind for text in kind[name]]
+HEX = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
+KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+BASE64 = "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80="
+# What stands before, the secret, what stands after.
+IN_CONTEXT = {
+    "authorization": [
+        ("Authorization: Bearer ", "abcdef0123456789.abc", ""),
+        ("Bearer ", "short8ch", " "),
+        ('Bearer "', HEX, '"'),
+        ("Bearer%20", HEX, "&x=1"),
+        ('{"bearer": "', HEX, '"}'),
+        (r"{\"bearer\": \"", HEX, r"\"}"),
+        ("curl -u x -H 'Authorization: Token ", HEX, "'"),
+        ("X-Api-Key: ", "a1b2c3d4e5", "\n"),
+        ('"x-api-key": "', HEX, '"'),
+        ("Basic ", "dXNlcjpwYXNz", ""),
+        ("authorization: basic ", base64.b64encode(b"app:p\xc3\xa4ss word").decode(), ""),
+    ],
+    "aws-secret-key": [
+        ("aws_secret_access_key=", KEY, "\n"),
+        ("export AWS_SESSION_TOKEN=", KEY * 2, "\n"),
+        ("aws_secret_access_key = ", KEY, "\n"),
+        ("export AWS_SECRET_ACCESS_KEY='", KEY, "'"),
+        ('"SecretAccessKey": "', KEY, '"'),
+    ],
+    "connection-string": [
+        ("postgres://app:", "p4ss:w0rd", "@db/main"),
+        ("use postgres://user:", "p@ss", "@h please"),
+        ("postgres://user:", "pa/ss?#", "@h"),
+        ("mysql://user@tenant:", "pw", "@h/d?x=a@b"),
+        ("'amqp://user:", "pass word", "@h'"),
+        ("redis://:", "only", "@h"),
+        ("https://proxy/https://u:", "12345", "@h"),
+        ("postgres://u:", "[redacted:web-token]", "@h"),
+    ],
+    "password": [
+        ("Server=h;User Id=u;Password=", "a&b@c/d", ";Database=d"),
+        ("Server=h;Pwd=", "abc", ""),
+        ("host=h password=", "abc", " dbname=d"),
+        ("host=h password='", "a b", "' dbname=d"),
+        ("jdbc:mysql://h/d?user=u&password=", "a&bc", "&x=1"),
+        ("PGPASSWORD=", "abc", " psql"),
+        ("MYSQL_PWD=", "abc", " mysql"),
+        ("--passwd=", "$2b$12$abc", " x"),
+        ("a%26password%3D", "abc", "&x=1"),
+    ],
+    "storage-key": [
+        ("AccountKey=", "A" * 60 + "==", ";"),
+        ("ACCOUNTKEY=", BASE64, ";"),
+        ("SharedAccessKeyName=Root;SharedAccessKey=", BASE64, ";"),
+    ],
+    "storage-signature": [
+        ("https://x/c?sv=2024&sig=", BASE64.replace("=", "%3D"), "&se=2026"),
+        ("x%26sig%3D", BASE64, ""),
+    ],
+}
+CONTEXTS = [(name, parts) for name in IN_CONTEXT for parts in IN_CONTEXT[name]]
+ESCAPES = [
+    r"\n", r"\t", r"\r", r"\u000a", r"\x1b[31m", "\x1b[31m", "\x1b[0;1m", "%3D", "%20", "MY_",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "secret"), SECRETS)
+@pytest.mark.parametrize("around", ["{}", "use {} please", "KEY={}\n", '"{}"', "({})"])
+def test_a_secret_is_replaced_by_its_rule(rule, secret, around):
+    stored = redact(around.format(secret))
+    assert stored == around.format(f"[redacted:{rule}]")
+
+
+@pytest.mark.parametrize("before", ESCAPES, ids=repr)
+@pytest.mark.parametrize(("rule", "secret"), [pair for pair in SECRETS if pair[0] in TOKENS])
+def test_a_token_begins_after_an_escape_too(rule, secret, before):
+    assert redact(f'"x{before}{secret}"') == f'"x{before}[redacted:{rule}]"'
+
+
+@pytest.mark.parametrize(("rule", "parts"), CONTEXTS)
+def test_what_stands_around_a_secret_stays(rule, parts):
+    before, secret, after = parts
+    assert redact(before + secret + after) == f"{before}[redacted:{rule}]{after}"
+
+
+ORDINARY = [
+    "a task-list for the risk-based-assessment-of-everything",
+    r"C:\temp\task-list-of-everything-there-is and C:\risk-assessment-of-the-project.md",
+    "see https://example.com/a:b@c and http://localhost:8080/",
+    "http://localhost:8080/users/@me and ws://127.0.0.1:9000?to=a@b and ssh://git@host:22/o/r@v1",
+    "pip install git+ssh://git@github.com:22/org/repo.git@main git+ssh://git@github.com:o/r.git@v1",
+    "docker pull oci://registry.example.com:5000/image@sha256:0123456789abcdef",
+    "[a](https://example.com)[b:c](mailto:x@y), file://C:/Users/x@y",
+    "postgres://{user}:{password}@{host}, https://<user>:<token>@host, redis://:***@h",
+    "mail me@example.com about http://example.com, std::chrono and a@b",
+    "basic questions, a basic idea, Basic Options, Basic Overview, the basic misunderstandings",
+    "bearer of news; the bearer token is in $TOKEN; Bearer {token}; Authorization: Bearer <token>",
+    "fix the authorization: token based, Authorization: Token authentication; X-Api-Key: header",
+    "password = input(); password=input('x'); connect(password=password, user=user)",
+    "password=None, password=os.environ['X'], password=getpass.getpass(), password={pw}",
+    "if password==other: pwd=$(pwd); cd $OLDPWD; PWD=/home/me/project pwd=~/x pwd=../y pwd=C:\\x",
+    "password=${DB_PASSWORD} password=$PASSWORD password=%s password=<yours> password=***",
+    '"&password=" + value + "&sig=" + sign(value); sig=verify_the_signature_of_everything(x)',
+    "sig= in prose, the design=good, config=x, design=0123456789abcdef0123456789abcdef01234567",
+    "aws_secret_access_key = os.environ['AWS_SECRET_ACCESS_KEY'] and secret_access_key=YOUR_KEY",
+    "AccountKey=<key>, the AccountKey is missing, SharedAccessKey=$KEY",
+    "commit ghp_ without a token, AKIA alone, Asia, glrt- and ya29. and GOCSPX- and ATATT",
+    "eyJ is how a token begins; eyJhbGciOi.x.y; eyJhbGciOiJIUzI1NiJ9",
+    "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+    "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY----- the PRIVATE KEY is elsewhere",
+    "npm_config_registry=https://registry.example.com PYTHON_SK-1 my_sk-x",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_other_text_stays_as_it_is(text):
+    assert redact(text) == text
+
+
+def test_a_cut_private_key_is_a_secret_to_its_end():
+    assert redact("x -----BEGIN PRIVATE KEY-----\nabc") == "x [redacted:private-key]"
+
+
+def test_every_rule_is_tried():
+    assert set(RULES) == {*TOKENS, *BLOCKS, *IN_CONTEXT}
+
+
+ALL = [text for _, text in SECRETS] + ["".join(parts) for _, parts in CONTEXTS]
+
+
+@given(st.sampled_from(ALL), st.text(max_size=20) | st.sampled_from(ESCAPES), st.text(max_size=20))
+def test_the_quick_check_never_hides_a_match(secret, before, after):
+    text = before + secret + after
+    found = [name for name, rules in RULES.items() if any(r.apply(text) != text for r in rules)]
+    assert set(found) <= set(_candidates(text))
+    assert _may_hold_secret(text) == bool(_candidates(text))
+
+
+@given(st.lists(st.sampled_from([*ALL, *ORDINARY, *ESCAPES]), max_size=4))
+def test_what_was_redacted_stays_as_it_is(texts):
+    once = redact(" ".join(texts))
+    assert redact(once) == once
+
+
+def test_an_ordinary_text_loads_no_rules():
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}; from tokentrack.common.redaction import redact;"
+        "[redact(text) for text in ('fix the task-list in src/app_main.py', 'a@b', '50% = x')];"
+        "assert 're' not in sys.modules and 'tokentrack.common.redaction_rules' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+
+
+# --- time ---
+
+PIECES = [
+    "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PuTTY-User-Key-File-3:", "----",
+    "://a:", "://a@b:", "@://a:", "://u:p@ss ", "://u:p ", "sk-", "_sk-", "ask-", "_eyJ", "eyJ_",
+    "eyJaaaaaaaaaaaaa.", "bearer ", "bearer a", "authorization: ", "authorization token",
+    "basic ", "basic aaaa", "x-api-key", "password=a(", "password=a.", 'password="', "pwd=%a",
+    "AccountKey=", "secretaccesskey ", "&sig=", "sig=a", "_ghp_", "ya29.", "ATATT", "glrt-",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_time_grows_with_length_only(piece):
+    def seconds(length):
+        text = (piece * (length // len(piece) + 1))[:length] + " ://@"
+        began = time.process_time()
+        redact(text)
+        return time.process_time() - began
+
+    small = min(seconds(50_000) for _ in range(3))
+    # Twenty times the text takes about twenty times as long; four hundred would be quadratic.
+    assert seconds(1_000_000) / small < 120
+
+
+# --- ids and digests ---
+
+
+def test_ids_with_secrets_stay_apart_and_tell_nothing():
+    first, second = (f"sk-{n}-abcdefghij0123456789" for n in (1, 2))
+    stored = [redact_id(text) for text in (first, first, second)]
+    assert stored[0] == stored[1] != stored[2]
+    assert all(text.startswith("redacted-") and "abcdefghij" not in text for text in stored)
+    assert redact_id(stored[0]) == stored[0]
+    assert redact_id("0199-plain") == "0199-plain"
+
+
+def test_a_digest_is_of_this_machine(monkeypatch, tmp_path):
+    (tmp_path / "id").write_text("0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setattr(redaction, "_MACHINE_ID", str(tmp_path / "id"))
+    here = keyed_digest("yes")
+    monkeypatch.setattr(redaction, "_MACHINE_ID", str(tmp_path / "none"))
+    assert keyed_digest("yes") != here
+    assert keyed_digest("yes") == keyed_digest("yes")
+    assert keyed_digest("\ud800") != keyed_digest("")

@@ -1,0 +1,525 @@
+"""The properties that the documents promise, by their numbers; each fault has a control."""
+
+import errno
+import json
+import multiprocessing
+import os
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from support.flawed import FlawedRecorder
+from support.ledgers import Workspace
+from support.operations import operate, operate_in_process, settle, writer_of
+from tokentrack import CSVWriter, TokenTracker, TokenTrackingHook, TokenTransaction, TrackerConfig
+from tokentrack.config.fields import FIELDS
+from tokentrack.errors import ValidationError
+from tokentrack.recorder.events import COMPLETED
+
+few = settings(max_examples=25)
+# Lone surrogates and NUL are texts too.
+texts = st.text(st.characters(codec=None), max_size=60)
+names = st.text(st.characters(codec=None), min_size=1, max_size=20)
+counts = st.integers(0, 2**63 - 1)
+durations = st.none() | st.floats(0, 1e9) | st.integers(0, 10**9)
+times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+transactions = st.builds(
+    TokenTransaction,
+    timestamp=times,
+    prompt_text=texts,
+    tokens_used=counts,
+    elapsed_time=durations,
+    session_id=texts,
+    workspace_folder=texts,
+    hook_trigger_type=texts,
+    agent_execution_id=names,
+    file_patterns=st.lists(names, max_size=4),
+    hook_name=texts,
+    error_occurred=st.booleans(),
+    error_message=texts,
+)
+
+
+@contextmanager
+def workspace(**config):
+    with tempfile.TemporaryDirectory() as folder:
+        yield Workspace(Path(folder), durability="none", **config)
+
+
+# --- 1: CSV transaction persistence ---
+
+
+@few
+@given(st.lists(transactions, max_size=5))
+def test_property_1_every_valid_transaction_is_stored_and_comes_back_equal(given_ones):
+    with workspace() as space:
+        writer = writer_of(space)
+        assert writer.write_transactions_batch(given_ones) == len(given_ones)
+        assert writer.read_transactions() == given_ones
+        assert writer.validate_csv_integrity()["issues"] == []
+
+
+# --- 2: data append safety ---
+
+
+@few
+@given(st.lists(st.lists(transactions, max_size=3), max_size=5))
+def test_property_2_an_append_leaves_every_earlier_byte_as_it_was(batches):
+    with workspace() as space:
+        before = b""
+        for batch in batches:
+            writer_of(space).write_transactions_batch(batch)
+            after = space.ledger.read_bytes() if space.ledger.exists() else b""
+            assert after.startswith(before)
+            before = after
+        assert writer_of(space).read_transactions() == [one for batch in batches for one in batch]
+
+
+# --- 3: no transaction lost or damaged by any set of concurrent operations ---
+
+operations = st.lists(
+    st.lists(st.sampled_from(["write", "batch", "event", "backup", "read", "check", "export"]),
+             min_size=1, max_size=4),
+    min_size=2, max_size=5,
+)  # fmt: skip
+
+
+class Unlocked(FlawedRecorder):
+    """Rewrites the whole file, as a writer that takes no notice of others does."""
+
+    def write(self, items, seconds, *, repeated=False):  # noqa: ARG002
+        path = self._paths.path
+        before = Path(path).read_bytes() if os.path.exists(path) else b""
+        seen.wait()
+        with tempfile.TemporaryDirectory() as folder:
+            other = Workspace(Path(folder), durability="none")
+            writer_of(other).write_finished(items)
+            new = other.ledger.read_bytes()
+        Path(path).write_bytes(before + (new.partition(b"\n")[2] if before else new))
+        return len(items)
+
+
+seen = threading.Barrier(2)
+
+
+@few
+@given(operations)
+def test_property_3_threads_lose_and_damage_nothing(plan):
+    with workspace() as space, ThreadPoolExecutor(len(plan)) as pool:
+        accepted = list(pool.map(lambda item: operate(space, item[1], item[0]), enumerate(plan)))
+        settle(space)
+        assert sorted(space.ids()) == sorted(name for names in accepted for name in names)
+        assert sorted(space.usage_ids()) == sorted(space.ids())
+        for backup in space.kiro.glob("*_backup_*.csv"):
+            assert backup.read_bytes() == b"" or backup.read_bytes().endswith(b"\n")
+
+
+def test_property_3_processes_lose_and_damage_nothing(tmp_path):
+    plan = [["write", "batch", "event", "backup", "read"] * 4 for _ in range(6)]
+    space = Workspace(tmp_path, durability="none")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(plan), mp_context=context) as pool:
+        bases = [str(tmp_path)] * len(plan)
+        accepted = list(pool.map(operate_in_process, bases, plan, range(len(plan))))
+    settle(space)
+    assert sorted(space.ids()) == sorted(name for names in accepted for name in names)
+    assert len(space.ids()) == 6 * 4 * 5
+
+
+def test_property_3_control_a_writer_without_the_lock_loses_rows():
+    with workspace() as space, ThreadPoolExecutor(2) as pool:
+        writers = [writer_of(space) for _ in range(2)]
+        for writer in writers:
+            writer._recorder = Unlocked(space.paths, space.config, space.environ)
+        made = [TokenTransaction.create_new("p", 1, 0.5, "w", "t") for _ in range(2)]
+        assert all(pool.map(CSVWriter.write_transaction, writers, made))
+        assert len(space.ids()) == 1
+
+
+# --- 4: hook-tracker integration ---
+
+contexts = st.fixed_dictionaries(
+    {"session_id": st.sampled_from(["a", "b", "c"]), "prompt": texts},
+    optional={"file_patterns": st.lists(names, max_size=3), "workspace_folder": names,
+              "hook_name": names},
+)  # fmt: skip
+
+
+@few
+@given(st.lists(st.tuples(contexts, st.integers(0, 10**9) | st.none(), st.booleans()), max_size=4))
+def test_property_4_each_completion_is_one_row_with_its_metadata(turns):
+    with workspace(redact_secrets=False) as space:
+        hook = TokenTrackingHook(space.config, root=space.root, environ=space.environ)
+        for number, (context, tokens, started) in enumerate(turns):
+            context = {**context, "agent_execution_id": f"exec-{number}"}  # noqa: PLW2901
+            if started:
+                hook.on_agent_execution_start(context)
+            for _ in range(2):  # twice is once
+                hook.on_agent_execution_complete(context, {"tokens_used": tokens})
+        rows = space.tracker.get_transaction_history()
+        assert len(rows) == len(turns)
+        for row, (context, tokens, started) in zip(rows, turns, strict=True):
+            assert (row.hook_trigger_type, row.session_id) == (COMPLETED, context["session_id"])
+            assert row.prompt_text == context["prompt"]
+            assert row.file_patterns == list(dict.fromkeys(context.get("file_patterns", [])))
+            assert row.hook_name == context.get("hook_name", space.config.hook_name)
+            assert tokens in {None, row.tokens_used}
+            assert (row.elapsed_time is not None) == started
+        assert space.usage_ids() == space.ids()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+known_keys = st.sampled_from([
+    "session_id", "status", "error", "usage", "result", "tokens_used", "elapsed_time", "prompt",
+    "file_patterns", "tool_input", "cwd", "hook_name", "tags", "hook_event_name", "success",
+])  # fmt: skip
+
+
+@few
+@given(st.dictionaries(known_keys, json_values), st.dictionaries(known_keys, json_values))
+def test_property_4_no_context_raises_or_costs_the_row(context, result):
+    with workspace() as space:
+        hook = TokenTrackingHook(space.config, root=space.root, environ=space.environ)
+        hook.on_agent_execution_complete(context, result)
+        assert len(space.tracker.get_transaction_history()) == 1
+
+
+# --- 5: error recovery resilience ---
+
+FOREIGN = "to,do\nbuy,milk\n"
+FAULTS = ("a folder in the ledger's place", "a foreign file", "no place for folders", "lock held")
+
+
+@contextmanager
+def fault(space, kind):
+    if kind == "lock held":
+        with space.locked():
+            yield
+        return
+    victim = space.kiro if kind == "no place for folders" else space.ledger
+    aside = space.root / "aside"
+    if victim.exists():
+        victim.rename(aside)
+    if kind == "a folder in the ledger's place":
+        victim.mkdir()
+    else:
+        victim.write_text(FOREIGN)
+    yield
+    if kind == "a folder in the ledger's place":
+        victim.rmdir()
+    else:
+        assert victim.read_text() == FOREIGN
+        victim.unlink()
+    if aside.exists():
+        aside.rename(victim)
+
+
+@few
+@given(st.lists(st.sampled_from(FAULTS), min_size=1, max_size=3), st.integers(1, 3))
+def test_property_5_what_a_fault_keeps_out_comes_in_when_it_is_over(kinds, each):
+    with workspace(file_lock_timeout_seconds=0.0) as space:
+        for kind in kinds:
+            with fault(space, kind):
+                for _ in range(each):
+                    space.tracker.record_transaction("p", 1, 0.5)
+                event(kind)
+        # What waits in the user's folder is taken by whoever holds the lock next.
+        assert space.tracker.record_transaction("p", 1, 0.5)
+        settle(space)
+        assert len(space.ids()) == len(kinds) * each + 1
+
+
+def test_property_5_control_dropping_by_policy_loses_the_rows():
+    with workspace() as space:
+        hooks = space.kiro / "hooks"
+        hooks.mkdir()
+        block = {"error_handling": {"on_file_error": "log_and_skip"}}
+        (hooks / "token-tracking.kiro.hook").write_text(json.dumps(block))
+        with fault(space, "a foreign file"):
+            assert not space.tracker.record_transaction("p", 1, 0.5)
+        settle(space)
+        assert space.ids() == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_property_5_nowhere_to_write_is_false_and_counted(tmp_path):
+    space = Workspace(tmp_path)
+    (tmp_path / "file").write_text("")
+    environ = {"HOME": str(tmp_path / "file"), "XDG_STATE_HOME": str(tmp_path / "file")}
+    tracker = TokenTracker.for_workspace(str(tmp_path / "file"), space.config, environ)
+    assert tracker.record_transaction("p", 1, 0.5) is False
+    statistics = tracker.get_statistics()["errors"]
+    assert statistics["by_category"] == {"csv_write": 1}
+    assert statistics["last_error"]["type"] == NOT_A_FOLDER
+
+
+NOT_A_FOLDER = type(OSError(errno.ENOTDIR, "")).__name__
+
+
+# --- 6: configuration state management ---
+
+valid = {
+    "enabled": st.booleans(),
+    "max_prompt_length": st.integers(10, 5000),
+    "backup_enabled": st.booleans(),
+    "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
+    "retention_days": st.integers(1, 36500),
+    "file_lock_timeout_seconds": st.floats(0, 3600),
+    "hook_name": st.text(st.characters(codec=None, exclude_characters="\0"), min_size=1),
+    "collectors": st.lists(st.text(max_size=5).filter(lambda name: "\0" not in name), max_size=2),
+}
+invalid = st.sampled_from([
+    {"max_prompt_length": -1}, {"log_level": "LOUD"}, {"enabled": "yes"}, {"nonsense": 1},
+    {"retention_days": True}, {"collectors": "a"}, {"csv_file_path": 5}, {"hook_name": ""},
+    {"file_lock_timeout_seconds": float("nan")},
+])  # fmt: skip
+partial = st.fixed_dictionaries({}, optional=valid)
+
+
+class ConfigurationMachine(RuleBasedStateMachine):
+    """Compares a hook with a dictionary."""
+
+    @initialize()
+    def start(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.space = Workspace(Path(self.folder.name))
+        self.file = self.space.kiro / "token_tracker_config.json"
+        self.hook = TokenTrackingHook(
+            TrackerConfig(), root=self.space.root, environ=self.space.environ
+        )
+        self.model = TrackerConfig().to_dict()
+        self.saved = None
+
+    @rule(values=partial)
+    def update(self, values):
+        assert self.hook.update_configuration(TrackerConfig(**values))
+        self.model = {**TrackerConfig().to_dict(), **values}
+
+    @rule(changes=partial)
+    def change_partly(self, changes):
+        assert self.hook.apply_configuration_changes(changes)
+        self.model = {**self.model, **changes}
+
+    @rule(good=partial, bad=invalid)
+    def change_wrongly(self, good, bad):
+        assert not self.hook.apply_configuration_changes({**good, **bad})
+        assert self.hook.validate_configuration()["refused"]
+
+    @rule(bad=invalid.filter(lambda values: "nonsense" not in values))
+    def update_wrongly(self, bad):
+        assert not self.hook.update_configuration(TrackerConfig(**bad))
+
+    @rule(value=st.sampled_from([None, 5, "text", {}, []]))
+    def update_with_something_else(self, value):
+        assert not self.hook.update_configuration(value)
+
+    @rule()
+    def enable(self):
+        self.hook.enable()
+        self.model = {**self.model, "hook_enabled": True}
+
+    @rule()
+    def disable(self):
+        self.hook.disable()
+        self.model = {**self.model, "hook_enabled": False}
+
+    @rule(by_name=st.booleans())
+    def save(self, by_name):
+        assert self.hook.save_configuration_to_file(self.file if by_name else None)
+        self.saved = self.model
+
+    @precondition(lambda self: self.saved is not None)
+    @rule(by_name=st.booleans())
+    def reload(self, by_name):
+        assert self.hook.reload_configuration_from_file(self.file if by_name else None)
+        self.model = self.saved
+
+    @rule(data=st.sampled_from([b"", b"{", b"[]", b"\xff\xfe", b'{"enabled": 5}', b"5",
+                                b'{"csv_file_path": "/etc/x.csv"}', b"[" * 100_000]))  # fmt: skip
+    def reload_a_corrupt_file(self, data):
+        kept = self.file.read_bytes() if self.file.exists() else None
+        self.file.write_bytes(data)
+        assert not self.hook.reload_configuration_from_file()
+        self.file.unlink()
+        if kept is not None:
+            self.file.write_bytes(kept)
+
+    @rule()
+    def reload_a_missing_file(self):
+        assert not self.hook.reload_configuration_from_file(self.file.with_name("none.json"))
+
+    @rule()
+    def reset(self):
+        assert self.hook.reset_to_default_configuration()
+        self.model = TrackerConfig().to_dict()
+
+    @rule()
+    def change_what_was_handed_out(self):
+        self.hook.get_configuration()["collectors"].append("mine")
+        self.hook.get_configuration_schema()["enabled"]["default"] = False
+
+    @rule()
+    def record(self):
+        before = len(self.space.ids())
+        self.hook.on_agent_execution_complete({"agent_execution_id": os.urandom(8).hex()})
+        recorded = len(self.space.ids()) - before
+        assert recorded == (self.model["enabled"] and self.model["hook_enabled"])
+
+    @invariant()
+    def hook_and_model_agree(self):
+        if hasattr(self, "hook"):
+            assert self.hook.get_configuration() == self.model
+            assert self.hook.validate_configuration()["valid"]
+            assert self.hook.is_enabled() == (self.model["enabled"] and self.model["hook_enabled"])
+
+    def teardown(self):
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+def run_machine(machine, *, examples=15, shrink=True):
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=checks,
+            phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+        ),
+    )
+
+
+def test_property_6_the_configuration_behaves_like_a_dictionary():
+    run_machine(ConfigurationMachine)
+
+
+def test_property_6_control_a_change_by_halves_is_caught():
+    class ByHalves(ConfigurationMachine):
+        @rule(good=partial.filter(bool), bad=invalid)
+        def change_wrongly(self, good, bad):
+            self.hook.apply_configuration_changes(good)  # as if field after field were set
+            super().hook_and_model_agree()
+            self.hook.apply_configuration_changes(bad)
+
+    with pytest.raises(AssertionError):
+        run_machine(ByHalves, examples=300, shrink=False)  # the first that fails is the last
+
+
+@few
+@given(partial)
+def test_property_6_every_field_comes_from_the_environment(values):
+    with workspace() as space:
+        plain = {n: v for n, v in values.items() if n not in {"collectors", "hook_name"}}
+        environ = {f"KIRO_TOKEN_TRACKER_{name.upper()}": str(v) for name, v in plain.items()}
+        hook = TokenTrackingHook(root=space.root, environ={**space.environ, **environ})
+        assert plain.items() <= hook.get_configuration().items()
+
+
+# --- 7: special character handling ---
+
+
+@few
+@given(st.lists(st.text(st.characters(codec=None)), max_size=5))
+def test_property_7_no_text_is_changed_and_each_record_is_one_line(prompts):
+    with workspace(max_prompt_length=1_000_000, redact_secrets=False) as space:
+        for prompt in prompts:
+            assert space.tracker.record_transaction(prompt, 1, 0.5, {"error_message": "e"})
+        assert [t.prompt_text for t in space.tracker.get_transaction_history()] == prompts
+        assert len(space.lines()) == len(prompts)
+        result = space.tracker.test_unicode_compatibility(prompts)
+        assert (result["unicode_support_verified"], result["failed_tests"]) == (True, [])
+
+
+def test_property_7_control_a_plain_line_format_does_not_keep_every_text():
+    kept = []
+    for text in ("a\nb", "a,b", "ü"):
+        line = f"{text},1\n"
+        kept.append(line.splitlines()[0].split(",")[0] == text)
+    assert kept == [False, False, True]
+
+
+# --- 8: data validation integrity ---
+
+SOUND = {
+    "timestamp": datetime(2026, 1, 1, tzinfo=UTC), "prompt_text": "p", "tokens_used": 1,
+    "elapsed_time": 0.5, "session_id": "s", "workspace_folder": "w", "hook_trigger_type": "t",
+    "agent_execution_id": "e", "file_patterns": ["*.py"], "hook_name": "h",
+    "error_occurred": False, "error_message": "",
+}  # fmt: skip
+WRONG = {
+    "timestamp": ["2026-01-01", None, 1.5, True, datetime.min],  # noqa: DTZ901
+    "prompt_text": [None, 5, b"x"],
+    "tokens_used": [-1, 1.5, "5", None, True, 2**63, 10**5000],
+    "elapsed_time": [-0.1, float("nan"), float("inf"), "1", True, 10**400],
+    "session_id": [None, 5],
+    "workspace_folder": [None, ["w"]],
+    "hook_trigger_type": [None, 5],
+    "agent_execution_id": [None, "", 5],
+    "file_patterns": ["*.py", [5], [""], 5],
+    "hook_name": [None, 5],
+    "error_occurred": [None, 0, "false"],
+    "error_message": [5, ["x"]],
+}
+
+
+@st.composite
+def breakages(draw):
+    chosen = draw(st.lists(st.sampled_from(sorted(WRONG)), min_size=1, unique=True))
+    return {name: draw(st.sampled_from(WRONG[name])) for name in chosen}
+
+
+@given(breakages())
+def test_property_8_every_broken_field_is_named_and_nothing_is_stored(broken):
+    with pytest.raises(ValidationError) as caught:
+        TokenTransaction(**{**SOUND, **broken})
+    assert {issue.split()[0] for issue in caught.value.issues} == set(broken)
+
+
+def test_property_8_control_the_sound_record_is_taken():
+    assert TokenTransaction(**SOUND).tokens_used == 1
+
+
+@few
+@given(breakages())
+def test_property_8_a_tracker_refuses_what_the_model_refuses(broken):
+    given_ones = {n: v for n, v in broken.items() if n in {"tokens_used", "elapsed_time"}}
+    given_ones = {n: v for n, v in given_ones.items() if v is not None}  # None is unknown
+    with workspace() as space:
+        tracker = space.tracker
+        accepted = tracker.record_transaction(
+            **{"prompt_text": "p", "tokens_used": 1, "elapsed_time": 0.5, **given_ones}
+        )
+        assert accepted == (not given_ones)
+        assert len(space.ids()) == accepted
+        assert tracker.get_statistics()["errors"]["total_errors"] == bool(given_ones)
+
+
+def test_every_field_of_the_configuration_is_in_the_schema_of_the_hook(tmp_path):
+    hook = TokenTrackingHook(TrackerConfig(), root=tmp_path, environ={"HOME": str(tmp_path)})
+    schema = hook.get_configuration_schema()
+    assert set(schema) == set(FIELDS)
+    assert (schema["max_prompt_length"]["minimum"], schema["retention_days"]["type"]) == (
+        0, "integer",
+    )  # fmt: skip
+    assert "DEBUG" in schema["log_level"]["enum"]

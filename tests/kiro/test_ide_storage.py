@@ -1,0 +1,126 @@
+"""IDE 0.x's storage, before and since 2026-02."""
+
+import hashlib
+import os
+
+import pytest
+
+from support.kiro_homes import KiroHome
+from support.kiro_homes.home import digest, dump
+from support.kiro_homes.ide import IdeStorage
+from tokentrack.kiro import ide_storage, ide_workspaces
+from tokentrack.kiro import scan as reasons
+from tokentrack.kiro.ide_storage import Limits, RecentExecutions
+from tokentrack.kiro.ide_workspaces import names_of
+from tokentrack.kiro.scan import ReadPass
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return IdeStorage(KiroHome(tmp_path))
+
+
+def read(storage, workspaces=None):
+    with ReadPass() as scan:
+        return list(ide_storage.turns(str(storage.folder), scan, workspaces)), scan
+
+
+def test_the_older_format_has_a_model_and_no_credits(storage):
+    storage.chat()
+    (turn,), _ = read(storage)
+    assert (turn.model, turn.credits, turn.prompt) == ("claude-sonnet-4", None, "fix the test")
+
+
+def test_the_newer_format_has_credits(storage):
+    expected = storage.execution([0.1, 0.2])
+    (turn,), _ = read(storage)
+    assert (turn.credits, turn.status, turn.session_id) == ("0.3", "success", expected.session_id)
+
+
+def test_an_execution_in_both_formats_has_its_credits(storage):
+    expected = storage.execution([0.5])
+    dump(
+        storage.folder / digest("/w/alpha") / f"{expected.source_id}.chat",
+        {"executionId": expected.source_id},
+    )
+    (turn,), scan = read(storage)
+    assert (turn.credits, scan.counts) == ("0.5", {reasons.DUPLICATE: 1})
+
+
+def test_what_else_is_in_the_storage_is_not_opened(storage):
+    storage.noise()
+    turns, scan = read(storage)
+    assert (turns, scan.counts) == ([], {})
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}x", '{"executionId": 3}'])
+def test_a_damaged_file_is_noted_and_the_others_count(storage, content):
+    storage.execution([0.5])
+    (storage.folder / digest("/w/alpha") / digest("s") / "torn").parent.mkdir(exist_ok=True)
+    (storage.folder / digest("/w/alpha") / digest("s") / "torn").write_text(content)
+    turns, scan = read(storage)
+    assert (len(turns), sum(scan.counts.values())) == (1, 1)
+
+
+def test_a_workspace_is_known_only_if_a_digest_fits(storage):
+    storage.execution([0.5], "/w/alpha")
+    user, scan = str(storage.home.ide_user), ReadPass()
+    assert read(storage)[0][0].workspace == ""
+    known = ide_workspaces.workspaces(user, [], scan)
+    assert read(storage, known)[0][0].workspace == "/w/alpha"
+    assert (
+        read(storage, ide_workspaces.workspaces("/none", ["/w/beta"], scan))[0][0].workspace == ""
+    )
+    assert scan.counts == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        ("file:///w/a%20b", "/w/a b"),
+        ("file:///c%3A/w", "c:/w"),
+        ("vscode-remote://ssh-remote%2Bhost/w", "/w"),
+        ("untitled:x", None),
+        (3, None),
+    ],
+)
+def test_workspaces_are_named_by_uri(tmp_path, folder, path):
+    dump(tmp_path / "workspaceStorage" / ("a" * 32) / "workspace.json", {"folder": folder})
+    assert ide_workspaces.workspaces(str(tmp_path), [], ReadPass()).get("a" * 32) == path
+
+
+def test_the_names_of_a_path_are_digests_as_everybody_computes_them():
+    expected = [
+        make(text.encode()).hexdigest()[:32]
+        for text in ("/w/ä", "file:///w/ä")
+        for make in (hashlib.md5, hashlib.sha256)
+    ]
+    assert names_of("/w/ä") == expected
+
+
+def around(storage, limits, at, first=0, last=2**63, created=0):
+    folder = str(storage.folder / digest("/w/alpha"))
+    recent = RecentExecutions(limits, ReadPass())
+    turns, is_whole = recent.around((folder,), at, (first, last), created)
+    return [turn.source_id for turn in turns], is_whole
+
+
+@pytest.fixture
+def written(storage):
+    """Return a storage whose files were written at 0, 100, 200, 300 and 400 s; and their ids."""
+    turns = [storage.execution([0.5]) for _ in range(5)]
+    for number, turn in enumerate(turns):
+        os.utime(storage.path(turn), (number * 100, number * 100))
+    return storage, [turn.source_id for turn in turns]
+
+
+def test_what_was_written_closest_to_a_time_is_read_first_and_no_more_than_a_limit(written):
+    storage, ids = written
+    plenty = Limits(100, 100, 10**6)
+    assert around(storage, plenty, 210 * 10**6)[0] == [ids[n] for n in (2, 3, 1, 4, 0)]
+    assert around(storage, plenty, 0, 150 * 10**6, 350 * 10**6) == ([ids[2], ids[3]], True)
+    assert around(storage, Limits(100, 2, 10**6), 210 * 10**6) == ([ids[2], ids[3]], False)
+    size = storage.path(storage.home.expected[2]).stat().st_size
+    assert around(storage, Limits(100, 9, size), 210 * 10**6) == ([ids[2]], False)
+    assert around(storage, Limits(3, 9, 10**6), 0)[1] is False
+    assert around(storage, plenty, 0, created=2**62) == ([], True)

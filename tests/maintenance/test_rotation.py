@@ -1,0 +1,523 @@
+"""Rotation, compression and retention."""
+
+import gzip
+import os
+import threading
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.ledgers import HEADER, posix_only
+from support.maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
+from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.errors import FileSystemError, TokenTrackError
+from tokentrack.maintenance import rotation
+from tokentrack.maintenance.lines import earliest_and_latest
+from tokentrack.maintenance.retention import plan_prune, prune, reason_to_distrust
+from tokentrack.maintenance.schedule import run_due
+from tokentrack.reports.rows import ledger_rows
+from tokentrack.reports.totals import summarise_ledger
+from tokentrack.store.archives import ledger_files, open_ledger_file, open_ledger_files
+
+TODAY = time.strftime("%Y%m%d", time.gmtime())
+
+
+@pytest.fixture
+def space(tmp_path):
+    return Maintained(tmp_path)
+
+
+def rotated(space) -> str:
+    with space.settled() as session:
+        return rotation.rotate(session, now_us())
+
+
+def test_a_rotation_renames_both_ledgers_and_starts_new_ones(space):
+    space.fill([2, 1])
+    before = space.all_ids()
+    inode = space.ledger.stat().st_ino
+    assert f"rotated to token_transactions_{TODAY}.csv" in space.run("rotate")
+    assert (space.kiro / f"token_transactions_{TODAY}.csv").stat().st_ino == inode
+    assert space.ledger.read_bytes() == HEADER
+    assert (space.all_ids(), space.all_usage()) == (before, before)
+    assert "nothing to rotate" in space.run("rotate")
+
+
+def test_archives_of_one_day_are_numbered_and_none_is_overwritten(space):
+    for number in range(3):
+        space.fill([1], prefix=f"r{number}-")
+        rotated(space)
+    stem = f"token_transactions_{TODAY}"
+    assert space.names(stem) == [f"{stem}.csv", f"{stem}_2.csv", f"{stem}_3.csv"]
+    assert space.all_ids() == Counter(["r0-0", "r1-0", "r2-0"])
+    paths = [os.path.basename(path) for path in ledger_files(space.paths)]
+    assert paths == [*space.names(stem), "token_transactions.csv"]
+
+
+def test_a_torn_last_line_goes_to_quarantine_and_not_into_an_archive(space):
+    space.fill([1])
+    with space.ledger.open("ab") as file:
+        file.write(b"2026-01-15T10:3")
+    name = rotated(space)
+    assert space.read(name).endswith(b",false,\n")
+    assert space.quarantined() == [b"2026-01-15T10:3"]
+
+
+@pytest.mark.parametrize("job", ["rotate", "prune", "repair", "merge"])
+def test_a_completion_that_is_repeated_after_its_row_was_moved_counts_once(space, job):
+    space.fill(range(800, 0, -2), prefix="old-")  # of which prune removes some
+    space.complete("given")  # and over 128 KiB follow
+    start = space.event("agentExecutionStarted", execution_id="given")
+    for number in range(3):
+        space.complete(f"large-{number}", prompt="x" * 60_000)
+    if job == "repair":
+        space.ledger.write_bytes(space.ledger.read_bytes().replace(b"\n", b"\r\n", 300))
+    if job == "merge":
+        space.run("backup", "create")
+    space.run(*("restore", "--yes") if job == "merge" else (job,))
+    space.complete("given")
+    assert space.record(start)
+    space.complete("given")
+    assert space.all_ids()["given"] == 1
+    assert not list((space.state / "running").glob("*.json"))
+
+
+def test_a_row_that_no_rotation_saw_is_not_taken_for_recorded(space):
+    space.complete("lost")
+    space.ledger.write_bytes(HEADER)  # as a power loss without fsync leaves it
+    space.complete("other")
+    rotated(space)
+    space.complete("lost")
+    assert space.all_ids() == Counter(["other", "lost"])
+
+
+def test_what_waits_is_recorded_before_a_rotation_and_nothing_is_recorded_again_after_it(space):
+    for number in range(3):
+        space.complete(f"e{number}")
+    event = space.event("agentExecutionStarted", execution_id="e1")
+    space.record(event)  # as if the row of e1 were written and its start had stayed open
+    space.put_in_spool(space.event("agentExecutionCompleted", execution_id="e2"))
+    space.put_in_spool(space.event("agentExecutionCompleted", execution_id="new"))
+    rotated(space)
+    assert not space.spooled()
+    assert not list((space.state / "running").glob("*.json"))
+    space.complete("e9")
+    assert space.all_ids() == Counter(["e0", "e1", "e2", "new", "e9"])
+
+
+def test_without_settling_a_rotation_would_let_a_row_be_recorded_twice(space):
+    # The control: the same with the plain lock.
+    space.complete("e1")
+    space.put_in_spool(space.event("agentExecutionCompleted", execution_id="e1"))
+    space.record(space.event("agentExecutionStarted", execution_id="e1"))
+    os.rename(space.ledger, space.kiro / "token_transactions_20260101.csv")
+    space.put_in_spool(space.event("agentExecutionCompleted", execution_id="e1"))
+    space.tracker.drain()
+    assert space.all_ids()["e1"] > 1
+
+
+@pytest.mark.parametrize(
+    ("config", "days_ago", "wanted"),
+    [
+        ({"rotate_max_mb": 1}, [1], ""),
+        ({"rotate_max_mb": 1}, [1] * 15000, "larger than 1 MB"),
+        ({"rotate_max_mb": 0}, [1] * 15000, ""),
+        ({"rotate_monthly": True}, [40, 1], "its first row is of "),
+        ({"rotate_monthly": False}, [40, 1], ""),
+    ],
+)
+def test_size_and_month_make_a_rotation_due(tmp_path, config, days_ago, wanted):
+    space = Maintained(tmp_path, backup_enabled=False, **config)
+    space.fill(days_ago)
+    done = run_due(space.paths, space.config, space.environ)
+    assert len(done) == bool(wanted)
+    assert wanted in "".join(done)
+    assert bool(space.names(f"token_transactions_{TODAY}")) == bool(wanted)
+
+
+def test_a_first_row_without_a_readable_time_does_not_end_monthly_rotation(tmp_path):
+    space = Maintained(tmp_path, backup_enabled=False, rotate_monthly=True)
+    space.fill([40, 1])
+    lines = space.ledger.read_bytes().removeprefix(HEADER)
+    bad = b"never,p,1,,,w,agentExecutionCompleted,x2,,h,false,\n"
+    space.ledger.write_bytes(HEADER + b"?\n" + bad + lines)
+    (done,) = run_due(space.paths, space.config, space.environ)
+    assert "its first row is of " in done
+
+
+@posix_only
+def test_a_rotation_on_a_full_disk_says_that_it_was_done(space):
+    import resource
+
+    space.fill([2, 1])
+    before = space.all_ids()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with space.settled() as session:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            assert rotation.rotate(session, now_us()) == f"token_transactions_{TODAY}.csv"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert space.ledger.read_bytes() == b""
+    os.utime(space.ledger, (2e9, 2e9))
+    assert run_due(space.paths, space.config, space.environ) == []
+    assert "has no rows" in space.run("backup", "create", code=1)
+    assert space.names("token_transactions_backup_") == []
+    os.utime(space.ledger)
+    space.complete("next")
+    assert space.all_ids() == before + Counter(["next"])
+
+
+def test_a_lock_that_is_held_is_waited_for_once(tmp_path):
+    space = Maintained(tmp_path, file_lock_timeout_seconds=1.0)
+    space.fill([1])
+    ended = threading.Event()
+
+    def lock_ledger():
+        with space.locked():
+            held.set()
+            ended.wait(1.6)  # longer than the timeout, shorter than twice of it
+
+    held = threading.Event()
+    holder = threading.Thread(target=lock_ledger)
+    holder.start()
+    held.wait()
+    try:
+        with pytest.raises(FileSystemError, match="holds the lock"), space.settled():
+            pass
+    finally:
+        ended.set()
+        holder.join()
+
+
+def test_archives_are_compressed_and_read_like_plain_ones(tmp_path):
+    space = Maintained(tmp_path, compression_enabled=True, backup_enabled=False)
+    space.fill([3], name="token_transactions_20260101.csv")
+    plain = space.read("token_transactions_20260101.csv")
+    done = run_due(space.paths, space.config, space.environ)
+    assert len(done) == 2
+    path = space.kiro / "token_transactions_20260101.csv.gz"
+    assert gzip.decompress(path.read_bytes()) == plain
+    assert path.stat().st_mode & 0o777 == 0o600
+    with open_ledger_file(str(path)) as file:
+        assert file.read() == plain
+    assert "token_transactions_20260101.csv" not in space.names()
+
+
+def test_a_half_done_compression_counts_once_and_is_finished(tmp_path):
+    space = Maintained(tmp_path, compression_enabled=True, backup_enabled=False)
+    space.fill([3], name="token_transactions_20260101.csv")
+    plain = space.read("token_transactions_20260101.csv")
+    space.write("token_transactions_20260101.csv.gz", plain)
+    left = space.kiro / "token_transactions_20260101.csv.gz.0123456789ab.tmp"
+    left.write_bytes(b"a killed one's")
+    with open_ledger_files(space.paths) as files:
+        counts = {name: file.read().count(b"\n") for name, file in files.items()}
+    assert counts == {"token_transactions_20260101.csv": 2}
+    run_due(space.paths, space.config, space.environ)
+    assert space.names() == [
+        "token_transactions.csv.lock",
+        "token_transactions_20260101.csv.gz",
+        "token_usage_20260101.csv.gz",
+    ]
+    assert space.all_ids() == Counter(["e0"])
+
+
+def test_a_compressed_file_that_is_no_copy_of_an_archive_is_left_alone(tmp_path):
+    space = Maintained(tmp_path, compression_enabled=True, backup_enabled=False)
+    space.fill([2, 1])
+    space.fill([3], name="token_transactions_20260101.csv")
+    mine = {
+        "token_transactions.csv.gz": space.ledger.read_bytes(),
+        "token_transactions_backup_20260101_000000.csv.gz": b"a backup",
+        "token_transactions_20260101.csv.gz": b"something else",
+    }
+    space.write("token_transactions_backup_20260101_000000.csv", b"a backup")
+    for name, data in mine.items():
+        space.write(name, data)
+    (space.kiro / "token_usage.csv.gz").mkdir()
+    (space.kiro / "token_transactions.csv.0123456789ab.tmp").mkdir()
+    for command in ("backup create", "rotate", "prune", "repair"):
+        space.run(*command.split(), KIRO_TOKEN_TRACKER_COMPRESSION_ENABLED="true")
+    assert {name: space.read(name) for name in mine} == mine
+    assert "token_transactions_20260101.csv" in space.names()
+
+
+def test_files_that_only_look_like_archives_are_left_out(space):
+    space.fill([1])
+    os.mkfifo(space.kiro / "token_transactions_20260101.csv")
+    os.symlink(space.ledger, space.kiro / "token_transactions_20260102.csv")
+    space.write("token_transactions_notes.csv", b"mine\n")
+    assert ledger_files(space.paths) == [str(space.ledger)]
+
+
+# --- retention ---
+
+
+def steady(space):
+    """Fill a ledger with one expired row and 17 that are not, without a pause."""
+    space.fill([370, *range(340, 0, -20)])
+
+
+def pruned(space, now=None, **options):
+    with space.settled() as session:
+        days = space.config.retention_days
+        plan = plan_prune(session.folder, space.paths, days, now or now_us(), **options)
+        prune(session, plan)
+    return plan
+
+
+def test_only_expired_rows_go_and_their_usage_rows_with_them(space):
+    space.fill([600, 500], prefix="old", name="token_transactions_20240101.csv")
+    space.fill([390, 360], prefix="mixed", name="token_transactions_20250101.csv.gz")
+    space.fill([366, 364, 1], prefix="e")
+    space.fill(range(340, 0, -20), prefix="s", name="token_transactions_20250102.csv")
+    since = [f"s{n}" for n in range(17)]
+    said = space.run("prune", "--dry-run")
+    assert "would remove token_transactions_20240101.csv with all its 2 rows" in said
+    assert len(space.all_ids()) == 7 + len(since)
+    space.run("prune")
+    assert space.all_ids() == space.all_usage() == Counter(["mixed1", "e1", "e2", *since])
+    assert "token_transactions_20240101.csv" not in space.names()
+    assert "token_usage_20240101.csv" not in space.names()
+    assert (space.kiro / "token_transactions_20250101.csv.gz").stat().st_mode & 0o777 == 0o600
+    assert "nothing to remove" in space.run("prune")
+
+
+def test_what_cannot_be_read_stays(space):
+    steady(space)
+    bad = [
+        b"2020-13-45T10:00:00.000Z,p,1,,,w,agentExecutionCompleted,x1,,h,false,\n",
+        b"never,p,1,,,w,agentExecutionCompleted,x2,,h,false,\n",
+        b"2020-01-01T10:00:00.000Z,too few\n",
+        b"\xff\xfe\n",
+    ]
+    with space.ledger.open("ab") as file:
+        file.writelines(bad)
+    pruned(space)
+    data = space.ledger.read_bytes()
+    assert all(line in data for line in bad)
+    assert data.count(b"\n") == 1 + 17 + len(bad)
+
+
+def test_an_archive_with_an_unreadable_line_is_not_removed(space):
+    steady(space)
+    space.write("token_transactions_20200101.csv", HEADER + b"?\n" + row("a", now_us() - 400 * DAY))
+    pruned(space)
+    assert space.read("token_transactions_20200101.csv") == HEADER + b"?\n"
+
+
+def test_a_usage_row_without_a_ledger_row_goes_when_it_is_expired_itself(space):
+    space.fill([1])
+    now = now_us()
+    with space.usage.open("ab") as file:
+        file.write(usage_line("gone", now - 400 * DAY) + usage_line("later", now - 2 * DAY))
+    pruned(space)
+    assert space.all_usage() == Counter(["e0", "later"])
+
+
+@pytest.mark.parametrize(
+    ("jump", "words"),
+    [
+        (-4, "in its future"),
+        (+3650, "it may have jumped"),
+        (+60, "it may have jumped"),
+    ],
+)
+def test_a_clock_that_jumped_deletes_nothing(space, jump, words):
+    space.config.retention_days = 30
+    space.fill([29, 10, 1])
+    space.ledger.write_bytes(space.ledger.read_bytes() + row("old", now_us() - 60 * DAY))
+    before = space.all_ids()
+    with pytest.raises(TokenTrackError, match=words):
+        pruned(space, now=now_us() + jump * DAY)
+    assert space.all_ids() == before
+
+
+def test_a_jumped_clock_that_recorded_rows_deletes_nothing_and_neither_does_the_right_one_after(
+    space,
+):
+    space.fill([20, 10, 1])
+    future = now_us() + 3650 * DAY
+    with space.ledger.open("ab") as file:
+        file.write(row("f", future - 1000))
+    with pytest.raises(TokenTrackError, match="may have jumped"):
+        pruned(space, now=future)
+    with space.ledger.open("ab") as file:
+        file.write(row("old", now_us() - 500 * DAY))
+    with pytest.raises(TokenTrackError, match="in its future"):
+        pruned(space)
+    pruned(space, trust_clock=True)
+    assert space.all_ids() == Counter(["e0", "e1", "e2", "f"])
+
+
+def test_a_file_of_the_future_stops_a_prune(space):
+    steady(space)
+    future = time.time() + 3 * 24 * 3600
+    os.utime(space.ledger, (future, future))
+    assert "a file was changed at" in space.run("prune", code=1)
+
+
+def test_an_idle_ledger_is_pruned_once_the_clock_is_trusted(space):
+    space.config.retention_days = 30
+    space.fill([100, 90])
+    with pytest.raises(TokenTrackError, match="--trust-clock"):
+        pruned(space)
+    assert pruned(space, trust_clock=True).expired == 2
+
+
+def test_a_pause_that_ended_before_the_cutoff_stops_no_prune(space):
+    space.fill([600, 500, *range(480, 0, -20)])
+    assert pruned(space).expired == 2 + 6
+
+
+def test_a_clock_that_is_wrong_for_days_deletes_nothing_and_a_pause_is_asked_about_once(space):
+    recent = [20 - n / 10 for n in range(190)]
+    jumped = [-730 - n / 10 for n in range(40)]  # recorded by a clock two years ahead
+    space.fill([*recent, *jumped])
+    wrong = now_us() + 734 * DAY
+    os.utime(space.ledger)
+    with pytest.raises(TokenTrackError, match="may have jumped"):
+        pruned(space, now=wrong)
+    assert space.all_ids().total() == 230
+
+    space.fill([500, 100, 1])  # the same to look at: a holiday
+    assert "--trust-clock" in space.run("prune", code=1)
+    assert "nothing was removed" in space.run("prune", "--dry-run", code=1)
+    space.run("prune", "--dry-run", "--trust-clock")
+    space.run("prune", code=1)  # a dry run notes nothing
+    space.run("prune", "--trust-clock")
+    assert space.all_ids() == Counter(["e1", "e2"])
+    space.fill([500, 100, 1])
+    space.run("prune")
+    assert space.all_ids() == Counter(["e1", "e2"])
+
+
+def test_a_row_of_a_clock_without_its_battery_stays_until_the_clock_is_trusted(space):
+    steady(space)
+    for at in (0, 1_735_689_599_999_999):
+        space.ledger.write_bytes(space.ledger.read_bytes() + row(f"dead-{at}", at))
+        space.usage.write_bytes(space.usage.read_bytes() + usage_line(f"dead-{at}", at))
+    space.usage.write_bytes(space.usage.read_bytes() + usage_line("alone", 1))
+    assert pruned(space).expired == 1
+    assert space.all_ids().total() == 17 + 2
+    assert space.all_usage().total() == 17 + 3
+    assert pruned(space, trust_clock=True).expired == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, damage):
+    for number in (1, 2, 3):
+        ids = [f"{number}-{n}" for n in range(3000)]
+        space.write(
+            f"token_transactions_2026010{number}.csv.gz",
+            HEADER
+            + b"".join(row(name, now_us(), prompt_text=os.urandom(30).hex()) for name in ids),
+        )
+    space.fill([1])
+    damaged = space.kiro / "token_transactions_20260102.csv.gz"
+    data = damaged.read_bytes()
+    damaged.write_bytes(data[: len(data) // 2] if damage == "cut" else b"garbage")
+    ledger = summarise_ledger(space.paths)
+    assert ledger["rows"] > 6001 + 1000 if damage == "cut" else ledger["rows"] == 6001
+    assert ledger["problem"].startswith(f"{damaged}: the archive is damaged")
+    assert "tokentrack repair" in ledger["problem"]
+    rows = list(ledger_rows(space.paths))
+    assert len([found for found in rows if found.transaction]) == ledger["rows"]
+    assert [found.problem for found in rows if found.problem] == [ledger["problem"]]
+    for command in ("prune", "prune --dry-run"):
+        assert f"tokentrack: {damaged}: the archive" in space.run(*command.split(), code=1)
+    if damage == "garbage":
+        assert f"no ledger: {damaged}: " in space.run("repair", code=1)
+        assert damaged.read_bytes() == b"garbage"
+    else:
+        space.run("repair")
+        assert summarise_ledger(space.paths)["problem"] == ""
+
+
+def test_an_archive_that_is_no_file_of_ours_hides_no_other(space):
+    space.fill([3], name="token_transactions_20260101.csv")
+    os.link(space.kiro / "token_transactions_20260101.csv", space.kiro / "other")
+    space.fill([1])
+    ledger = summarise_ledger(space.paths)
+    assert ledger["rows"] == 1
+    named = f"{space.kiro}/token_transactions_20260101.csv: has 2 names: it must be"
+    assert ledger["problem"].startswith(named)
+    assert f"tokentrack: {named}" in space.run("prune", code=1)
+    assert named in space.run("verify", code=1)
+
+
+@posix_only
+@pytest.mark.skipif(os.name != "nt" and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_named(space):
+    space.fill([1])
+    space.kiro.chmod(0o500)
+    try:
+        for command in ("rotate", "backup create"):
+            said = space.run(*command.split(), code=1)
+            assert str(space.kiro) in said
+            assert "check its owner and mode" in said
+    finally:
+        space.kiro.chmod(0o700)
+
+
+def test_a_bad_configuration_deletes_nothing(space):
+    space.fill([500, 1])
+    space.write("token_tracker_config.json", b'{"retention_days": 99999999}')
+    assert "mend the configuration" in space.run("prune", code=1)
+    assert space.all_ids() == Counter(["e0", "e1"])
+
+
+@given(
+    ages=st.lists(st.integers(-48 * 3600, 900 * 86400), max_size=8),
+    zones=st.sampled_from(["Z", "+00:00", "-10:00", "+14:00", ""]),
+    days=st.integers(1, 800),
+)
+def test_no_row_that_is_younger_than_the_retention_ever_counts_as_expired(ages, zones, days):
+    now = 1_800_000_000_000_000
+    for age in ages:
+        at = now - age * 1_000_000
+        hours = int(zones[:3]) if zones not in ("Z", "") else 0
+        text = format_us(at + hours * 3_600_000_000)[:-1] + zones
+        _, latest = earliest_and_latest(text)
+        is_expired = latest < now - days * DAY
+        assert not (is_expired and age <= days * 86400)
+        if zones:
+            assert is_expired == (age > days * 86400)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC"])
+def test_a_time_zone_and_its_daylight_saving_change_nothing(space, zone):
+    space.config.retention_days = 30
+    edge = now_us() - 30 * DAY
+    space.write("token_transactions.csv", HEADER + row("in", edge + 120_000_000) +
+                row("out", edge - 1) + row("new", now_us()))  # fmt: skip
+    space.write("token_usage.csv", USAGE_HEADER)
+    space.run("prune", TZ=zone, KIRO_TOKEN_TRACKER_RETENTION_DAYS="30")
+    assert space.all_ids() == Counter(["in", "new"])
+
+
+def test_doubt_is_about_gaps_of_more_than_a_month_that_end_after_the_cutoff():
+    now = 1_800_000_000_000_000
+    cutoff = now - 365 * DAY
+
+    def gaps(*days_ago, touched=now, trusted=0):
+        return reason_to_distrust(
+            now, [now - days * DAY for days in days_ago], touched, cutoff, trusted
+        )
+
+    steady = range(0, 800, 20)
+    assert gaps(*steady) == ""
+    assert gaps(touched=0) == ""
+    assert gaps(40)
+    assert gaps(400, 0)
+    assert gaps(400, 2, 0)
+    assert gaps(400, 364, *range(0, 350, 20))
+    assert gaps(600, 366, *range(0, 365, 20)) == ""
+    assert gaps(400, 2, trusted=now - DAY) == ""
+    assert gaps(400, 80, trusted=now - 90 * DAY)
+    assert "its future" in gaps(-2, touched=now, trusted=now)
+    assert reason_to_distrust(1_793_000_000_000_000, [], 0, 0, 0)

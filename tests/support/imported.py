@@ -1,0 +1,73 @@
+"""Run `tokentrack import` in a machine and read what it did."""
+
+import json
+import subprocess
+import sys
+import time
+from decimal import Decimal
+
+from support.kiro_homes import KiroHome
+from support.kiro_homes.cli import CliSession
+from support.kiro_homes.ide import IdeStorage
+from support.kiro_homes.v1 import V1Session
+
+SECOND = 1_000_000
+
+
+def tokentrack(machine, *arguments, code=0, env=None):
+    """Run the program in the workspace and return what it printed."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
+        env={**machine.environment, **(env or {})}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == code, result.stderr + result.stdout
+    assert "Traceback" not in result.stderr
+    return result.stdout + result.stderr
+
+
+def summary(machine, *arguments, **options):
+    # What is done along with it is told on stderr.
+    text = tokentrack(machine, "import", "--json", *arguments, **options)
+    return json.JSONDecoder().raw_decode(text)[0]
+
+
+def latest(ledger):
+    """Return each execution's last usage row, by its id."""
+    return {row["agent_execution_id"]: row for row in ledger.usage()}
+
+
+def credits_of(ledger):
+    """Return the sum of the credits of the ledger's rows, as any report would make it."""
+    found = latest(ledger)
+    cells = [found[row["agent_execution_id"]]["credits"] for row in ledger.rows()]
+    return sum((Decimal(cell) for cell in cells if cell), Decimal(0))
+
+
+def here(machine, seed=7):
+    """Return an empty home of Kiro's in the machine's own."""
+    return KiroHome(machine.home, seed)
+
+
+class Hooked:
+    """Turns that the hook recorded, of which Kiro wrote the numbers afterwards."""
+
+    def __init__(self, machine):
+        self.machine, self.home = machine, here(machine)
+        self.home.at = int(time.time() * 1000) * 1000
+
+    def play(self, surface):
+        """Run a turn's hooks, and write what Kiro writes."""
+        home, root = self.home, str(self.machine.root)
+        now = int(time.time() * 1000) * 1000
+        if surface == "ide-0":
+            for name in ("promptSubmit", "agentStop"):
+                self.machine.hook(b"", "--event", name, "--no-stdin", env={"VSCODE_PID": "77"})
+            home.at = now - 30 * SECOND
+            return IdeStorage(home).execution([0.5], root)
+        kind = V1Session if surface == "v1" else CliSession
+        session = kind(home, root)
+        for name in ("UserPromptSubmit", "Stop"):
+            event = name if surface == "v1" else name[0].lower() + name[1:]
+            self.machine.send(event, session.session_id, prompt="p")
+        home.at = now - (30 if surface == "v1" else 20) * SECOND
+        return session.turn([0.5])

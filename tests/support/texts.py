@@ -1,0 +1,17 @@
+"""Texts that are hard to store: every code point, surrogates and escapes."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+# Every code point, surrogates too, and more of what is hard than chance would bring.
+HARD = [
+    *"\\nr0ud8f\n\r\0\",';\t ",
+    *"\ud800\udc80\udfff\ufeff\u2028\x85\x1a\x1cé😀",
+]
+
+
+ANY = st.characters(codec=None, exclude_categories=())
+
+
+TEXT = st.text(st.one_of(st.sampled_from(HARD), ANY))
