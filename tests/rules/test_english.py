@@ -1,0 +1,101 @@
+"""Every message, help text, docstring and comment avoids the phrases that are hard to read."""
+
+import ast
+import io
+import re
+import tokenize
+
+import pytest
+
+from support import ROOT
+
+SOURCE = ROOT / "src" / "tokentrack"
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md")
+# What each phrase should be instead.
+REFUSED = {
+    r"(?<!there )\b(is|are) no (?!longer\b|more than\b)": "is not a …, unknown …, invalid …",
+    r"\bmend(s|ed|ing)?\b": "fix",
+    r"\bby (itself|themselves)\b": "automatically",
+    r"\bwhoever\b": "name the component, or use the passive",
+    r"\bnobody\b": "name the component, or use the passive",
+    r"\bstands? (there|beside|in)\b": "is, exists, next to",
+    r"\b(the|first) documents\b": "say which",
+}
+# Rooms whose English is still to be rewritten: the list only gets shorter.
+PENDING = {
+    "cli", "common", "config", "csv_writer.py", "diagnostics", "error_handler.py", "errors.py",
+    "hook.py", "hookfiles", "importing", "kiro", "maintenance", "models", "recorder", "reports",
+    "store", "tracker.py", "usage", "workspace.py", "__init__.py", "__main__.py", "api_place.py",
+    "metadata_collector.py", *PAGES,
+}  # fmt: skip
+ROOMS = sorted({path.name for path in SOURCE.iterdir() if not path.name.startswith("__pyc")})
+
+
+def texts_of(source):
+    """Yield the line and the text of each string and comment; a sentence may span several."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = [p.value if isinstance(p, ast.Constant) else "X" for p in node.values]
+            yield node.lineno, "".join(parts)
+    comments = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            comments.append((token.start[0], token.string.lstrip("# ")))
+    yield from comments
+    # A comment goes on in the next line.
+    yield from (
+        (line, f"{text} {following}")
+        for (line, text), (after, following) in zip(comments, comments[1:], strict=False)
+        if after == line + 1
+    )
+
+
+def refused(text):
+    """Return each refused phrase of a text, with what to say instead."""
+    flat = " ".join(text.split())
+    found = []
+    for pattern, instead in REFUSED.items():
+        found += [f"{m[0]!r}: {instead}" for m in re.finditer(pattern, flat, re.IGNORECASE)]
+    return found
+
+
+def problems_of(path):
+    text = path.read_text(encoding="utf-8")
+    texts = texts_of(text) if path.suffix == ".py" else enumerate(text.splitlines(), 1)
+    name = path.relative_to(ROOT)
+    return {f"{name}:{line}: {found}" for line, text in texts for found in refused(text)}
+
+
+@pytest.mark.parametrize("room", [*ROOMS, *PAGES])
+def test_a_room_avoids_the_refused_phrases(room):
+    path = ROOT / room if room in PAGES else SOURCE / room
+    paths = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    if path.suffix in {".py", ".md", ""}:
+        found = sorted(problem for one in paths for problem in problems_of(one))
+        assert room in PENDING or not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "this folder is no project",
+        "these are no hooks",
+        "how to mend it",
+        "Backups are made by themselves",
+        "whoever holds the lock",
+        "nobody measured it",
+        "3 rows stand there",
+        "the documents promise it",
+    ],
+)
+def test_a_refused_phrase_is_found(bad):
+    assert refused(bad)
+    assert {line for line, text in texts_of(f'x = f"{{y}} {bad}"') if refused(text)} == {1}
+    assert {line for line, text in texts_of(f"y = 1  # {bad}") if refused(text)} == {1}
+
+
+@pytest.mark.parametrize("good", ["there is no ledger", "it is no longer used", "an amendment"])
+def test_a_plain_phrase_is_not_refused(good):
+    assert refused(good) == []
