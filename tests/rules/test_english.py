@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from itertools import pairwise
 
 import pytest
 
@@ -39,15 +40,13 @@ def texts_of(source):
         elif isinstance(node, ast.JoinedStr):
             parts = [p.value if isinstance(p, ast.Constant) else "X" for p in node.values]
             yield node.lineno, "".join(parts)
-    comments = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            comments.append((token.start[0], token.string.lstrip("# ")))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = [(t.start[0], t.string.lstrip("# ")) for t in tokens if t.type == tokenize.COMMENT]
     yield from comments
     # A comment goes on in the next line.
     yield from (
         (line, f"{text} {following}")
-        for (line, text), (after, following) in zip(comments, comments[1:], strict=False)
+        for (line, text), (after, following) in pairwise(comments)
         if after == line + 1
     )
 
