@@ -84,7 +84,7 @@ def test_no_rule_costs_a_row_of_an_event_or_of_a_file(space):
 def test_names_are_taken_once_and_can_be_given_back():
     register_rule("mine", short_workspace)
     try:
-        with pytest.raises(ValidationError, match="registered already"):
+        with pytest.raises(ValidationError, match="already registered"):
             register_rule("mine", short_workspace)
         assert registered_rules() == ("mine",)
     finally:

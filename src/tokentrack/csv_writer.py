@@ -200,7 +200,7 @@ class CSVWriter:
             issue = f"a TokenTransaction is needed, not {type(transaction).__name__}"
             self.error_handler.handle_validation_error([issue])
             return False
-        issues = rule_issues(transaction, sound=True) if self.config.enable_validation else []
+        issues = rule_issues(transaction, is_valid=True) if self.config.enable_validation else []
         if not issues:
             return True
         decision = self.error_handler.handle_validation_error(issues, transaction)

@@ -26,7 +26,6 @@ KNOWN = {
     "tokentrack.cli.hook_run -> tokentrack.__main__",
     "tokentrack.common.formatting -> tokentrack.reports.pricing",
     "tokentrack.common.formatting -> tokentrack.usage.records",
-    "tokentrack.common.redaction -> tokentrack.recorder.events",
     "tokentrack.kiro.reconcile.fill_in -> tokentrack.recorder.execution_state",
     "tokentrack.kiro.reconcile.notes -> tokentrack.recorder.event_fields",
     "tokentrack.kiro.reconcile.notes -> tokentrack.recorder.events",
@@ -43,7 +42,7 @@ KNOWN = {
     "tokentrack.reports.sums -> tokentrack.usage.requests",
     "tokentrack.reports.totals -> tokentrack.tracker",
 }
-KNOWN_CYCLE = ["tokentrack.models.columns", "tokentrack.models.transaction"]
+KNOWN_CYCLE = ["tokentrack.csv_writer", "tokentrack.recorder.guarded"]
 
 
 def name_of(path):

@@ -13,8 +13,6 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from typing import Any
 
-    from tokentrack.recorder.events import Event
-
 _ROOM_FOR_COUNT = 24
 
 
@@ -125,14 +123,6 @@ def redact_all(value: Any) -> Any:
     if isinstance(value, dict):
         return {redact_all(name): redact_all(item) for name, item in value.items()}
     return value
-
-
-def redact_event(event: Event) -> None:
-    """Take the secrets out of what an event's payload did not say itself."""
-    event.workspace_folder = redact(event.workspace_folder)
-    event.branch = redact(event.branch)
-    event.patterns = redact_all(event.patterns)
-    event.tags = redact_all(event.tags)
 
 
 def keyed_digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The two records of the public API: a ledger row and the tracker's configuration."""
+"""The two value classes of the public API: a ledger row and the tracker's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The twelve columns of the ledger: their order, what is valid and the text of each cell."""
+"""The twelve columns of the ledger: their order, their valid values, and how cells are read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from tokentrack.models.transaction import TokenTransaction
-
 MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
 COLUMNS = (
     "timestamp", "prompt_text", "tokens_used", "elapsed_time", "session_id", "workspace_folder",
@@ -20,33 +18,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def row_of(transaction: TokenTransaction) -> list[str]:
-    """Return the twelve cells of a record."""
-    elapsed = transaction.elapsed_time
-    return [
-        timestamps.format_us(transaction.timestamp_us),
-        transaction.prompt_text,
-        str(transaction.tokens_used),
-        "" if elapsed is None else repr(elapsed),
-        transaction.session_id,
-        transaction.workspace_folder,
-        transaction.hook_trigger_type,
-        transaction.agent_execution_id,
-        join_list(transaction.file_patterns),
-        transaction.hook_name,
-        "true" if transaction.error_occurred else "false",
-        transaction.error_message,
-    ]
-
-
 def read_row(row: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of the record that the cells hold.
+    """Return the cells of a row as the arguments of `TokenTransaction`.
 
     Raises:
-        ValidationError: with every cell that can't be read.
+        ValidationError: the row does not have twelve cells, or some can't be read; names each.
     """
     if len(row) != len(COLUMNS):
-        raise ValidationError([f"a record has {len(COLUMNS)} columns, this one has {len(row)}"])
+        raise ValidationError([f"a row has {len(COLUMNS)} cells, this one has {len(row)}"])
     values: dict[str, Any] = {}
     issues: list[str] = []
     for name, cell in zip(COLUMNS, row, strict=True):
@@ -66,9 +45,9 @@ _TEXT_FIELDS = (
 
 
 def find_issues(values: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the fields of a record, one sentence each.
+    """Return every problem of a record's fields, one sentence each.
 
-    A sentence names numbers, but no text that was given: it could be a prompt.
+    The sentences quote numbers only. Texts are never quoted, since any could be a prompt.
     """
     issues = [
         f"{name} must be text, not {type(values[name]).__name__}"
@@ -88,11 +67,11 @@ def find_issues(values: dict[str, Any]) -> list[str]:
         )
     patterns = values["_patterns"]
     if not isinstance(patterns, tuple) or not all(isinstance(p, str) and p for p in patterns):
-        issues.append("file_patterns must be a list of texts that are not empty")
+        issues.append("file_patterns must be a list of non-empty texts")
     return issues + _timestamp_issues(values["timestamp_us"])
 
 
-# What every reader of the file can hold: pandas, databases, spreadsheets as text.
+# The largest integer that pandas and databases can hold.
 _LARGEST = 2**63 - 1
 _FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
 _LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
@@ -102,13 +81,13 @@ def _timestamp_issues(at: object) -> list[str]:
     if not isinstance(at, int) or isinstance(at, bool):
         return [f"timestamp must be a datetime, not {type(at).__name__}"]
     if not _FIRST_US <= at <= _LAST_US:
-        return ["timestamp must be a time of the years 1 to 9999"]
+        return ["timestamp must be in the years 1 to 9999"]
     return []
 
 
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LARGEST:
-        return "one beyond 64 bits"
+        return "a number beyond 64 bits"
     return repr(value) if isinstance(value, int | float | None) else type(value).__name__
 
 
@@ -122,7 +101,7 @@ def _is_duration(value: Any) -> bool:
 
 
 def join_list(items: Sequence[str]) -> str:
-    r"""Join by `;`; a `;` inside an item gets a backslash, and so do the backslashes before one."""
+    r"""Join items by `;`, with a `\` before each `;` in an item and each `\` before a `;`."""
     if not items:
         return ""
     closed = [_escape_item(item, before_separator=True) for item in items[:-1]]
@@ -143,7 +122,7 @@ def _escape_item(item: str, *, before_separator: bool) -> str:
 
 
 def split_list(text: str) -> list[str]:
-    r"""Split what `join_list` joined."""
+    """Split a text that `join_list` made."""
     items: list[str] = []
     item = ""
     run = 0
@@ -164,8 +143,8 @@ def split_list(text: str) -> list[str]:
 
 
 def _shown_cell(cell: str) -> str:
-    # In a row with a cell too many, any cell can be the prompt: only what a number or a time is
-    # made of is shown.
+    # Where a row has lost or gained a comma, any cell can be the prompt. So only cells that look
+    # like a number or a time are quoted.
     is_plain = len(cell) <= 32 and not any(c.isalpha() and c not in "TZeE" for c in cell)
     return repr(cell) if is_plain else f"({len(cell)} characters)"
 
@@ -177,7 +156,7 @@ def _read_count(cell: str) -> int:
 
 
 def _read_duration(cell: str) -> float | None:
-    # float() alone would take "nan", " 1", "1_0" and Arabic digits.
+    # float() alone would accept "nan", " 1", "1_0" and Arabic digits.
     if not cell:
         return None
     if not set("0123456789.eE+-").issuperset(cell):

@@ -1,8 +1,8 @@
-"""Validation rules of a program's own, applied to every record that the program makes.
+"""Custom validation rules, applied to every record that this process creates through the API.
 
-A rule is a function that gets the record and returns what is wrong with it: a sentence, several,
-or nothing. The registry is the process's; the records of Kiro's events and those read back from
-a ledger are not asked, since a rule must not cost a row that was accepted.
+A rule is a function that gets a record and returns its problems: a sentence, several, or nothing.
+Records of Kiro's events, and records read back from a ledger, are not checked: a rule must not
+cost a row that was accepted. The rules are registered per process.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ def register_rule(name: str, rule: Rule) -> None:
     """Apply a rule to every record from now on.
 
     Args:
-        name: what the problems are named by; free in the registry.
-        rule: returns a sentence, several, or nothing ("" or None) for each record.
+        name: a unique name, shown with each problem the rule reports.
+        rule: returns one sentence, several, or nothing ("" or None) for each record.
 
     Raises:
-        ValidationError: the name is taken or empty, or the rule can't be called.
+        ValidationError: the name is taken or empty, or the rule is not callable.
     """
     if not name or not callable(rule):
         raise ValidationError(["a rule needs a name and a function"])
     with _changing:
         if name in _rules:
-            raise ValidationError([f"the rule {name!r} is registered already: remove it first"])
+            raise ValidationError([f"rule {name!r} is already registered; remove it first"])
         _rules[name] = rule
         CHECKS[:] = [rule_issues]
 
 
 def remove_rule(name: str) -> bool:
-    """Apply a rule no more; return whether there was one of that name."""
+    """Stop applying a rule; return whether a rule of that name was registered."""
     with _changing:
         removed = _rules.pop(name, None) is not None
         CHECKS[:] = [rule_issues] if _rules else []
@@ -53,13 +53,13 @@ def remove_rule(name: str) -> bool:
 
 
 def registered_rules() -> tuple[str, ...]:
-    """Return the names of the rules, in the order in which they are applied."""
+    """Return the names of the registered rules, in the order in which they are applied."""
     return tuple(_rules)
 
 
 @contextmanager
 def rule_in_force(name: str, rule: Rule) -> Iterator[None]:
-    """Apply a rule within a `with` statement.
+    """Apply a rule inside a `with` block only.
 
     Raises:
         ValidationError: as `register_rule`.
@@ -71,20 +71,21 @@ def rule_in_force(name: str, rule: Rule) -> Iterator[None]:
         remove_rule(name)
 
 
-def rule_issues(transaction: TokenTransaction, sound: bool) -> list[str]:
-    """Return what the rules find, each problem with its rule's name.
+def rule_issues(transaction: TokenTransaction, is_valid: bool) -> list[str]:
+    """Return the problems that the rules report, each with its rule's name.
+
+    A rule that raises counts as one problem, unless the record's fields are invalid anyway.
 
     Args:
         transaction: the record.
-        sound: whether its fields are what they should be; of a record that is not, a rule that
-            fails says nothing new.
+        is_valid: whether all its fields have valid values.
     """
     issues: list[str] = []
     for name, rule in tuple(_rules.items()):
         try:
             found = rule(transaction)
             problems = [found] if isinstance(found, str) else list(found or ())
-        except Exception as error:  # noqa: BLE001  (foreign code; its failure is a problem found)
-            problems = [f"failed ({type(error).__name__})"] if sound else []
+        except Exception as error:  # noqa: BLE001  (the caller's code may raise anything)
+            problems = [f"failed ({type(error).__name__})"] if is_valid else []
         issues += [f"rule {name}: {problem}" for problem in problems if problem]
     return issues

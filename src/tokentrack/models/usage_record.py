@@ -1,4 +1,4 @@
-"""One row of the usage ledger: what is known about an execution's cost, and from where."""
+"""One row of the usage ledger: what an execution cost, and where each number comes from."""
 
 from __future__ import annotations
 
@@ -30,9 +30,20 @@ def usage_row(
     token_basis: str,
     tags: Mapping[str, str],
 ) -> list[str]:
-    """Return the cells of an execution whose payload was all there is; unknown cells are empty.
+    """Return the usage row of an execution, from its event alone; unknown cells are empty.
 
-    `input_tokens` is all input; `cached_tokens` is the part of it that was read from the cache.
+    The cell `input_tokens` is all input; `cached_tokens` is the part read from the cache.
+
+    Args:
+        execution_id: the execution.
+        recorded_at: microseconds since the epoch.
+        session_id: Kiro's session, "" if unknown.
+        surface: the Kiro surface, such as `v1` or `cli-2`.
+        model: the model, "" if unknown.
+        usage: reported token counts: `input`, `output`, and `cached`, or `cache_read` and
+            `cache_write`.
+        token_basis: `reported`, `estimated` or `unknown`.
+        tags: more facts, as keys and values.
     """
     cached = usage.get("cache_read", usage.get("cached"))
     source = {REPORTED: "payload", ESTIMATED: "visible-text"}.get(token_basis, "")
@@ -58,8 +69,8 @@ def usage_row(
 
 
 def _all_input(usage: Mapping[str, int]) -> int | None:
-    # Of the two ways to report a cache, one has it on top of the input and one as a part of it.
-    # The cell means the second, so that nobody who adds or prices it must know which it was.
+    # Payloads report cached tokens in one of two ways: on top of the input (`cache_read` and
+    # `cache_write`) or as a part of it (`cached`). The cell always includes them.
     if "input" not in usage:
         return None
     return usage["input"] + usage.get("cache_read", 0) + usage.get("cache_write", 0)

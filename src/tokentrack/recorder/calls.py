@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.common.redaction import redact, redact_all, redact_event, redact_id, truncate_prompt
+from tokentrack.common.redaction import redact, redact_all, redact_id, truncate_prompt
 from tokentrack.common.timestamps import now_us
 from tokentrack.errors import CollectorError, ValidationError
 from tokentrack.models.columns import COLUMNS
@@ -80,7 +80,7 @@ def finish_call(
         raise ValidationError([f"context: {problem}" for problem in refused])
     _complete(event, around)
     if config.redact_secrets:
-        redact_event(event)
+        events.redact_event(event)
     tokens, basis = _tokens(prompt_text, tokens_used, event.usage, config)
     fields_of_row: dict[str, Any] = {
         "timestamp": event.at,

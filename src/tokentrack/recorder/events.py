@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from tokentrack.common.redaction import keyed_digest
+from tokentrack.common.redaction import keyed_digest, redact, redact_all
 from tokentrack.common.timestamps import now_us
 from tokentrack.recorder.event_fields import PayloadFields, first_text, is_valid
 from tokentrack.recorder.tokens import estimate_tokens
@@ -245,3 +245,11 @@ def _session_key(event: Event, payload: PayloadFields, environ: Mapping[str, str
     # same one can't be told apart; docs/recording.md says so.
     owner = environ.get("VSCODE_PID") or (str(os.getsid(0)) if hasattr(os, "getsid") else "")
     return f"{event.surface}~{payload.clean_id(owner)}"
+
+
+def redact_event(event: Event) -> None:
+    """Redact the parts of an event that do not come from its payload, which `parse` redacts."""
+    event.workspace_folder = redact(event.workspace_folder)
+    event.branch = redact(event.branch)
+    event.patterns = redact_all(event.patterns)
+    event.tags = redact_all(event.tags)

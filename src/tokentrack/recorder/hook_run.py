@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
-from tokentrack.common.redaction import redact_event
 from tokentrack.config.sources import load_config
 from tokentrack.recorder import events, payload
 from tokentrack.recorder.metadata import MetadataCollector
@@ -107,7 +106,7 @@ def build_event(
     event.tags = tags
     refused += MetadataCollector(config, root=root, environ=environ).complete(event)
     if config.redact_secrets:
-        redact_event(event)
+        events.redact_event(event)
     event.tags = {key[:_MAX_TAG]: value[:_MAX_TAG] for key, value in event.tags.items()}
     return event, refused
 
