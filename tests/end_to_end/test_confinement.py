@@ -276,7 +276,7 @@ def open_to_others(paths: list[Path]) -> list[str]:
 @pytest.mark.usefixtures("unmasked")
 def test_temporary_files_are_private_before_they_get_their_name(tmp_path, monkeypatch):
     from tokentrack.maintenance import backup, repair, rotation
-    from tokentrack.maintenance.session import lock_drained, lock_for_repair
+    from tokentrack.maintenance.locked import lock_drained, lock_for_repair
 
     modes: list[int] = []
     fsync = os.fsync
@@ -289,15 +289,15 @@ def test_temporary_files_are_private_before_they_get_their_name(tmp_path, monkey
     space = Workspace(tmp_path, compression_enabled=True)
     assert space.complete("row")
     around = (space.paths, space.config, space.environ)
-    with lock_drained(*around) as session:
-        backup.create_backup(session)
-        rotation.rotate(session, now_us())
-        rotation.compress_archives(session)
+    with lock_drained(*around) as ledger:
+        backup.create_backup(ledger)
+        rotation.rotate(ledger, now_us())
+        rotation.compress_archives(ledger)
     assert space.complete("next")
     with space.ledger.open("ab") as file:
         file.write(b"milk\n")
-    with lock_for_repair(*around) as session:
-        repair.repair(session, now_us())
+    with lock_for_repair(*around) as ledger:
+        repair.repair(ledger, now_us())
     files = [mode for mode in modes if stat.S_ISREG(mode)]
     assert len(files) > 8
     assert [oct(mode) for mode in files if mode & 0o077] == []

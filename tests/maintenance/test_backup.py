@@ -39,8 +39,8 @@ def test_a_backup_has_the_whole_lines_of_both_ledgers(space):
 
 def test_no_backup_overwrites_another(space):
     space.fill([1])
-    with space.held_plainly() as session:
-        names = {backup.create_backup(session) for _ in range(3)}
+    with space.lock_for_maintenance() as ledger:
+        names = {backup.create_backup(ledger) for _ in range(3)}
     assert len(names) == 3
     assert names == set(space.names("token_transactions_backup_"))
 

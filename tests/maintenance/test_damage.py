@@ -245,8 +245,8 @@ def state_of(space):
 
 
 def mended(space):
-    with space.for_repair() as session:
-        return repair(session, now_us())
+    with space.lock_for_repair() as ledger:
+        return repair(ledger, now_us())
 
 
 def test_repair_keeps_the_original_and_what_it_could_not_read(space):

@@ -31,8 +31,8 @@ def space(tmp_path):
 
 
 def rotated(space) -> str:
-    with space.settled() as session:
-        return rotation.rotate(session, now_us())
+    with space.lock_drained() as ledger:
+        return rotation.rotate(ledger, now_us())
 
 
 def test_a_rotation_renames_both_ledgers_and_starts_new_ones(space):
@@ -155,10 +155,10 @@ def test_a_rotation_on_a_full_disk_says_that_it_was_done(space):
     space.fill([2, 1])
     before = space.all_ids()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with space.settled() as session:
+    with space.lock_drained() as ledger:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
         try:
-            assert rotation.rotate(session, now_us()) == f"token_transactions_{TODAY}.csv"
+            assert rotation.rotate(ledger, now_us()) == f"token_transactions_{TODAY}.csv"
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert space.ledger.read_bytes() == b""
@@ -186,7 +186,7 @@ def test_a_lock_that_is_held_is_waited_for_once(tmp_path):
     holder.start()
     held.wait()
     try:
-        with pytest.raises(FileSystemError, match="holds the lock"), space.settled():
+        with pytest.raises(FileSystemError, match="holds the lock"), space.lock_drained():
             pass
     finally:
         ended.set()
@@ -263,10 +263,10 @@ def steady(space):
 
 
 def pruned(space, now=None, **options):
-    with space.settled() as session:
+    with space.lock_drained() as ledger:
         days = space.config.retention_days
-        plan = plan_prune(session.folder, space.paths, days, now or now_us(), **options)
-        prune(session, plan)
+        plan = plan_prune(ledger.folder, space.paths, days, now or now_us(), **options)
+        prune(ledger, plan)
     return plan
 
 

@@ -24,40 +24,40 @@ EXPIRED, KEPT = 40, 40
 
 
 def _backup(space: Maintained) -> None:
-    with space.held_plainly() as session:
-        backup.create_backup(session)
-        old = backup.expired_backups(session.folder, space.paths, 2, now_us() / 1_000_000)
-        backup.remove_backups(session, old)
+    with space.lock_for_maintenance() as ledger:
+        backup.create_backup(ledger)
+        old = backup.expired_backups(ledger.folder, space.paths, 2, now_us() / 1_000_000)
+        backup.remove_backups(ledger, old)
 
 
 def _restore(space: Maintained) -> None:
     _backup(space)
-    with space.settled() as session:
-        name = restore.find_backup(session.folder, space.paths, "")
-        plan = restore.plan_restore(session.folder, space.paths, name, replace=False)
-        restore.restore(session, plan)
+    with space.lock_drained() as ledger:
+        name = restore.find_backup(ledger.folder, space.paths, "")
+        plan = restore.plan_restore(ledger.folder, space.paths, name, replace=False)
+        restore.restore(ledger, plan)
 
 
 def _rotate(space: Maintained) -> None:
-    with space.settled() as session:
-        rotation.rotate(session, now_us())
-        rotation.compress_archives(session)
+    with space.lock_drained() as ledger:
+        rotation.rotate(ledger, now_us())
+        rotation.compress_archives(ledger)
 
 
 def _prune(space: Maintained) -> None:
     # There is always something to rewrite.
-    with space.held_plainly(), space.ledger.open("ab") as file:
+    with space.lock_for_maintenance(), space.ledger.open("ab") as file:
         file.write(row(f"old-{now_us()}", now_us() - 400 * DAY))
-    with space.settled() as session:
-        plan = retention.plan_prune(session.folder, space.paths, 365, now_us(), trust_clock=True)
-        retention.prune(session, plan)
+    with space.lock_drained() as ledger:
+        plan = retention.plan_prune(ledger.folder, space.paths, 365, now_us(), trust_clock=True)
+        retention.prune(ledger, plan)
 
 
 def _repair(space: Maintained) -> None:
-    with space.held_plainly(), space.ledger.open("ab") as file:
+    with space.lock_for_maintenance(), space.ledger.open("ab") as file:
         file.write(b"milk\n" + HEADER)
-    with space.for_repair() as session:
-        repair.repair(session, now_us())
+    with space.lock_for_repair() as ledger:
+        repair.repair(ledger, now_us())
 
 
 def _drain(space: Maintained) -> None:

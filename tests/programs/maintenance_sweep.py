@@ -76,14 +76,14 @@ class Job:
 
 class Rotate(Job):
     def run(self) -> None:
-        with self.space.settled() as session:
-            rotation.rotate(session, now_us())
+        with self.space.lock_drained() as ledger:
+            rotation.rotate(ledger, now_us())
 
 
 class Compress(Job):
     def run(self) -> None:
-        with self.space.held_plainly() as session:
-            rotation.compress_archives(session)
+        with self.space.lock_for_maintenance() as ledger:
+            rotation.compress_archives(ledger)
 
 
 class Prune(Job):
@@ -99,19 +99,19 @@ class Prune(Job):
         self.space.fill([500, 2, 1])
 
     def run(self) -> None:
-        with self.space.settled() as session:
+        with self.space.lock_drained() as ledger:
             plan = retention.plan_prune(
-                session.folder, self.space.paths, 365, now_us(), trust_clock=True
+                ledger.folder, self.space.paths, 365, now_us(), trust_clock=True
             )
-            retention.prune(session, plan)
+            retention.prune(ledger, plan)
 
 
 class Backup(Job):
     def run(self) -> None:
-        with self.space.held_plainly() as session:
-            backup.create_backup(session)
-            old = backup.expired_backups(session.folder, self.space.paths, 1, now_us() / 1_000_000)
-            backup.remove_backups(session, old)
+        with self.space.lock_for_maintenance() as ledger:
+            backup.create_backup(ledger)
+            old = backup.expired_backups(ledger.folder, self.space.paths, 1, now_us() / 1_000_000)
+            backup.remove_backups(ledger, old)
 
 
 class Merge(Job):
@@ -126,9 +126,9 @@ class Merge(Job):
         self.space.write(BACKUP.replace("transactions", "usage"), usage)
 
     def run(self) -> None:
-        with self.space.settled() as session:
-            args = (session.folder, self.space.paths, BACKUP)
-            restore.restore(session, restore.plan_restore(*args, replace=False))
+        with self.space.lock_drained() as ledger:
+            args = (ledger.folder, self.space.paths, BACKUP)
+            restore.restore(ledger, restore.plan_restore(*args, replace=False))
 
 
 class Repair(Job):
@@ -142,8 +142,8 @@ class Repair(Job):
         os.unlink(self.space.kiro / ARCHIVE)
 
     def run(self) -> None:
-        with self.space.for_repair() as session:
-            repair.repair(session, now_us())
+        with self.space.lock_for_repair() as ledger:
+            repair.repair(ledger, now_us())
 
     def problems_after(self) -> list[str]:
         wrong = super().problems_after()
@@ -155,7 +155,7 @@ class CopyTruncate(Job):
     """The control: what logrotate calls copytruncate."""
 
     def run(self) -> None:
-        with self.space.held_plainly():
+        with self.space.lock_for_maintenance():
             data = self.space.ledger.read_bytes()
             copy = self.space.kiro / f"token_transactions_2026010{len(self.space.names())}.csv"
             copy.write_bytes(data)
@@ -166,7 +166,7 @@ class CompressInPlace(Job):
     """The control: the compressed file appears under its name before it is whole."""
 
     def run(self) -> None:
-        with self.space.held_plainly():
+        with self.space.lock_for_maintenance():
             if ARCHIVE not in self.space.names():
                 return
             data = self.space.read(ARCHIVE)

@@ -7,12 +7,11 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from support.ledgers import HEADER, ID, Workspace, line_of, transaction
 from tokentrack.common.timestamps import now_us
-from tokentrack.maintenance.session import lock_drained, lock_for_maintenance, lock_for_repair
+from tokentrack.maintenance.locked import lock_drained, lock_for_maintenance, lock_for_repair
 from tokentrack.models.usage_record import USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
 
@@ -69,20 +68,14 @@ class Maintained(Workspace):
                 found[codec.decode_line(line.decode())[column]] += 1
         return found
 
-    @contextmanager
-    def settled(self):
-        with lock_drained(self.paths, self.config, self.environ) as session:
-            yield session
+    def lock_drained(self):
+        return lock_drained(self.paths, self.config, self.environ)
 
-    @contextmanager
-    def held_plainly(self):
-        with lock_for_maintenance(self.paths, self.config, self.environ) as session:
-            yield session
+    def lock_for_maintenance(self):
+        return lock_for_maintenance(self.paths, self.config, self.environ)
 
-    @contextmanager
-    def for_repair(self):
-        with lock_for_repair(self.paths, self.config, self.environ) as session:
-            yield session
+    def lock_for_repair(self):
+        return lock_for_repair(self.paths, self.config, self.environ)
 
     def run(self, *words: str, code: int = 0, **environ: str) -> str:
         """Run the installed program in the workspace; return its output and its errors."""

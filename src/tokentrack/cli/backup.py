@@ -55,7 +55,7 @@ def list_command(*, workspace: str | None, as_json: bool) -> None:
 def create_command(*, dry_run: bool, workspace: str | None) -> None:
     """Back up the ledger now."""
     from tokentrack.maintenance.backup import create_backup
-    from tokentrack.maintenance.session import lock_for_maintenance, open_folder
+    from tokentrack.maintenance.locked import lock_for_maintenance, open_folder
 
     paths, config, _ = target_of(workspace)
     if dry_run:
@@ -63,8 +63,8 @@ def create_command(*, dry_run: bool, workspace: str | None) -> None:
             there = folder.has(paths.ledger)
         say(f"would back up {paths.path}" if there else f"there is no ledger at {paths.path}")
         return
-    with lock_for_maintenance(paths, config, os.environ) as session:
-        name = create_backup(session)
+    with lock_for_maintenance(paths, config, os.environ) as ledger:
+        name = create_backup(ledger)
     say(f"backed up to {os.path.join(paths.folder, name)}")
 
 
@@ -81,14 +81,14 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
     """Remove the oldest backups."""
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance.backup import expired_backups, remove_backups
-    from tokentrack.maintenance.session import lock_for_maintenance
+    from tokentrack.maintenance.locked import lock_for_maintenance
 
     paths, config, _ = target_of(workspace)
     left = config.backup_keep if keep is None else keep
-    with lock_for_maintenance(paths, config, os.environ) as session:
-        names = expired_backups(session.folder, paths, left, now_us() / 1_000_000)
+    with lock_for_maintenance(paths, config, os.environ) as ledger:
+        names = expired_backups(ledger.folder, paths, left, now_us() / 1_000_000)
         if not dry_run:
-            remove_backups(session, names)
+            remove_backups(ledger, names)
     for name in names:
         say(f"{'would remove' if dry_run else 'removed'} {name}")
     if not names:
@@ -97,7 +97,7 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
 
 def _backups(workspace: str | None) -> list[Backup]:
     from tokentrack.maintenance.backup import list_backups
-    from tokentrack.maintenance.session import open_folder
+    from tokentrack.maintenance.locked import open_folder
 
     target = target_of(workspace)
     run_due(target)

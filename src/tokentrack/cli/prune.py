@@ -26,7 +26,7 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import retention
-    from tokentrack.maintenance.session import lock_drained, open_folder
+    from tokentrack.maintenance.locked import lock_drained, open_folder
 
     target = target_of(workspace)
     paths, config, problems = target
@@ -39,11 +39,11 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
         _tell(plan, days, "would remove")
         return
     run_due(target)
-    with lock_drained(paths, config, os.environ) as session:
-        plan = retention.plan_prune(session.folder, paths, days, now_us(), trust_clock=trust_clock)
+    with lock_drained(paths, config, os.environ) as ledger:
+        plan = retention.plan_prune(ledger.folder, paths, days, now_us(), trust_clock=trust_clock)
         if trust_clock:
-            retention.note_trust(session.held.state, now_us())
-        retention.prune(session, plan)
+            retention.note_trust(ledger.state, now_us())
+        retention.prune(ledger, plan)
     _tell(plan, days, "removed")
 
 

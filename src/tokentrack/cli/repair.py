@@ -25,8 +25,8 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     ledger at all.
     """
     from tokentrack.common.timestamps import now_us
+    from tokentrack.maintenance.locked import lock_for_repair
     from tokentrack.maintenance.repair import repair
-    from tokentrack.maintenance.session import lock_for_repair
     from tokentrack.maintenance.verify import verify
     from tokentrack.store.ledger import QUARANTINE_NAME
 
@@ -42,8 +42,8 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
             if not file.found.is_foreign:
                 _tell(file, "would be kept", "would be set aside")
     elif len(damaged) > len(foreign):
-        with lock_for_repair(paths, config, os.environ) as session:
-            repaired = repair(session, now_us())
+        with lock_for_repair(paths, config, os.environ) as ledger:
+            repaired = repair(ledger, now_us())
         for file, original in repaired:
             _tell(file, "kept", "set aside")
             kept_at = os.path.join(paths.folder, paths.state, QUARANTINE_NAME, original)

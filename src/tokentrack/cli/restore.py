@@ -34,8 +34,8 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
 
     With --replace, the ledger becomes the backup; what it was is backed up before.
     """
+    from tokentrack.maintenance.locked import lock_drained, open_folder
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore
-    from tokentrack.maintenance.session import lock_drained, open_folder
 
     target = target_of(workspace)
     paths, config, _ = target
@@ -50,9 +50,9 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
         say("nothing was changed: this is a dry run")
         return
     confirm("Go on?", yes=yes)
-    with lock_drained(paths, config, os.environ) as session:
+    with lock_drained(paths, config, os.environ) as ledger:
         # Once more under the lock: rows may have come since.
-        kept = restore(session, plan_restore(session.folder, paths, found, replace=replace))
+        kept = restore(ledger, plan_restore(ledger.folder, paths, found, replace=replace))
     say("restored" if not kept else f"restored; what the ledger was is in {kept}")
     run_due(target)
 

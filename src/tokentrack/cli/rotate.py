@@ -21,7 +21,7 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import rotation
     from tokentrack.maintenance.lines import has_records
-    from tokentrack.maintenance.session import lock_drained, open_folder
+    from tokentrack.maintenance.locked import lock_drained, open_folder
 
     target = target_of(workspace)
     paths, config, _ = target
@@ -39,10 +39,10 @@ def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
         return
     run_due(target)
     if wanted or plain:
-        with lock_drained(paths, config, os.environ) as session:
-            name = rotation.rotate(session, now_us()) if wanted else ""
+        with lock_drained(paths, config, os.environ) as ledger:
+            name = rotation.rotate(ledger, now_us()) if wanted else ""
             if name:
                 say(f"rotated to {name}")
-            packed = rotation.compress_archives(session) if config.compression_enabled else []
+            packed = rotation.compress_archives(ledger) if config.compression_enabled else []
         for archive in packed:
             say(f"compressed {archive}")

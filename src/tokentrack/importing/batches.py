@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import FileSystemError
-from tokentrack.maintenance.session import lock_drained
+from tokentrack.maintenance.locked import lock_drained
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.execution_state import running_events
@@ -68,16 +68,16 @@ def open_batch(
             yield batch
             return
         paths.open_folder(create=config.auto_create_directories).close()
-        with lock_drained(paths, config, environ) as session:
+        with lock_drained(paths, config, environ) as ledger:
             known.refresh(paths)
             batch.running = open_executions(paths)
             yield batch
             durable = config.durability == "fsync"
             # The usage first: a row of the ledger must never lack the mark of what its number is.
             if batch.usage_lines:
-                session.held.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
+                ledger.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
             if batch.lines:
-                session.held.append(COLUMNS, batch.lines, durable=durable)
+                ledger.append(COLUMNS, batch.lines, durable=durable)
             known.settle(paths)
     except OSError as error:
         raise FileSystemError(

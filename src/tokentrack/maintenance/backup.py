@@ -1,4 +1,8 @@
-"""Make, list and remove backups."""
+"""Make, list and remove backups, and tell when one is due.
+
+A backup is `<ledger>_backup_YYYYMMDD_HHMMSS[_N].csv`, with its time in UTC. The usage ledger's copy
+of the same moment has the same suffix.
+"""
 
 from __future__ import annotations
 
@@ -21,33 +25,122 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokentrack.config.tracker_config import TrackerConfig
-    from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
     from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
 _BLOCK = 1024 * 1024
+_HOUR = 3600
+_MICROSECONDS = 1_000_000
 
 
-def copy_ledger(held: LockedLedger) -> str:
-    """Copy the whole records of a ledger and its usage ledger; return the name, "" without one.
+class Backup(NamedTuple):
+    """A backup: its name, its time in seconds since the epoch, and its size in bytes."""
+
+    name: str
+    at: float
+    size: int
+
+
+# --- make ---
+
+
+def back_up(paths: LedgerPaths, config: TrackerConfig) -> Path | None:
+    """Copy the ledger and its usage ledger; return the ledger's copy, None without a ledger.
+
+    Raises:
+        FileSystemError: another process kept the lock.
+        OSError: a file can't be copied.
+    """
+    seconds = config.file_lock_timeout_seconds
+    if not os.path.lexists(paths.path):
+        return None
+    ledger = lock_ledger(paths, seconds, create=False)
+    if ledger is None:
+        raise FileSystemError(f"{paths.ledger} was locked for {seconds:g} s: try again later")
+    with ledger:
+        name = copy_ledger(ledger)
+    # Events that came to the spool while the lock was held must not wait for the next turn.
+    Recorder(paths, config, os.environ).drain()
+    return Path(paths.folder, name) if name else None
+
+
+def create_backup(ledger: LockedLedger) -> str:
+    """Back up the ledger and its usage ledger, and return the backup's name.
+
+    Raises:
+        FileSystemError: there is no ledger yet, or it has no rows.
+        OSError: the backup can't be written.
+    """
+    folder, paths = ledger.folder, ledger.paths
+    if not folder.has(paths.ledger):
+        raise FileSystemError(f"there is no ledger at {paths.path} to back up")
+    if not has_records(folder, paths):
+        raise FileSystemError(f"there is nothing to back up: {paths.path} has no rows")
+    return copy_ledger(ledger)
+
+
+def copy_ledger(ledger: LockedLedger) -> str:
+    """Copy the whole lines of a ledger and its usage ledger; return the name, "" without one.
 
     Each copy has mode 0600 and appears whole or not at all, the ledger's last.
 
     Raises:
         OSError: a file can't be read or copied.
     """
-    paths = held.paths
-    with paths.open_folder(create=False) as folder:
-        names = set(folder.names())
-        if paths.ledger not in names:
-            return ""
-        suffix = _free_suffix(names, (paths.ledger, paths.usage))
-        name = _with_suffix(paths.ledger, suffix)
-        if paths.usage in names:
-            _copy(folder, paths.usage, _with_suffix(paths.usage, suffix))
-        _copy(folder, paths.ledger, name)
-        return name
+    folder, paths = ledger.folder, ledger.paths
+    names = set(folder.names())
+    if paths.ledger not in names:
+        return ""
+    suffix = _free_suffix(names, (paths.ledger, paths.usage))
+    name = _with_suffix(paths.ledger, suffix)
+    if paths.usage in names:
+        _copy(folder, paths.usage, _with_suffix(paths.usage, suffix))
+    _copy(folder, paths.ledger, name)
+    return name
+
+
+def _free_suffix(names: set[str], actives: tuple[str, ...]) -> str:
+    stamp = datetime.fromtimestamp(now_us() // 1_000_000, UTC).strftime("_backup_%Y%m%d_%H%M%S")
+    suffix, number = stamp, 0
+    while any(_with_suffix(active, suffix) in names for active in actives):
+        number += 1
+        suffix = f"{stamp}_{number}"
+    return suffix
+
+
+def _with_suffix(active: str, suffix: str) -> str:
+    return f"{active.removesuffix('.csv')}{suffix}.csv"
+
+
+def _copy(folder: Directory, name: str, new_name: str) -> None:
+    descriptor = folder.open_file(name, os.O_RDONLY)
+    try:
+        replace_file(folder, new_name, _whole_lines(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _whole_lines(descriptor: int) -> Iterator[bytes]:
+    # A torn last line is not a record; the next append sets it aside.
+    left = after_last_line_feed(descriptor, os.fstat(descriptor).st_size)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while left and (block := os.read(descriptor, min(_BLOCK, left))):
+        left -= len(block)
+        yield block
+
+
+# --- list ---
+
+
+def list_backups(folder: Directory, paths: LedgerPaths) -> list[Backup]:
+    """Return the backups of a ledger, the oldest first.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
+    found = backups_in(folder, paths.ledger)
+    return [Backup(name, at, folder.status(name).st_size) for name, at in found.items()]
 
 
 def backups_in(folder: Directory, active: str) -> dict[str, float]:
@@ -81,78 +174,14 @@ def _seconds(stamp: str) -> float | None:
         return None
 
 
-def _free_suffix(names: set[str], actives: tuple[str, ...]) -> str:
-    stamp = datetime.fromtimestamp(now_us() // 1_000_000, UTC).strftime("_backup_%Y%m%d_%H%M%S")
-    suffix, number = stamp, 0
-    while any(_with_suffix(active, suffix) in names for active in actives):
-        number += 1
-        suffix = f"{stamp}_{number}"
-    return suffix
-
-
-def _with_suffix(active: str, suffix: str) -> str:
-    return f"{active.removesuffix('.csv')}{suffix}.csv"
-
-
-def _copy(folder: Directory, name: str, new_name: str) -> None:
-    descriptor = folder.open_file(name, os.O_RDONLY)
-    try:
-        replace_file(folder, new_name, _whole_lines(descriptor))
-    finally:
-        os.close(descriptor)
-
-
-def _whole_lines(descriptor: int) -> Iterator[bytes]:
-    # A torn last line is no record; the next append sets it aside.
-    left = after_last_line_feed(descriptor, os.fstat(descriptor).st_size)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while left and (block := os.read(descriptor, min(_BLOCK, left))):
-        left -= len(block)
-        yield block
-
-
-_HOUR = 3600
-_MICROSECONDS = 1_000_000
-
-
-class Backup(NamedTuple):
-    """A backup: its name, its time in seconds since the epoch, and its size in bytes."""
-
-    name: str
-    at: float
-    size: int
-
-
-def list_backups(folder: Directory, paths: LedgerPaths) -> list[Backup]:
-    """Return the backups of a ledger, the oldest first.
-
-    Raises:
-        OSError: the folder can't be read.
-    """
-    found = backups_in(folder, paths.ledger)
-    return [Backup(name, at, folder.status(name).st_size) for name, at in found.items()]
-
-
-def create_backup(session: Session) -> str:
-    """Back up the ledger and its usage ledger, and return the backup's name.
-
-    Raises:
-        FileSystemError: there is no ledger yet, or it has no rows.
-        OSError: the backup can't be written.
-    """
-    folder, paths = session.folder, session.paths
-    if not folder.has(paths.ledger):
-        raise FileSystemError(f"there is no ledger at {paths.path} to back up")
-    if not has_records(folder, paths):
-        raise FileSystemError(f"there is nothing to back up: {paths.path} has no rows")
-    return copy_ledger(session.held)
+# --- remove, and tell when one is due ---
 
 
 def is_due(folder: Directory, paths: LedgerPaths, hours: float, now_seconds: float) -> bool:
     """Tell whether the ledger changed since a backup that is older than `hours`.
 
-    Without a backup, since its first row. A time of the future, from a clock that was wrong,
-    counts for nothing.
+    Without a backup, the age of its first row decides. Times in the future, from a clock that was
+    wrong, are ignored.
 
     Raises:
         OSError: the folder can't be read.
@@ -173,52 +202,32 @@ def _began_at(folder: Directory, paths: LedgerPaths) -> float:
 def expired_backups(
     folder: Directory, paths: LedgerPaths, keep: int, now_seconds: float
 ) -> list[str]:
-    """Return the backups beyond the newest `keep`, with the usage ledger's that belong to none.
+    """Return the backups beyond the newest `keep`, and usage copies without a ledger's copy.
 
-    Those that the user compressed stay. So do those of the future: after a clock that was wrong
-    nobody knows how old they are.
+    Those that the user compressed are kept. So are those dated in the future: after a wrong clock
+    their age is unknown.
 
     Raises:
         OSError: the folder can't be read.
     """
     found = backups_in(folder, paths.ledger)
-    past = [name for name, at in found.items() if at <= now_seconds and not _is_packed(name)]
+    past = [name for name, at in found.items() if at <= now_seconds and not _is_compressed(name)]
     old = past[: max(0, len(past) - keep)]
     kept = {usage_backup_of(name, paths.ledger, paths.usage) for name in found.keys() - set(old)}
-    beside = [name for name in backups_in(folder, paths.usage) if not _is_packed(name)]
-    return [*old, *[name for name in beside if name not in kept]]
+    copies = [name for name in backups_in(folder, paths.usage) if not _is_compressed(name)]
+    return [*old, *[name for name in copies if name not in kept]]
 
 
-def _is_packed(name: str) -> bool:
+def _is_compressed(name: str) -> bool:
     return name.endswith(COMPRESSED)
 
 
-def remove_backups(session: Session, names: list[str]) -> None:
+def remove_backups(ledger: LockedLedger, names: list[str]) -> None:
     """Remove backups.
 
     Raises:
         OSError: one can't be removed.
     """
     for name in names:
-        session.folder.remove(name)
-    session.folder.sync()
-
-
-def back_up(paths: LedgerPaths, config: TrackerConfig) -> Path | None:
-    """Copy the ledger and its usage ledger; return the ledger's copy, None without a ledger.
-
-    Raises:
-        FileSystemError: another process kept the lock.
-        OSError: a file can't be copied.
-    """
-    seconds = config.file_lock_timeout_seconds
-    if not os.path.lexists(paths.path):
-        return None
-    held = lock_ledger(paths, seconds, create=False)
-    if held is None:
-        raise FileSystemError(f"{paths.ledger} was locked for {seconds:g} s: try again later")
-    with held:
-        name = copy_ledger(held)
-    # What was left in the spool while the lock was held must not wait for the next turn.
-    Recorder(paths, config, os.environ).drain()
-    return Path(paths.folder, name) if name else None
+        ledger.folder.remove(name)
+    ledger.folder.sync()

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.kiro.reconcile.fill_in import fill_in
-from tokentrack.maintenance.session import lock_for_maintenance
+from tokentrack.maintenance.locked import lock_for_maintenance
 from tokentrack.recorder.execution_state import due_numbers, is_of_crew
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def reconcile(
     while True:
         if not _notes(paths):
             return Reconciled(filled, 0)
-        with lock_for_maintenance(paths, config, environ, lock_seconds) as session:
-            held = session.held
+        with lock_for_maintenance(paths, config, environ, lock_seconds) as ledger:
+            held = ledger
             names = due_numbers(held.state, _ENDLESS)
             filled += fill_in(held, names, environ, config, seconds=None)
         waiting = pending(paths)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokentrack.maintenance.damage.findings import Lost
-    from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
 
 _CHUNK = 1024 * 1024
 _ID = USAGE_COLUMNS.index("agent_execution_id")
@@ -37,7 +37,7 @@ class Repaired(NamedTuple):
     original: str
 
 
-def repair(session: Session, now: int) -> list[Repaired]:
+def repair(ledger: LockedLedger, now: int) -> list[Repaired]:
     """Rewrite the damaged files of a ledger and return them.
 
     Healthy files are not touched, nor are those that are no ledger at all.
@@ -46,30 +46,30 @@ def repair(session: Session, now: int) -> list[Repaired]:
     as a whole. A second repair finds nothing to do.
 
     Args:
-        session: the ledger under its lock.
+        ledger: locked by `lock_for_repair`.
         now: the time in microseconds since the epoch, for the names.
 
     Raises:
         OSError: a file can't be read or written; it is as it was.
     """
-    files = examine_files(session.folder, session.paths)
+    files = examine_files(ledger.folder, ledger.paths)
     damaged = [file for file in files if file.found.findings and not file.found.is_foreign]
-    with session.held.state.child(QUARANTINE_NAME, create=True) as quarantine:
-        return [_repair_file(session, file, quarantine, now) for file in damaged]
+    with ledger.state.child(QUARANTINE_NAME, create=True) as quarantine:
+        return [_repair_file(ledger, file, quarantine, now) for file in damaged]
 
 
-def _repair_file(session: Session, file: Examined, quarantine: Directory, now: int) -> Repaired:
+def _repair_file(ledger: LockedLedger, file: Examined, quarantine: Directory, now: int) -> Repaired:
     suffix = f"_damaged_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now // 1_000_000))}"
     stem = _free_stem(quarantine, stem_of(file.name) + suffix)
     original = stem + file.name.removeprefix(stem_of(file.name))
-    replace_file(quarantine, original, _bytes_of(session.folder, file.name))
+    replace_file(quarantine, original, _bytes_of(ledger.folder, file.name))
     if file.found.lost:
         replace_file(quarantine, f"{stem}_lines.txt", _lines_of(file.found.lost))
     # Before the row with the number: it must never lack the mark of what its number is.
-    _mark_rounded(session, set(file.found.rounded), now)
+    _mark_rounded(ledger, set(file.found.rounded), now)
     lines = file.found.lines
     packed = file.name.endswith(COMPRESSED)
-    replace_file(session.folder, file.name, compress(lines) if packed else lines)
+    replace_file(ledger.folder, file.name, compress(lines) if packed else lines)
     return Repaired(file, original)
 
 
@@ -97,20 +97,20 @@ def _lines_of(lost: list[Lost]) -> Iterator[bytes]:
         yield damaged.data + b"\n"
 
 
-def _mark_rounded(session: Session, executions: set[str], now: int) -> None:
+def _mark_rounded(ledger: LockedLedger, executions: set[str], now: int) -> None:
     # A number that a spreadsheet shortened is no longer the one that was reported.
     if not executions:
         return
     rows = {name: _blank(name, now) for name in sorted(executions)}
-    for name in names_in(session.folder, session.paths.usage):
-        with open_in(session.folder, name) as file:
+    for name in names_in(ledger.folder, ledger.paths.usage):
+        with open_in(ledger.folder, name) as file:
             for row in read_rows(file, USAGE_COLUMNS):
                 if row.cells and row.cells[_ID] in executions:
                     rows[row.cells[_ID]] = row.cells
     for cells in rows.values():
         cells[_RECORDED_AT], cells[_BASIS], cells[_SOURCE] = format_us(now), ESTIMATED, _ROUNDED
     lines = [codec.encode_line(cells) for cells in rows.values()]
-    session.held.append_usage(USAGE_COLUMNS, lines, durable=True)
+    ledger.append_usage(USAGE_COLUMNS, lines, durable=True)
 
 
 def _blank(execution: str, now: int) -> list[str]:

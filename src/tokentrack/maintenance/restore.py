@@ -23,8 +23,8 @@ from tokentrack.store.atomic import replace_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
 _ID = COLUMNS.index("agent_execution_id")
@@ -119,30 +119,32 @@ def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: b
     return plan
 
 
-def restore(session: Session, plan: Plan) -> str:
+def restore(ledger: LockedLedger, plan: Plan) -> str:
     """Do what a plan says, made under the same lock; return the backup of what was replaced.
 
-    The caller holds the ledger by `hold_settled`. Rows are added by one append; a ledger is
+    The caller holds the ledger by `lock_drained`. Rows are added by one append; a ledger is
     replaced as a whole, after a backup of it was made.
 
     Raises:
         OSError: a file can't be written.
     """
-    kept = copy_ledger(session.held) if plan.replaces else ""
+    kept = copy_ledger(ledger) if plan.replaces else ""
     # The usage first: a row of the ledger must never lack the mark of what its number is.
     if plan.usage:
-        session.held.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
+        ledger.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
     if plan.replaces:
-        _replace(session, session.paths.ledger, COLUMNS, plan.lines)
+        _replace(ledger, ledger.paths.ledger, COLUMNS, plan.lines)
     elif plan.lines:
-        session.held.append(COLUMNS, plan.lines, durable=True)
+        ledger.append(COLUMNS, plan.lines, durable=True)
     if plan.new_usage is not None:
-        _replace(session, session.paths.usage, USAGE_COLUMNS, plan.new_usage)
+        _replace(ledger, ledger.paths.usage, USAGE_COLUMNS, plan.new_usage)
     return kept
 
 
-def _replace(session: Session, name: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
-    replace_file(session.folder, name, [codec.encode_line(list(columns)), *lines])
+def _replace(
+    ledger: LockedLedger, name: str, columns: Sequence[str], lines: Iterable[bytes]
+) -> None:
+    replace_file(ledger.folder, name, [codec.encode_line(list(columns)), *lines])
 
 
 def _usage_beside(folder: Directory, paths: LedgerPaths, name: str) -> str:

@@ -15,8 +15,8 @@ from tokentrack.store.atomic import replace_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
 _DAY_US = 24 * 3600 * 1_000_000
@@ -189,7 +189,7 @@ def plan_prune(
     return plan
 
 
-def prune(session: Session, plan: Plan) -> None:
+def prune(ledger: LockedLedger, plan: Plan) -> None:
     """Remove what a plan says, made under the same lock; a crash leaves whole files only.
 
     Raises:
@@ -197,9 +197,9 @@ def prune(session: Session, plan: Plan) -> None:
     """
     # The usage rows last: a ledger row must never lack the mark of what its number is.
     for file in plan.files:
-        _rewrite(session.folder, file, COLUMNS, plan.drops)
+        _rewrite(ledger.folder, file, COLUMNS, plan.drops)
     for file in plan.usage_files:
-        _rewrite(session.folder, file, USAGE_COLUMNS, plan.drops_usage)
+        _rewrite(ledger.folder, file, USAGE_COLUMNS, plan.drops_usage)
 
 
 def _removes(plan: Plan) -> bool:

@@ -21,8 +21,8 @@ from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
-    from tokentrack.maintenance.session import Session
     from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
 _MEGABYTE = 1_000_000
@@ -53,17 +53,17 @@ def _first_month(folder: Directory, paths: LedgerPaths) -> str:
     return first_time(folder, paths.ledger)[:7]
 
 
-def rotate(session: Session, now: int) -> str:
+def rotate(ledger: LockedLedger, now: int) -> str:
     """Make the ledger an archive and return its name, "" when there is nothing in it.
 
-    The caller holds the ledger by `hold_settled`. The usage ledger goes along; the file is renamed
+    The caller holds the ledger by `lock_drained`. The usage ledger goes along; the file is renamed
     and not copied, so no crash can lose or double a row. The archive has the date of the
     rotation, in UTC.
 
     Raises:
         OSError: a file can't be renamed.
     """
-    folder, paths = session.folder, session.paths
+    folder, paths = ledger.folder, ledger.paths
     if not has_records(folder, paths):
         return ""
     date = time.strftime("%Y%m%d", time.gmtime(now // 1_000_000))
@@ -74,7 +74,7 @@ def rotate(session: Session, now: int) -> str:
     folder.sync()
     # The next append makes the header as well, when the disk has room again.
     with suppress(OSError):
-        session.held.append(COLUMNS, [], durable=True)
+        ledger.append(COLUMNS, [], durable=True)
     return f"{stem_of(paths.ledger)}{suffix}.csv"
 
 
@@ -91,7 +91,7 @@ def uncompressed(folder: Directory, paths: LedgerPaths) -> list[str]:
     ]
 
 
-def compress_archives(session: Session) -> list[str]:
+def compress_archives(ledger: LockedLedger) -> list[str]:
     """Compress the archives and return the names of the new files.
 
     The compressed file is whole and on the disk before the plain one goes; while both stand,
@@ -101,11 +101,11 @@ def compress_archives(session: Session) -> list[str]:
         OSError: a file can't be written; the plain archive is still there.
     """
     made = []
-    for name in uncompressed(session.folder, session.paths):
-        with open_in(session.folder, name) as file:
+    for name in uncompressed(ledger.folder, ledger.paths):
+        with open_in(ledger.folder, name) as file:
             chunks = iter(partial(file.read, _CHUNK), b"")
-            replace_file(session.folder, name + COMPRESSED, compress(chunks))
-        session.folder.remove(name)
-        session.folder.sync()
+            replace_file(ledger.folder, name + COMPRESSED, compress(chunks))
+        ledger.folder.remove(name)
+        ledger.folder.sync()
         made.append(name + COMPRESSED)
     return made

@@ -1,4 +1,4 @@
-"""What is done by itself, whenever a command or the Python API runs: never in the hook's time."""
+"""Back up, rotate and compress when due: as part of a command or the Python API, never the hook."""
 
 from __future__ import annotations
 
@@ -9,47 +9,48 @@ from tokentrack.common.oserrors import sentence_of
 from tokentrack.common.timestamps import now_us
 from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance import backup, rotation
-from tokentrack.maintenance.session import Session, lock_drained, lock_for_maintenance
+from tokentrack.maintenance.locked import lock_drained, lock_for_maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.directory import Directory
+    from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
 _WAIT_SECONDS = 0.2
 _PAUSE_SECONDS = 60
-_next_look: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
+_next_check: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
 
 
 def run_due(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
     """Back up, rotate and compress what is due, and return what was done, one sentence each.
 
-    Nothing is waited for and nothing fails: what can't be done now is due the next time, and the
-    reason is one of the sentences. Rows are never removed here: that is `tokentrack prune`.
+    Never fails and hardly waits: what can't be done now is due the next time, and the reason is
+    one of the sentences. Rows are never removed here: `tokentrack prune` does that.
     """
     try:
         with paths.open_folder(create=False) as folder:
             due = _is_anything_due(folder, paths, config)
     except OSError:
-        return []  # no ledger yet, or a folder that `status` complains about
+        return []  # no ledger yet, or a folder whose problem `status` reports
     done: list[str] = []
     try:
         if due:
             _run(paths, config, environ, done)
     except TokenTrackError as error:
-        done.append(f"maintenance was put off: {error}")
+        done.append(f"maintenance was postponed: {error}")
     except OSError as error:
-        done.append(f"maintenance was put off: {sentence_of(error)}")
+        done.append(f"maintenance was postponed: {sentence_of(error)}")
     return done
 
 
 def run_due_at_times(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> None:
-    """Do what is due, as `run_due` does it, but look at most once a minute in a process."""
+    """Do what is due like `run_due`, but check at most once a minute in a process."""
     now = time.monotonic()
-    if now >= _next_look.get(paths.path, 0.0):
-        _next_look[paths.path] = now + _PAUSE_SECONDS
+    if now >= _next_check.get(paths.path, 0.0):
+        _next_check[paths.path] = now + _PAUSE_SECONDS
         run_due(paths, config, environ)
 
 
@@ -71,29 +72,28 @@ def _is_backup_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig)
 def _run(
     paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], done: list[str]
 ) -> None:
-    with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as session:
-        _back_up(session, done)
-        due = rotation.reason_to_rotate(session.folder, paths, config, now_us())
+    with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as ledger:
+        _back_up(ledger, config, done)
+        due = rotation.reason_to_rotate(ledger.folder, paths, config, now_us())
     if due:
-        with lock_drained(paths, config, environ) as session:
-            _rotate(session, done)
+        with lock_drained(paths, config, environ) as ledger:
+            _rotate(ledger, config, done)
     if config.compression_enabled:
-        with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as session:
-            done += [f"compressed to {name}" for name in rotation.compress_archives(session)]
+        with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as ledger:
+            done += [f"compressed to {name}" for name in rotation.compress_archives(ledger)]
 
 
-def _back_up(session: Session, done: list[str]) -> None:
-    # Under the lock once more: another process may just have done it.
-    if _is_backup_due(session.folder, session.paths, session.config):
-        done.append(f"backed up to {backup.create_backup(session)}")
-        old = backup.expired_backups(
-            session.folder, session.paths, session.config.backup_keep, now_us() / 1_000_000
-        )
-        backup.remove_backups(session, old)
+def _back_up(ledger: LockedLedger, config: TrackerConfig, done: list[str]) -> None:
+    # Looked at again under the lock: another process may just have done it.
+    folder, paths = ledger.folder, ledger.paths
+    if _is_backup_due(folder, paths, config):
+        done.append(f"backed up to {backup.create_backup(ledger)}")
+        old = backup.expired_backups(folder, paths, config.backup_keep, now_us() / 1_000_000)
+        backup.remove_backups(ledger, old)
 
 
-def _rotate(session: Session, done: list[str]) -> None:
-    reason = rotation.reason_to_rotate(session.folder, session.paths, session.config, now_us())
-    name = rotation.rotate(session, now_us()) if reason else ""
+def _rotate(ledger: LockedLedger, config: TrackerConfig, done: list[str]) -> None:
+    reason = rotation.reason_to_rotate(ledger.folder, ledger.paths, config, now_us())
+    name = rotation.rotate(ledger, now_us()) if reason else ""
     if name:
         done.append(f"rotated to {name}: {reason}")

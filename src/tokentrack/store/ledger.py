@@ -29,10 +29,10 @@ class LockedLedger:
     def __init__(
         self, paths: LedgerPaths, folder: Directory, state: Directory, held: lock.Lock
     ) -> None:
-        """Keep what `hold` opened."""
+        """Keep what `lock_ledger` opened."""
         self.paths = paths
         self.state = state
-        self._folder = folder
+        self.folder = folder
         self._lock = held
 
     def append(self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool) -> None:
@@ -59,7 +59,7 @@ class LockedLedger:
         Raises:
             OSError: it can't be read or mended, or holds something else.
         """
-        return append.mended_size(self._folder, name, columns, self.quarantine)
+        return append.mended_size(self.folder, name, columns, self.quarantine)
 
     def append_again(self, name: str, columns: Sequence[str], size: int, data: bytes) -> None:
         """Append to one of the two files, durably, what may stand there in part from `size` on.
@@ -68,7 +68,7 @@ class LockedLedger:
             OSError: it could not be written.
         """
         end = self.mend(name, columns)
-        found = self._folder.read_tail(name, end - size) if end > size else b""
+        found = self.folder.read_tail(name, end - size) if end > size else b""
         standing = found.split(b"\n")
         missing = []
         # Line by line: a power loss can leave any sectors of a write.
@@ -88,8 +88,8 @@ class LockedLedger:
             OSError: the ledger can't be read.
         """
         try:
-            end = self._folder.read_tail(self.paths.ledger, 1)
-            return self._folder.status(self.paths.ledger).st_size if end == b"\n" else 0
+            end = self.folder.read_tail(self.paths.ledger, 1)
+            return self.folder.status(self.paths.ledger).st_size if end == b"\n" else 0
         except FileNotFoundError:
             return 0
 
@@ -102,9 +102,9 @@ class LockedLedger:
         try:
             length = _TAIL_BYTES
             if since is not None:
-                size = self._folder.status(self.paths.ledger).st_size
+                size = self.folder.status(self.paths.ledger).st_size
                 length = min(max(0, size - since), _MAX_SEARCHED_BYTES)
-            return Tail(self._folder.read_tail(self.paths.ledger, length))
+            return Tail(self.folder.read_tail(self.paths.ledger, length))
         except FileNotFoundError:
             return Tail(b"")
 
@@ -112,7 +112,7 @@ class LockedLedger:
         self, name: str, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool
     ) -> None:
         append.append_lines(
-            self._folder, name, columns, lines, durable=durable, quarantine=self.quarantine
+            self.folder, name, columns, lines, durable=durable, quarantine=self.quarantine
         )
 
     def quarantine(self, chunks: Iterable[bytes], reason: str) -> None:
@@ -140,7 +140,7 @@ class LockedLedger:
         """Let go of the lock."""
         self._lock.release()
         self.state.close()
-        self._folder.close()
+        self.folder.close()
 
     def __enter__(self) -> Self:
         """Return the ledger."""

@@ -1,0 +1,278 @@
+"""Lock a ledger for work on its files, in a state from which no row can be recorded twice.
+
+`lock_for_maintenance` is enough for work that moves no row. `lock_drained` is for work that moves
+or removes rows, `lock_for_repair` for work that rewrites a damaged file. Each of them creates
+nothing where there is no ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from tokentrack.common.oserrors import sentence_of, with_path
+from tokentrack.errors import FileSystemError
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.recorder.execution_state import RUNNING, ExecutionState
+from tokentrack.recorder.recorder import Recorder
+from tokentrack.recorder.rows import execution_id_of
+from tokentrack.store import archives, spool
+from tokentrack.store.append import ForeignFileError
+from tokentrack.store.atomic import remove_temporaries
+from tokentrack.store.directory import Directory
+from tokentrack.store.ledger import JOURNAL_NAME, LockedLedger, lock_ledger
+from tokentrack.store.paths import rescue_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.store.ledger import Tail
+    from tokentrack.store.paths import LedgerPaths
+
+_ID_COLUMN = COLUMNS.index("agent_execution_id")
+
+
+@contextmanager
+def open_folder(paths: LedgerPaths) -> Iterator[Directory]:
+    """Open a ledger's folder for reading; every system error names its file.
+
+    Raises:
+        FileSystemError: there is no ledger, or its folder can't be used.
+    """
+    try:
+        folder = paths.open_folder(create=False)
+    except OSError as error:
+        raise _unusable(paths, error) from error
+    with with_path(paths.folder, paths.ledger), folder:
+        yield folder
+
+
+@contextmanager
+def lock_for_maintenance(
+    paths: LedgerPaths,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    seconds: float | None = None,
+) -> Iterator[LockedLedger]:
+    """Lock a ledger; afterwards record what arrived in the spool meanwhile.
+
+    Every system error names its file.
+
+    Args:
+        paths: the ledger.
+        config: how long to wait for the lock, and how to record.
+        environ: the environment.
+        seconds: how long to wait instead.
+
+    Raises:
+        FileSystemError: there is no ledger, or another process kept the lock.
+    """
+    ledger = _lock(paths, config.file_lock_timeout_seconds if seconds is None else seconds)
+    try:
+        with with_path(paths.folder, paths.ledger), ledger:
+            _remove_leftovers(ledger)
+            yield ledger
+    finally:
+        # Writers that could not get the lock left their events in the spool.
+        with suppress(OSError):
+            Recorder(paths, config, environ).drain()
+
+
+@contextmanager
+def lock_drained(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
+) -> Iterator[LockedLedger]:
+    """Lock a ledger when nothing is left to record that it may already have.
+
+    After a crash an event can be in the spool, or its execution still open, although its row is
+    written. The recorder recognises such a row by its id, in the last 128 KiB of the ledger or
+    after the offset at which the ledger ended when the execution started. A rotation, a removal or
+    a large addition moves the row out of that range, and it would be written again. So here the
+    spool is empty, no execution is open whose id is in the ledger, and the others are searched for
+    in the whole file. The recorder then never has to search archives.
+
+    Raises:
+        FileSystemError: there is no ledger, its lock is not free, or the spool can't be emptied.
+    """
+    with _lock_idle(paths, config, environ, with_spool=True) as ledger:
+        _complete_last_lines(ledger)
+        _close_recorded(ledger)
+        _forget_offsets(ledger)
+        yield ledger
+
+
+@contextmanager
+def lock_for_repair(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
+) -> Iterator[LockedLedger]:
+    """Lock a ledger when no drain was interrupted: it would resume at a byte offset.
+
+    The spool need not be empty: what is in it may wait for this repair.
+
+    Raises:
+        FileSystemError: there is no ledger, its lock is not free, or a drain can't be finished.
+    """
+    with _lock_idle(paths, config, environ, with_spool=False) as ledger:
+        _forget_offsets(ledger)
+        yield ledger
+
+
+@contextmanager
+def _lock_idle(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], *, with_spool: bool
+) -> Iterator[LockedLedger]:
+    with open_folder(paths):
+        pass  # the recorder below would create a folder
+    deadline = time.monotonic() + max(config.file_lock_timeout_seconds, 1.0)
+    while True:
+        problem = _drain(paths, config, environ, _left(deadline))
+        with lock_for_maintenance(paths, config, environ, _left(deadline)) as ledger:
+            queued = _count_queued(ledger, environ) if with_spool else 0
+            if not queued and not ledger.state.has(JOURNAL_NAME):
+                yield ledger
+                return
+        if problem or not _left(deadline):
+            why = problem or "new ones keep arriving"
+            raise FileSystemError(
+                f"events are still queued for {paths.path} ({why}): see `tokentrack status` and "
+                "`tokentrack verify`, or run this again"
+            )
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _drain(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], seconds: float
+) -> str:
+    # Recording nothing records what is queued. Returns why that failed, "" when it did not.
+    try:
+        with with_path(paths.folder, paths.ledger):
+            Recorder(paths, config, environ).write((), seconds)
+    except OSError as error:
+        return sentence_of(error)
+    return ""
+
+
+def _unusable(paths: LedgerPaths, error: OSError) -> FileSystemError:
+    if isinstance(error, FileNotFoundError):
+        return FileSystemError(f"there is no ledger at {paths.path}")
+    error.filename = paths.folder
+    return FileSystemError(f"the ledger's folder can't be used: {sentence_of(error)}")
+
+
+def _lock(paths: LedgerPaths, seconds: float) -> LockedLedger:
+    try:
+        ledger = lock_ledger(paths, seconds, create=False)
+    except OSError as error:
+        raise _unusable(paths, error) from error
+    if ledger is None:
+        raise FileSystemError(
+            f"another process holds the lock of {paths.path}: wait for it and run this again"
+        )
+    return ledger
+
+
+def _remove_leftovers(ledger: LockedLedger) -> None:
+    # A killed job leaves temporary files, or a compressed copy next to the archive that counts.
+    folder, paths = ledger.folder, ledger.paths
+    stems = "|".join(re.escape(archives.stem_of(name)) for name in (paths.ledger, paths.usage))
+    ours = re.compile(
+        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
+    )
+    remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
+    for active in (paths.ledger, paths.usage):
+        for archive in archives.archives_in(folder, active):
+            if archives.has_copy(folder, archive.name):
+                folder.remove(archive.name + archives.COMPRESSED)
+
+
+def _count_queued(ledger: LockedLedger, environ: Mapping[str, str]) -> int:
+    count = _count_readable(spool.open_new(ledger.state))
+    rescued = rescue_folder(ledger.paths, environ)
+    if os.path.isdir(rescued):
+        with Directory.open(rescued) as parent:
+            count += _count_readable(spool.open_new(parent))
+    return count
+
+
+def _count_readable(new: Directory | None) -> int:
+    # An item that can't be read is not an event: no drain will ever take it.
+    if new is None:
+        return 0
+    count = 0
+    with new:
+        for name in new.names():
+            try:
+                spool.read(new, name)
+            except OSError:
+                continue
+            count += 1
+    return count
+
+
+def _complete_last_lines(ledger: LockedLedger) -> None:
+    # Each append completes a torn last line or sets it aside, also an append of nothing.
+    folder, paths = ledger.folder, ledger.paths
+    try:
+        if folder.has(paths.usage):
+            ledger.append_usage(USAGE_COLUMNS, [], durable=True)
+        if folder.has(paths.ledger):
+            ledger.append(COLUMNS, [], durable=True)
+    except ForeignFileError as error:
+        raise FileSystemError(
+            f"{error.filename} is not a ledger as this program writes it: run `tokentrack verify`"
+        ) from error
+
+
+def _close_recorded(ledger: LockedLedger) -> None:
+    # A crash can leave an execution open although its row is written.
+    state = ExecutionState(ledger.state)
+    try:
+        running = state.all_running()
+        tails = _tails(ledger, (started.ledger_size for _, started in running))
+        for name, started in running:
+            if _is_recorded(tails, execution_id_of(started)):
+                state.discard(name)
+        state.commit(durable=True)
+    finally:
+        state.close()
+
+
+def _forget_offsets(ledger: LockedLedger) -> None:
+    # The rows of open executions are to be searched for everywhere from now on, those of closed
+    # ones nowhere.
+    state = ExecutionState(ledger.state)
+    try:
+        for name, started in state.all_running():
+            if started.ledger_size:
+                started.ledger_size = 0
+                state.open(name, started)
+        closed = state.named_completions()
+        tails = _tails(ledger, (done["since"] for _, done in closed))
+        for key, done in closed:
+            recorded = _is_recorded(tails, done["execution_id"])
+            state.remember_completion(key, {**done, "since": 0, "recorded": recorded})
+        state.commit(durable=True)
+    finally:
+        state.close()
+    # The end of an execution need not be on the disk yet. If a power loss opens it again, its row
+    # tells, but not in the file that the row is about to move to.
+    with ledger.state.child(RUNNING) as running:
+        running.sync()
+
+
+def _tails(ledger: LockedLedger, offsets: Iterable[int]) -> list[Tail]:
+    # The end too: an offset may belong to a ledger that was another file.
+    known = list(offsets)
+    return [ledger.tail(), ledger.tail(min(known))] if known else []
+
+
+def _is_recorded(tails: list[Tail], identity: str) -> bool:
+    return any(tail.has_in_column(identity, _ID_COLUMN) for tail in tails)
