@@ -9,10 +9,9 @@ import pytest
 from support.kiro_homes import KiroHome
 from support.kiro_homes.database import SECRET, CliDatabase
 from support.kiro_homes.ide import IdeStorage
-from tokentrack.kiro import cli_database
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import cli_database, read_pass
 from tokentrack.kiro.account import KEY, read_account
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.kiro.sqlite import open_database
 
 
@@ -22,8 +21,8 @@ def database(tmp_path, request):
 
 
 def read(database):
-    with ReadPass() as scan:
-        return list(cli_database.turns(str(database.path), scan)), scan
+    with ReadPass() as reading:
+        return list(cli_database.turns(str(database.path), reading)), reading
 
 
 def test_only_the_last_turn_of_a_conversation_has_credits(database):
@@ -37,8 +36,8 @@ def test_only_the_last_turn_of_a_conversation_has_credits(database):
 def test_a_conversation_in_both_tables_counts_once(database):
     database.conversation([[0.5]])
     database.move_copy()
-    turns, scan = read(database)
-    assert (len(turns), scan.counts) == (1, {reasons.DUPLICATE: 1})
+    turns, reading = read(database)
+    assert (len(turns), reading.counts) == (1, {read_pass.DUPLICATE: 1})
 
 
 @pytest.mark.parametrize("in_use", [False, True])
@@ -71,28 +70,28 @@ def test_a_plain_connection_would_leave_files_behind(tmp_path):
 @pytest.mark.parametrize("table", ["auth_kv", "state"])
 def test_sqlite_refuses_the_tables_of_secrets(database, table):
     query = f"SELECT value FROM {table}"
-    scan = ReadPass()
-    with open_database(str(database.path), ("conversations",), scan) as opened:
+    reading = ReadPass()
+    with open_database(str(database.path), ("conversations",), reading) as opened:
         assert list(opened.rows(query)) == []
-    assert scan.counts == {reasons.UNREADABLE: 1}
+    assert reading.counts == {read_pass.UNREADABLE: 1}
     # The negative control: the secret is there for a connection without our authorizer.
     assert database.connect().execute(query).fetchone() == (SECRET,)
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM conversations", "ATTACH 'x.db' AS x"])
 def test_sqlite_refuses_to_do_anything_but_read(database, statement):
-    scan = ReadPass()
-    with open_database(str(database.path), ("conversations",), scan) as opened:
+    reading = ReadPass()
+    with open_database(str(database.path), ("conversations",), reading) as opened:
         list(opened.rows(statement))
-    assert scan.counts == {reasons.UNREADABLE: 1}
+    assert reading.counts == {read_pass.UNREADABLE: 1}
 
 
 def test_the_tables_of_secrets_can_be_unreadable(database):
     # A canary: their pages are garbage, so any look at them fails.
     database.conversation([[0.5]])
     spoil(database.path, ("auth_kv", "state"))
-    turns, scan = read(database)
-    assert (len(turns), scan.counts) == (1, {})
+    turns, reading = read(database)
+    assert (len(turns), reading.counts) == (1, {})
     # The negative control.
     with pytest.raises(sqlite3.DatabaseError):
         database.connect().execute("SELECT * FROM auth_kv").fetchall()
@@ -117,9 +116,9 @@ def test_a_damaged_conversation_is_noted_and_the_others_count(database, value):
     with database.connect() as connection:
         connection.execute("INSERT INTO conversations VALUES ('/w', ?)", (value,))
     connection.close()
-    turns, scan = read(database)
-    assert (len(turns), sum(scan.counts.values())) == (1, 1)
-    assert scan.examples[0].line == 1
+    turns, reading = read(database)
+    assert (len(turns), sum(reading.counts.values())) == (1, 1)
+    assert reading.examples[0].line == 1
 
 
 def test_conversations_of_any_shape_are_read(database):
@@ -210,7 +209,7 @@ def test_the_account_is_read_tolerantly(tmp_path, state, expected):
 
 
 def test_without_the_file_there_is_no_account(tmp_path):
-    scan = ReadPass()
-    assert read_account(str(tmp_path / "state.vscdb"), scan) is None
+    reading = ReadPass()
+    assert read_account(str(tmp_path / "state.vscdb"), reading) is None
     (tmp_path / "state.vscdb").write_bytes(b"x" * 500)
-    assert read_account(str(tmp_path / "state.vscdb"), scan) is None
+    assert read_account(str(tmp_path / "state.vscdb"), reading) is None

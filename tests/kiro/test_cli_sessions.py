@@ -6,9 +6,8 @@ import pytest
 
 from support.kiro_homes import KiroHome
 from support.kiro_homes.cli import CliSession
-from tokentrack.kiro import cli_sessions
-from tokentrack.kiro import scan as reasons
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro import cli_sessions, read_pass
+from tokentrack.kiro.read_pass import ReadPass
 
 
 @pytest.fixture(params=[False, True], ids=["cli-2.0", "cli-newer"])
@@ -17,13 +16,13 @@ def session(tmp_path, request):
 
 
 def all_turns(session):
-    with ReadPass() as scan:
-        return list(cli_sessions.turns(str(session.path.parent), scan)), scan
+    with ReadPass() as reading:
+        return list(cli_sessions.turns(str(session.path.parent), reading)), reading
 
 
 def last(session, limit=1):
-    folder, scan = str(session.path.parent), ReadPass()
-    return cli_sessions.last_turns(folder, session.session_id, limit, scan)
+    folder, reading = str(session.path.parent), ReadPass()
+    return cli_sessions.last_turns(folder, session.session_id, limit, reading)
 
 
 def grow(session):
@@ -66,8 +65,8 @@ def test_half_a_large_session_gives_the_turns_that_are_whole(session):
 def test_a_document_cut_off_is_noted(session):
     session.turn([1.0])
     session.path.write_bytes(session.path.read_bytes()[:-20])
-    turns, scan = all_turns(session)
-    assert (turns, scan.counts) == ([], {reasons.NOT_JSON: 1})
+    turns, reading = all_turns(session)
+    assert (turns, reading.counts) == ([], {read_pass.NOT_JSON: 1})
     assert last(session) == []
 
 
@@ -75,11 +74,11 @@ def test_rewound_turns_stay_in_the_session_they_come_from(session):
     turns = [session.turn([0.5]) for _ in range(3)]
     rewound = session.rewind(2)
     later = rewound.turn([0.25])
-    found, scan = all_turns(session)
+    found, reading = all_turns(session)
     assert {t.source_id: t.session_id for t in found} == {
         t.source_id: t.session_id for t in [*turns, later]
     }
-    assert scan.counts == {reasons.DUPLICATE: 2}
+    assert reading.counts == {read_pass.DUPLICATE: 2}
     assert {t.origin for t in found} == {"user", "rewind"}
 
 
@@ -90,17 +89,17 @@ def test_turns_without_an_answer_are_told_apart_by_loop_and_time(session):
         metadata["loop_id"]["rand"] = 7  # 32 bits are not enough for all turns of the world
     session.save()
     session.rewind(2)
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert len(turns) == 2
-    assert scan.counts == {reasons.DUPLICATE: 2}
+    assert reading.counts == {read_pass.DUPLICATE: 2}
 
 
 @pytest.mark.parametrize(
     ("change", "counts"),
     [
-        ({"metering_usage": [{"value": True, "unit": "credit"}]}, {reasons.REFUSED_NUMBER: 1}),
+        ({"metering_usage": [{"value": True, "unit": "credit"}]}, {read_pass.REFUSED_NUMBER: 1}),
         ({"metering_usage": "many"}, {}),
-        ({"result": None, "loop_id": None}, {reasons.WRONG_SHAPE: 1}),
+        ({"result": None, "loop_id": None}, {read_pass.WRONG_SHAPE: 1}),
         ({"turn_duration": None, "end_timestamp": None, "message_ids": None}, {}),
         ({"turn_duration": {"secs": -1}, "message_ids": [3, None]}, {}),
         ({"result": {"Err": "timeout"}, "end_reason": None}, {}),
@@ -111,22 +110,22 @@ def test_a_damaged_turn_is_noted_and_the_others_count(session, change, counts):
     session.turn([0.25])
     session.metadatas[0].update(change)
     session.save()
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert turns[-1].credits == "0.25"
-    assert scan.counts == counts
+    assert reading.counts == counts
 
 
 @pytest.mark.parametrize("document", ["[]", "null", '{"session_state": 3}', '{"a": 1}', ""])
 def test_a_document_of_another_shape_is_noted(session, document):
     session.path.write_text(document)
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert turns == []
-    assert sum(scan.counts.values()) == 1
+    assert sum(reading.counts.values()) == 1
 
 
 def test_a_session_without_turns_is_no_problem(session):
-    turns, scan = all_turns(session)
-    assert (turns, scan.counts) == ([], {})
+    turns, reading = all_turns(session)
+    assert (turns, reading.counts) == ([], {})
     assert last(session) == []
 
 

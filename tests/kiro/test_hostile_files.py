@@ -8,9 +8,9 @@ import sqlite3
 import pytest
 
 from support.kiro_homes import build
-from tokentrack.kiro import history, values
-from tokentrack.kiro.homes import KiroPaths
-from tokentrack.kiro.scan import WRONG_SHAPE, ReadPass
+from tokentrack.kiro import all_sources, values
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import WRONG_SHAPE, ReadPass
 
 ODD = (None, True, -1, 1e308, -1e308, 10**30, "", "\0", "\ud800", "x" * 100, [], {}, [[]], 5,
        [None], {"a": 5}, [5, "a", {}], {"text": {"text": []}}, "9" * 400, "1e999")  # fmt: skip
@@ -84,10 +84,12 @@ def change_database(path, choose):
 
 
 def read(home):
-    with ReadPass() as scan:
-        homes = KiroPaths(home.environ, "linux")
-        turns = list(history.turns(homes, scan, workspaces={t.workspace for t in home.expected}))
-    return turns, scan
+    with ReadPass() as reading:
+        paths = KiroPaths(home.environ, "linux")
+        turns = list(
+            all_sources.turns(paths, reading, workspaces={t.workspace for t in home.expected})
+        )
+    return turns, reading
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -129,6 +131,6 @@ def test_what_nobody_foresaw_costs_its_own_record_and_is_told(tmp_path, monkeypa
 
     whole = len(read(home)[0])
     monkeypatch.setattr(values, "count", unforeseen)
-    turns, scan = read(home)
+    turns, reading = read(home)
     assert 0 < len(turns) < whole
-    assert scan.counts[WRONG_SHAPE] >= whole - len(turns)
+    assert reading.counts[WRONG_SHAPE] >= whole - len(turns)

@@ -8,11 +8,10 @@ import pytest
 from support.kiro_homes import KiroHome
 from support.kiro_homes.home import digest, dump
 from support.kiro_homes.ide import IdeStorage
-from tokentrack.kiro import ide_storage, ide_workspaces
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import ide_storage, ide_workspaces, read_pass
 from tokentrack.kiro.ide_storage import Limits, RecentExecutions
 from tokentrack.kiro.ide_workspaces import names_of
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.read_pass import ReadPass
 
 
 @pytest.fixture
@@ -21,8 +20,8 @@ def storage(tmp_path):
 
 
 def read(storage, workspaces=None):
-    with ReadPass() as scan:
-        return list(ide_storage.turns(str(storage.folder), scan, workspaces)), scan
+    with ReadPass() as reading:
+        return list(ide_storage.turns(str(storage.folder), reading, workspaces)), reading
 
 
 def test_the_older_format_has_a_model_and_no_credits(storage):
@@ -43,14 +42,14 @@ def test_an_execution_in_both_formats_has_its_credits(storage):
         storage.folder / digest("/w/alpha") / f"{expected.source_id}.chat",
         {"executionId": expected.source_id},
     )
-    (turn,), scan = read(storage)
-    assert (turn.credits, scan.counts) == ("0.5", {reasons.DUPLICATE: 1})
+    (turn,), reading = read(storage)
+    assert (turn.credits, reading.counts) == ("0.5", {read_pass.DUPLICATE: 1})
 
 
 def test_what_else_is_in_the_storage_is_not_opened(storage):
     storage.noise()
-    turns, scan = read(storage)
-    assert (turns, scan.counts) == ([], {})
+    turns, reading = read(storage)
+    assert (turns, reading.counts) == ([], {})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}x", '{"executionId": 3}'])
@@ -58,20 +57,21 @@ def test_a_damaged_file_is_noted_and_the_others_count(storage, content):
     storage.execution([0.5])
     (storage.folder / digest("/w/alpha") / digest("s") / "torn").parent.mkdir(exist_ok=True)
     (storage.folder / digest("/w/alpha") / digest("s") / "torn").write_text(content)
-    turns, scan = read(storage)
-    assert (len(turns), sum(scan.counts.values())) == (1, 1)
+    turns, reading = read(storage)
+    assert (len(turns), sum(reading.counts.values())) == (1, 1)
 
 
 def test_a_workspace_is_known_only_if_a_digest_fits(storage):
     storage.execution([0.5], "/w/alpha")
-    user, scan = str(storage.home.ide_user), ReadPass()
+    user, reading = str(storage.home.ide_user), ReadPass()
     assert read(storage)[0][0].workspace == ""
-    known = ide_workspaces.workspaces(user, [], scan)
+    known = ide_workspaces.workspaces(user, [], reading)
     assert read(storage, known)[0][0].workspace == "/w/alpha"
     assert (
-        read(storage, ide_workspaces.workspaces("/none", ["/w/beta"], scan))[0][0].workspace == ""
+        read(storage, ide_workspaces.workspaces("/none", ["/w/beta"], reading))[0][0].workspace
+        == ""
     )
-    assert scan.counts == {}
+    assert reading.counts == {}
 
 
 @pytest.mark.parametrize(

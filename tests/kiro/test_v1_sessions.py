@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
-from tokentrack.kiro import scan as reasons
-from tokentrack.kiro import v1_sessions
-from tokentrack.kiro.files import MAX_LINE
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro import read_pass, v1_sessions
+from tokentrack.kiro.kiro_files import MAX_LINE
+from tokentrack.kiro.read_pass import ReadPass
 
 
 @pytest.fixture
@@ -25,8 +24,8 @@ def folder(session):
 
 
 def all_turns(session):
-    with ReadPass() as scan:
-        return list(v1_sessions.turns(folder(session), scan)), scan
+    with ReadPass() as reading:
+        return list(v1_sessions.turns(folder(session), reading)), reading
 
 
 def last(session, limit=1):
@@ -88,35 +87,35 @@ def test_a_torn_last_line_is_noted_and_the_rest_counts(session):
     expected = session.turn([0.25])
     session.start()
     session.tear()
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert [turn.credits for turn in turns] == ["0.25", None]
     assert turns[0].source_id == expected.source_id
-    assert scan.counts == {reasons.HALF_WRITTEN: 1}
+    assert reading.counts == {read_pass.HALF_WRITTEN: 1}
     lines = session.messages.read_bytes().count(b"\n")
-    assert scan.examples[0].line == lines + 1
+    assert reading.examples[0].line == lines + 1
 
 
 def test_a_last_line_that_only_lacks_its_line_feed_counts(session):
     session.turn([0.25])
     session.messages.write_bytes(session.messages.read_bytes().rstrip(b"\n"))
-    turns, scan = all_turns(session)
-    assert ([turn.credits for turn in turns], scan.counts) == (["0.25"], {})
+    turns, reading = all_turns(session)
+    assert ([turn.credits for turn in turns], reading.counts) == (["0.25"], {})
 
 
 FLAWS = [
     (b"usage_summary is no JSON\n", {}),
-    (b'{"type":"usage_summary"\n', {reasons.NOT_JSON: 1}),
-    (b'["usage_summary"]\n', {reasons.WRONG_SHAPE: 1}),
-    (b'"usage_summary"\n', {reasons.WRONG_SHAPE: 1}),
+    (b'{"type":"usage_summary"\n', {read_pass.NOT_JSON: 1}),
+    (b'["usage_summary"]\n', {read_pass.WRONG_SHAPE: 1}),
+    (b'"usage_summary"\n', {read_pass.WRONG_SHAPE: 1}),
     (line("usage_summary"), {}),
-    (line(usage("", promptTurnSummaries=[])), {reasons.WRONG_SHAPE: 1}),
-    (line(usage(["e"])), {reasons.WRONG_SHAPE: 1}),
-    (line({"type": "turn_start"}), {reasons.WRONG_SHAPE: 1}),
-    (line({"type": "assistant", "executionId": None}), {reasons.WRONG_SHAPE: 1}),
+    (line(usage("", promptTurnSummaries=[])), {read_pass.WRONG_SHAPE: 1}),
+    (line(usage(["e"])), {read_pass.WRONG_SHAPE: 1}),
+    (line({"type": "turn_start"}), {read_pass.WRONG_SHAPE: 1}),
+    (line({"type": "assistant", "executionId": None}), {read_pass.WRONG_SHAPE: 1}),
     (line({"type": "turn_end", "stopReason": None}, at=None), {}),
     (line({"type": "session_metadata", "key": "contextUsage", "value": 3}), {}),
-    (b'{"turn_end":' + b"[" * 200_000 + b"\n", {reasons.NOT_JSON: 1}),
-    (b'{"turn_end":' + b"1" * 5_000 + b"}\n", {reasons.NOT_JSON: 1}),
+    (b'{"turn_end":' + b"[" * 200_000 + b"\n", {read_pass.NOT_JSON: 1}),
+    (b'{"turn_end":' + b"1" * 5_000 + b"}\n", {read_pass.NOT_JSON: 1}),
     (b"\n\0\n\xff\xfe\n", {}),
 ]
 
@@ -128,10 +127,10 @@ def test_a_damaged_line_is_noted_and_the_others_count(session, flaw, counts):
     with session.messages.open("ab") as file:
         file.write(flaw)
     session.turn([0.5])
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert [turn.credits for turn in turns] == ["0.25", "0.5"]
-    assert scan.counts == counts
-    assert [skipped.line for skipped in scan.examples] == [number] * len(counts)
+    assert reading.counts == counts
+    assert [skipped.line for skipped in reading.examples] == [number] * len(counts)
 
 
 def test_a_line_over_the_limit_is_passed_without_being_held(session):
@@ -140,17 +139,17 @@ def test_a_line_over_the_limit_is_passed_without_being_held(session):
         file.write(b'{"payload":{"type":"assistant","content":"')
         file.write(b"z" * (MAX_LINE + 5) + b'"}}\n')
     session.turn([0.5])
-    turns, scan = all_turns(session)
+    turns, reading = all_turns(session)
     assert [turn.credits for turn in turns] == ["0.25", "0.5"]
-    assert scan.counts == {reasons.TOO_LONG: 1}
+    assert reading.counts == {read_pass.TOO_LONG: 1}
 
 
 @pytest.mark.parametrize("value", [-1, True, "1000many", float("nan"), 1e300])
 def test_a_number_that_is_none_is_refused_and_noted(session, value):
     with session.messages.open("ab") as file:
         file.write(line(usage(promptTurnSummaries=[{"unit": "credit", "usage": value}])))
-    (turn,), scan = all_turns(session)
-    assert (turn.credits, scan.counts) == (None, {reasons.REFUSED_NUMBER: 1})
+    (turn,), reading = all_turns(session)
+    assert (turn.credits, reading.counts) == (None, {read_pass.REFUSED_NUMBER: 1})
 
 
 def test_a_later_summary_of_the_same_turn_counts_in_place_of_the_earlier(session):
@@ -199,9 +198,9 @@ def test_tokens_above_0_are_taken_as_reported(session):
 def test_the_older_of_two_copies_keeps_its_turns(session):
     expected = session.turn([1.0])
     session.copy(bucket="a-first-in-the-listing")
-    (turn,), scan = all_turns(session)
+    (turn,), reading = all_turns(session)
     assert turn.session_id == expected.session_id
-    assert scan.counts == {reasons.DUPLICATE: 1}
+    assert reading.counts == {read_pass.DUPLICATE: 1}
 
 
 JSON = st.recursive(

@@ -14,10 +14,10 @@ from tokentrack.importing.batches import Batch, open_batch, open_executions
 from tokentrack.importing.known import KnownExecutions, identity_of
 from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, UNPLACED, Summary
 from tokentrack.importing.turns import has_ended, names_for, record_of, time_of
-from tokentrack.kiro import history
-from tokentrack.kiro.homes import KiroPaths
+from tokentrack.kiro import all_sources
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import DUPLICATE, ReadPass
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, take_secrets_out, with_numbers
-from tokentrack.kiro.scan import DUPLICATE, ReadPass
 from tokentrack.maintenance.reconcile import reconcile
 from tokentrack.store.paths import workspace_paths
 
@@ -85,20 +85,20 @@ class HistoryImport:
         wanted = self._selection.surfaces or SURFACES
         sources = [source for source, surface in SURFACE_OF.items() if surface in wanted]
         root = self._selection.root
-        homes = KiroPaths(self._environ)
+        paths = KiroPaths(self._environ)
         if not self._dry_run:
             self._reconcile()
         try:
-            with ReadPass(self._selection.since) as scan:
-                turns = history.turns(homes, scan, sources, [root] if root else [])
+            with ReadPass(self._selection.since) as reading:
+                turns = all_sources.turns(paths, reading, sources, [root] if root else [])
                 for batch in self._batches(turns):
                     if batch:
                         self._take(batch)
                     if not on_batch(self.summary):
                         break
-                self.summary.left_out = dict(scan.counts)
+                self.summary.left_out = dict(reading.counts)
                 self.summary.repeated = self.summary.left_out.pop(DUPLICATE, 0)
-                self.summary.examples = [repr(example) for example in scan.examples]
+                self.summary.examples = [repr(example) for example in reading.examples]
         finally:
             self._known.close()
         return self.summary

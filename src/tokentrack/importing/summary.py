@@ -7,7 +7,7 @@ import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.kiro.homes import KiroPaths
+from tokentrack.kiro.kiro_paths import KiroPaths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,15 +104,15 @@ def note_import(paths: LedgerPaths) -> None:
         pass  # it is there, or there is no place for it: the hint does no harm
 
 
-def _traces(homes: KiroPaths) -> Iterator[str]:
-    for sessions in homes.sessions:
+def _traces(paths: KiroPaths) -> Iterator[str]:
+    for sessions in paths.sessions:
         for bucket in _names(sessions):
             for name in _names(os.path.join(sessions, bucket)):
                 if name.startswith("sess_") or bucket == "cli":
                     yield os.path.join(sessions, bucket, name)
-    for storage in homes.ide_storages:
+    for storage in paths.ide_storages:
         yield from (os.path.join(storage, name) for name in _names(storage))
-    yield from homes.cli_databases
+    yield from paths.cli_databases
 
 
 def _names(folder: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.redaction import redact, truncate_prompt
 from tokentrack.common.timestamps import now_us
+from tokentrack.kiro.read_pass import LONGEST_TURN
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, reported_tokens, with_numbers
-from tokentrack.kiro.scan import LONGEST_TURN
 from tokentrack.kiro.turn import ABORTED, ERROR
 from tokentrack.models.columns import split_list
 from tokentrack.models.transaction import TokenTransaction

@@ -10,14 +10,13 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.kiro import files, values
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import kiro_files, read_pass, values
 from tokentrack.kiro.sqlite import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
 KEY = "kiro.kiroAgent"
 _QUERY = "SELECT value FROM ItemTable WHERE key = ? AND length(value) <= ?"
@@ -53,25 +52,25 @@ class Account(NamedTuple):
     is_dated: bool = False
 
 
-def read_account(path: str, scan: ReadPass) -> Account | None:
+def read_account(path: str, reading: ReadPass) -> Account | None:
     """Return the account's credits from a `state.vscdb`, None when it does not have them."""
-    written = [at for name in (path, f"{path}-wal") if (at := files.modified_at(name))]
+    written = [at for name in (path, f"{path}-wal") if (at := kiro_files.modified_at(name))]
     if not written:
         return None
-    with open_database(path, ("ItemTable",), scan, _BUSY_SECONDS) as database:
+    with open_database(path, ("ItemTable",), reading, _BUSY_SECONDS) as database:
         if database is None or not database.has("ItemTable"):
             return None
-        for (value,) in database.rows(_QUERY, (KEY, files.MAX_DOCUMENT)):
-            for usage, dated in _usages(_decode(value, path, scan), None, 0):
+        for (value,) in database.rows(_QUERY, (KEY, kiro_files.MAX_DOCUMENT)):
+            for usage, dated in _usages(_decode(value, path, reading), None, 0):
                 return _account(usage, dated, max(written))
     return None
 
 
-def _decode(value: Any, path: str, scan: ReadPass) -> Any:
+def _decode(value: Any, path: str, reading: ReadPass) -> Any:
     try:
         return json.loads(value)
     except (ValueError, TypeError, RecursionError):
-        scan.skip(reasons.NOT_JSON, path)
+        reading.skip(read_pass.NOT_JSON, path)
         return None
 
 

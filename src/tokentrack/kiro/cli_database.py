@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.kiro import files, values
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import kiro_files, read_pass, values
 from tokentrack.kiro.sqlite import open_database
 from tokentrack.kiro.turn import CLI_DATABASE, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
     Requests = list[dict[str, Any]]
     from tokentrack.kiro.sqlite import Database
@@ -33,7 +32,7 @@ def turns_of(
     updated_at: int | None,
     path: str,
     row: int,
-    scan: ReadPass,
+    reading: ReadPass,
 ) -> Iterator[Turn]:
     """Yield the turns of a conversation, oldest first: a prompt and all requests it led to."""
     groups = _by_prompt(values.objects(document.get("history")))
@@ -47,7 +46,7 @@ def turns_of(
             last = values.mapping(document.get("user_turn_metadata"))
             turn.credits, refused = values.credit_sum(last.get("usage_info"), "value")
             for _ in range(refused):
-                scan.skip(reasons.REFUSED_NUMBER, path, row)
+                reading.skip(read_pass.REFUSED_NUMBER, path, row)
             turn.ended_at = turn.ended_at or updated_at
         yield turn
 
@@ -109,29 +108,29 @@ TABLES = tuple(_QUERIES)
 _NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
-def turns(path: str, scan: ReadPass) -> Iterator[Turn]:
+def turns(path: str, reading: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all conversations in a database, once each.
 
     Credits stand only at the last turn of a conversation; those of the others are unknown.
     """
-    with open_database(path, TABLES, scan) as database:
+    with open_database(path, TABLES, reading) as database:
         if database is None:
             return
         # One question, so that a file that is no database is noted once.
         names = {text_of(name) for (name,) in database.rows(_NAMES)}
         for table, query in _QUERIES.items():
-            rows = database.rows(query, (files.MAX_DOCUMENT,)) if table in names else iter(())
-            for turn in _turns_of_table(rows, path, scan):
-                if scan.accepts(turn, path):
+            rows = database.rows(query, (kiro_files.MAX_DOCUMENT,)) if table in names else iter(())
+            for turn in _turns_of_table(rows, path, reading):
+                if reading.accepts(turn, path):
                     yield turn
 
 
 def conversation(
-    database: Database, table: str, rowid: int, path: str, scan: ReadPass
+    database: Database, table: str, rowid: int, path: str, reading: ReadPass
 ) -> Iterator[Turn]:
     """Yield the turns of one row of a table, oldest first."""
-    rows = database.rows(f"{_QUERIES[table]} WHERE rowid = ?", (files.MAX_DOCUMENT, rowid))
-    return _turns_of_table(rows, path, scan)
+    rows = database.rows(f"{_QUERIES[table]} WHERE rowid = ?", (kiro_files.MAX_DOCUMENT, rowid))
+    return _turns_of_table(rows, path, reading)
 
 
 def text_of(cell: bytes | None) -> str:
@@ -139,31 +138,33 @@ def text_of(cell: bytes | None) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else ""
 
 
-def _turns_of_table(rows: Iterator[tuple[Any, ...]], path: str, scan: ReadPass) -> Iterator[Turn]:
+def _turns_of_table(
+    rows: Iterator[tuple[Any, ...]], path: str, reading: ReadPass
+) -> Iterator[Turn]:
     for rowid, key, conversation, updated, size, value in rows:
         updated_at = values.microseconds(updated)
-        if not scan.is_recent(updated_at):
+        if not reading.is_recent(updated_at):
             continue
         if value is None:
-            scan.skip(reasons.TOO_LONG if size else reasons.WRONG_SHAPE, path, rowid)
+            reading.skip(read_pass.TOO_LONG if size else read_pass.WRONG_SHAPE, path, rowid)
             continue
-        document = _decode(value, path, rowid, scan)
+        document = _decode(value, path, rowid, reading)
         if document:
             name = text_of(conversation) or values.text(document.get("conversation_id"))
             try:
-                yield from turns_of(document, name, text_of(key), updated_at, path, rowid, scan)
-            except reasons.UNFORESEEN:
-                scan.skip(reasons.WRONG_SHAPE, path, rowid)
+                yield from turns_of(document, name, text_of(key), updated_at, path, rowid, reading)
+            except read_pass.UNFORESEEN:
+                reading.skip(read_pass.WRONG_SHAPE, path, rowid)
 
 
-def _decode(value: Any, path: str, rowid: int, scan: ReadPass) -> dict[str, Any]:
+def _decode(value: Any, path: str, rowid: int, reading: ReadPass) -> dict[str, Any]:
     try:
         document = json.loads(text_of(value), strict=False)
     except (ValueError, RecursionError):
-        scan.skip(reasons.NOT_JSON, path, rowid)
+        reading.skip(read_pass.NOT_JSON, path, rowid)
         return {}
     if not isinstance(document, dict):
-        scan.skip(reasons.WRONG_SHAPE, path, rowid)
+        reading.skip(read_pass.WRONG_SHAPE, path, rowid)
         return {}
     return document
 
@@ -183,17 +184,17 @@ _OLDER_FOLDERS = "SELECT rowid, key FROM conversations"
 class RecentConversations:
     """One pass over a database, which reads each conversation once."""
 
-    def __init__(self, path: str, scan: ReadPass) -> None:
+    def __init__(self, path: str, reading: ReadPass) -> None:
         """Begin with nothing read."""
         self._path = path
-        self._scan = scan
+        self._reading = reading
         self._turns: dict[tuple[str, int], list[Turn]] = {}
 
     def of_session(self, session_id: str) -> list[Turn]:
         """Return the turns of a session's conversation, oldest first."""
         if not session_id.isascii():
             return []
-        with open_database(self._path, TABLES, self._scan) as database:
+        with open_database(self._path, TABLES, self._reading) as database:
             if database is None or not database.has(_NEWER):
                 return []
             rows = [row for (row,) in database.rows(_OF_SESSION, (session_id,))]
@@ -207,7 +208,7 @@ class RecentConversations:
             since: conversations that were last saved before are left out, as far as the database
                 says when; microseconds since the epoch.
         """
-        with open_database(self._path, TABLES, self._scan) as database:
+        with open_database(self._path, TABLES, self._reading) as database:
             if database is None:
                 return []
             return [
@@ -219,7 +220,7 @@ class RecentConversations:
     def _conversation(self, database: Database, table: str, row: int) -> list[Turn]:
         key = (table, row)
         if key not in self._turns:
-            self._turns[key] = list(conversation(database, table, row, self._path, self._scan))
+            self._turns[key] = list(conversation(database, table, row, self._path, self._reading))
         return self._turns[key]
 
 

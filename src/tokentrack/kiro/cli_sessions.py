@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 
 from tokentrack.common.fastjson import raw_decode
-from tokentrack.kiro import files, values
-from tokentrack.kiro import scan as reasons
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro import kiro_files, read_pass, values
+from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.kiro.turn import CLI_SESSION, ERROR, Turn
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -33,16 +32,16 @@ def metadatas_of(document: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def read_turn(
-    metadata: dict[str, Any], document: dict[str, Any], path: str, scan: ReadPass
+    metadata: dict[str, Any], document: dict[str, Any], path: str, reading: ReadPass
 ) -> Turn | None:
     """Return the turn of one entry, None with a note when it can't be told from others."""
     try:
         key, execution_id = _identify(metadata)
         if key:
-            return _turn_of(key, execution_id, metadata, document, path, scan)
-    except reasons.UNFORESEEN:
+            return _turn_of(key, execution_id, metadata, document, path, reading)
+    except read_pass.UNFORESEEN:
         pass
-    scan.skip(reasons.WRONG_SHAPE, path)
+    reading.skip(read_pass.WRONG_SHAPE, path)
     return None
 
 
@@ -52,7 +51,7 @@ def _turn_of(
     metadata: dict[str, Any],
     document: dict[str, Any],
     path: str,
-    scan: ReadPass,
+    reading: ReadPass,
 ) -> Turn:
     session_id, cwd = values.text(document.get("session_id")), values.text(document.get("cwd"))
     turn = Turn(CLI_SESSION, key, session_id, cwd)
@@ -66,7 +65,7 @@ def _turn_of(
     turn.cached_tokens = values.tokens(metadata.get("cache_read_input_token_count"))
     turn.credits, refused = values.credit_sum(metadata.get("metering_usage"), "value")
     for _ in range(refused):
-        scan.skip(reasons.REFUSED_NUMBER, path)
+        reading.skip(read_pass.REFUSED_NUMBER, path)
     _take_times(turn, metadata)
     turn.status = _status(metadata)
     return turn
@@ -103,7 +102,7 @@ def _take_times(turn: Turn, metadata: dict[str, Any]) -> None:
     seconds, nanos = values.count(duration.get("secs")), values.count(duration.get("nanos"))
     if turn.ended_at is not None and seconds is not None:
         elapsed = seconds * _SECOND + (nanos or 0) // _NANOSECONDS
-        turn.started_at = turn.ended_at - elapsed if elapsed <= reasons.LONGEST_TURN else None
+        turn.started_at = turn.ended_at - elapsed if elapsed <= read_pass.LONGEST_TURN else None
 
 
 def _status(metadata: dict[str, Any]) -> str:
@@ -117,23 +116,23 @@ MAX_TAIL = 512 * 1024
 _MAX_PROMPTS = 32 * 1024 * 1024
 
 
-def turns(folder: str, scan: ReadPass) -> Iterator[Turn]:
+def turns(folder: str, reading: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all sessions in a folder, once each, the older sessions first.
 
     A copied or resumed session repeats turns of an older one, so the turns keep their own
     session. So does a rewound one, which comes after the others.
     """
-    for path in _by_age(folder, scan):
-        yield from _turns_of(files.read_document(path, scan), path, scan)
+    for path in _by_age(folder, reading):
+        yield from _turns_of(kiro_files.read_document(path, reading), path, reading)
 
 
-def _by_age(folder: str, scan: ReadPass) -> list[str]:
+def _by_age(folder: str, reading: ReadPass) -> list[str]:
     found = []
-    for path in files.regular_files(folder):
-        at = files.modified_at(path)
-        if is_session(path) and at and scan.is_recent(at):
+    for path in kiro_files.regular_files(folder):
+        at = kiro_files.modified_at(path)
+        if is_session(path) and at and reading.is_recent(at):
             # What is wrong with the document is noted when its turns are read.
-            document = files.read_document(path, ReadPass())
+            document = kiro_files.read_document(path, ReadPass())
             is_rewound = document.get("session_created_reason") == "rewind"
             created = values.microseconds(document.get("created_at")) or at
             found.append((is_rewound, created, path))
@@ -146,18 +145,18 @@ def is_session(path: str) -> bool:
     return ending == ".json" and len(stem) >= 8 and _ID_CHARS.issuperset(stem)
 
 
-def _turns_of(document: dict[str, Any], path: str, scan: ReadPass) -> Iterator[Turn]:
+def _turns_of(document: dict[str, Any], path: str, reading: ReadPass) -> Iterator[Turn]:
     metadatas = metadatas_of(document)
     if metadatas is None:
         if document:
-            scan.skip(reasons.WRONG_SHAPE, path)
+            reading.skip(read_pass.WRONG_SHAPE, path)
         return
     stem = path.removesuffix(".json")
     document["session_id"] = values.text(document.get("session_id")) or os.path.basename(stem)
-    prompts = _prompts(f"{stem}.jsonl", scan) if metadatas else {}
+    prompts = _prompts(f"{stem}.jsonl", reading) if metadatas else {}
     for metadata in metadatas:
-        turn = read_turn(metadata, document, path, scan)
-        if turn is not None and scan.accepts(turn, path):
+        turn = read_turn(metadata, document, path, reading)
+        if turn is not None and reading.accepts(turn, path):
             ids = metadata.get("message_ids")
             known = ids if isinstance(ids, list) else []
             found = [prompts.get(i, "") for i in known if isinstance(i, str)]
@@ -165,14 +164,14 @@ def _turns_of(document: dict[str, Any], path: str, scan: ReadPass) -> Iterator[T
             yield turn
 
 
-def _prompts(path: str, scan: ReadPass) -> dict[str, str]:
+def _prompts(path: str, reading: ReadPass) -> dict[str, str]:
     # The user's texts of one session, by message id.
     prompts: dict[str, str] = {}
     size = 0
-    for number, line in files.read_lines(path, scan) if os.path.lexists(path) else ():
+    for number, line in kiro_files.read_lines(path, reading) if os.path.lexists(path) else ():
         if b'"Prompt"' not in line or size > _MAX_PROMPTS:
             continue
-        message = files.decode(line, path, number, scan)
+        message = kiro_files.decode(line, path, number, reading)
         data = values.mapping(message.get("data"))
         if message.get("kind") == "Prompt" and values.text(data.get("message_id")):
             prompts[data["message_id"]] = values.text_of(data.get("content"))
@@ -181,7 +180,7 @@ def _prompts(path: str, scan: ReadPass) -> dict[str, str]:
 
 
 def last_turns(
-    folder: str, session_id: str, limit: int, scan: ReadPass, max_bytes: int = MAX_TAIL
+    folder: str, session_id: str, limit: int, reading: ReadPass, max_bytes: int = MAX_TAIL
 ) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, without prompts.
 
@@ -191,14 +190,14 @@ def last_turns(
     path = os.path.join(folder, f"{session_id}.json")
     if not is_session(path) or os.path.dirname(session_id) or not os.path.lexists(path):
         return []
-    data, whole = files.read_tail(path, max_bytes, scan)
+    data, whole = kiro_files.read_tail(path, max_bytes, reading)
     if not data:
         return []
-    document = files.decode(data, path, 0, scan) if whole else read_tail(data)
+    document = kiro_files.decode(data, path, 0, reading) if whole else read_tail(data)
     document["session_id"] = session_id
     found: dict[str, Turn] = {}
     for metadata in (metadatas_of(document) or [])[-limit:]:
-        turn = read_turn(metadata, document, path, scan)
+        turn = read_turn(metadata, document, path, reading)
         if turn is not None:
             found[turn.source_id] = turn
     return list(found.values())

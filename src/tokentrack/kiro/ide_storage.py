@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from tokentrack.kiro import files, values
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import kiro_files, read_pass, values
 from tokentrack.kiro.turn import IDE_STORAGE, Turn
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
     Fill = Callable[[Turn, dict[str, Any], str, ReadPass], None]
     Entry = tuple[int, int, str]
@@ -27,7 +26,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def turns(
-    storage: str, scan: ReadPass, workspaces: Mapping[str, str] | None = None
+    storage: str, reading: ReadPass, workspaces: Mapping[str, str] | None = None
 ) -> Iterator[Turn]:
     """Yield the executions in a storage folder, once each.
 
@@ -36,37 +35,37 @@ def turns(
     """
     for folder in workspace_folders(storage):
         workspace = (workspaces or {}).get(os.path.basename(folder), "")
-        for turn, path in _turns_of(folder, workspace, scan):
-            if scan.accepts(turn, path):
+        for turn, path in _turns_of(folder, workspace, reading):
+            if reading.accepts(turn, path):
                 yield turn
 
 
 def workspace_folders(storage: str) -> list[str]:
     """Return the paths of the workspaces' folders in a storage."""
-    named = [(path, os.path.basename(path)) for path in files.folders(storage)]
+    named = [(path, os.path.basename(path)) for path in kiro_files.folders(storage)]
     return [path for path, name in named if len(name) == 32 and _HEX.issuperset(name)]
 
 
-def read_execution(path: str, workspace: str, scan: ReadPass, limit: int) -> Turn | None:
+def read_execution(path: str, workspace: str, reading: ReadPass, limit: int) -> Turn | None:
     """Return the turn of a file of at most `limit` bytes; None, with a note, if it is none."""
-    return _read(path, workspace, scan, _of_execution, limit)
+    return _read(path, workspace, reading, _of_execution, limit)
 
 
-def _turns_of(folder: str, workspace: str, scan: ReadPass) -> Iterator[tuple[Turn, str]]:
+def _turns_of(folder: str, workspace: str, reading: ReadPass) -> Iterator[tuple[Turn, str]]:
     for path, fill in _files_of(folder):
-        if scan.is_recent(files.modified_at(path)):
-            turn = _read(path, workspace, scan, fill, files.MAX_DOCUMENT)
+        if reading.is_recent(kiro_files.modified_at(path)):
+            turn = _read(path, workspace, reading, fill, kiro_files.MAX_DOCUMENT)
             if turn is not None:
                 yield turn, path
 
 
 def _files_of(folder: str) -> Iterator[tuple[str, Fill]]:
     # The format with credits first: an execution in both is not taken without them.
-    for session in files.folders(folder):
-        for path in files.regular_files(session):
+    for session in kiro_files.folders(folder):
+        for path in kiro_files.regular_files(session):
             if is_execution(os.path.basename(path)):
                 yield path, _of_execution
-    for path in files.regular_files(folder):
+    for path in kiro_files.regular_files(folder):
         if path.endswith(".chat"):
             yield path, _of_chat
 
@@ -76,28 +75,28 @@ def is_execution(name: str) -> bool:
     return "." not in name
 
 
-def _read(path: str, workspace: str, scan: ReadPass, fill: Fill, limit: int) -> Turn | None:
-    document = files.read_document(path, scan, limit)
+def _read(path: str, workspace: str, reading: ReadPass, fill: Fill, limit: int) -> Turn | None:
+    document = kiro_files.read_document(path, reading, limit)
     key = values.text(document.get("executionId"))
     if key:
         turn = Turn(IDE_STORAGE, key, workspace=workspace)
         turn.execution_id = key
         try:
-            fill(turn, document, path, scan)
-        except reasons.UNFORESEEN:
-            scan.skip(reasons.WRONG_SHAPE, path)
+            fill(turn, document, path, reading)
+        except read_pass.UNFORESEEN:
+            reading.skip(read_pass.WRONG_SHAPE, path)
             return None
         return turn
     if document:
-        scan.skip(reasons.WRONG_SHAPE, path)
+        reading.skip(read_pass.WRONG_SHAPE, path)
     return None
 
 
-def _of_execution(turn: Turn, document: dict[str, Any], path: str, scan: ReadPass) -> None:
+def _of_execution(turn: Turn, document: dict[str, Any], path: str, reading: ReadPass) -> None:
     turn.session_id = values.text(document.get("chatSessionId"))
     turn.credits, refused = values.credit_sum(document.get("usageSummary"), "usage")
     for _ in range(refused):
-        scan.skip(reasons.REFUSED_NUMBER, path)
+        reading.skip(read_pass.REFUSED_NUMBER, path)
     turn.status = values.status(document.get("status"))
     turn.started_at = values.microseconds(document.get("startTime"))
     turn.ended_at = values.microseconds(document.get("endTime"))
@@ -106,8 +105,8 @@ def _of_execution(turn: Turn, document: dict[str, Any], path: str, scan: ReadPas
     turn.prompt = _last_of(values.objects(messages), ("human", "user"))
 
 
-def _of_chat(turn: Turn, document: dict[str, Any], path: str, scan: ReadPass) -> None:
-    del path, scan
+def _of_chat(turn: Turn, document: dict[str, Any], path: str, reading: ReadPass) -> None:
+    del path, reading
     metadata = values.mapping(document.get("metadata"))
     turn.model = values.text(metadata.get("modelId"))
     turn.started_at = values.microseconds(metadata.get("startTime"))
@@ -141,10 +140,10 @@ FOR_A_COMMAND = Limits(1_000_000, 32, 1024 * 1024 * 1024)
 class RecentExecutions:
     """One pass over a storage, which lists each folder and reads each execution once."""
 
-    def __init__(self, limits: Limits, scan: ReadPass) -> None:
+    def __init__(self, limits: Limits, reading: ReadPass) -> None:
         """Begin with nothing read."""
         self._limits = limits
-        self._scan = scan
+        self._reading = reading
         self._lists: dict[str, list[Entry | None]] = {}
         self._turns: dict[str, Turn | None] = {}
 
@@ -169,11 +168,11 @@ class RecentExecutions:
         left = self._limits.size
         for _, size, path in wanted[: self._limits.files]:
             if path not in self._turns:
-                if size > min(left, files.MAX_DOCUMENT):
+                if size > min(left, kiro_files.MAX_DOCUMENT):
                     is_whole = False
                     continue
                 left -= size
-                self._turns[path] = read_execution(path, "", self._scan, size)
+                self._turns[path] = read_execution(path, "", self._reading, size)
             turn = self._turns[path]
             if turn is not None:
                 found.append(turn)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from tokentrack.kiro import files, values
+from tokentrack.kiro import kiro_files, values
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
 
 def _make_digests() -> list[Callable[..., Any]]:
@@ -47,14 +47,14 @@ def names_of(path: str) -> list[str]:
 _MAX_BYTES = 64 * 1024
 
 
-def workspaces(ide_user: str, candidates: Iterable[str], scan: ReadPass) -> dict[str, str]:
+def workspaces(ide_user: str, candidates: Iterable[str], reading: ReadPass) -> dict[str, str]:
     """Return the paths of the workspaces that are known, by name in the storage.
 
     Known are `candidates` and all that VS Code's `workspaceStorage` names.
     """
     found: dict[str, str] = {}
-    for folder in files.folders(os.path.join(ide_user, "workspaceStorage")):
-        uri, path = _folder_of(os.path.join(folder, "workspace.json"), scan)
+    for folder in kiro_files.folders(os.path.join(ide_user, "workspaceStorage")):
+        uri, path = _folder_of(os.path.join(folder, "workspace.json"), reading)
         if path:
             names = [os.path.basename(folder), *digests(uri), *names_of(path)]
             found |= dict.fromkeys(names, path)
@@ -63,11 +63,11 @@ def workspaces(ide_user: str, candidates: Iterable[str], scan: ReadPass) -> dict
     return found
 
 
-def _folder_of(path: str, scan: ReadPass) -> tuple[str, str]:
+def _folder_of(path: str, reading: ReadPass) -> tuple[str, str]:
     import json  # a hook reads no URI
     from urllib.parse import unquote, urlsplit
 
-    file = files.open_regular(path, scan) if os.path.lexists(path) else None
+    file = kiro_files.open_regular(path, reading) if os.path.lexists(path) else None
     if file is None:
         return "", ""
     with file:

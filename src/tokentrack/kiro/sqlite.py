@@ -7,13 +7,12 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.kiro import files
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import kiro_files, read_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
 _BUSY_SECONDS = 1.0
 _WAL_MARK = slice(18, 20)  # bytes of a database's header: 2 is write-ahead logging
@@ -23,11 +22,11 @@ _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION}
 class Database:
     """An open database in which only some tables can be read."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str, scan: ReadPass) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str, reading: ReadPass) -> None:
         """Keep a connection."""
         self._connection = connection
         self._path = path
-        self._scan = scan
+        self._reading = reading
 
     def has(self, table: str) -> bool:
         """Tell whether a table exists."""
@@ -39,18 +38,18 @@ class Database:
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.Error:
-            self._scan.skip(reasons.UNREADABLE, self._path)
+            self._reading.skip(read_pass.UNREADABLE, self._path)
 
 
 @contextlib.contextmanager
 def open_database(
-    path: str, tables: tuple[str, ...], scan: ReadPass, busy_seconds: float = _BUSY_SECONDS
+    path: str, tables: tuple[str, ...], reading: ReadPass, busy_seconds: float = _BUSY_SECONDS
 ) -> Iterator[Database | None]:
     """Open a database for reading `tables` and nothing else; None, with a note, if it can't be.
 
     What another process has locked for longer than `busy_seconds` can't be read, either.
     """
-    file = files.open_regular(path, scan)
+    file = kiro_files.open_regular(path, reading)
     if file is None:
         yield None
         return
@@ -59,13 +58,13 @@ def open_database(
     try:
         connection = sqlite3.connect(_uri(path, header), uri=True, timeout=busy_seconds)
     except sqlite3.Error:
-        scan.skip(reasons.UNREADABLE, path)
+        reading.skip(read_pass.UNREADABLE, path)
         yield None
         return
     connection.text_factory = bytes
     connection.set_authorizer(_authorizer(frozenset(tables)))
     try:
-        yield Database(connection, path, scan)
+        yield Database(connection, path, reading)
     finally:
         connection.close()
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import os
 
-from tokentrack.kiro import files, values
-from tokentrack.kiro import scan as reasons
-from tokentrack.kiro.files import decode
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro import kiro_files, read_pass, values
+from tokentrack.kiro.kiro_files import decode
+from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.kiro.turn import ABORTED, V1_SESSION, Turn
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -39,13 +38,13 @@ class SessionFacts:
 
 
 def turns_of(
-    lines: Iterable[tuple[int, bytes]], session: SessionFacts, scan: ReadPass
+    lines: Iterable[tuple[int, bytes]], session: SessionFacts, reading: ReadPass
 ) -> Iterator[Turn]:
     """Yield the turns of a session's lines, in the order of their first lines.
 
     Each is one turn of `Turn.source_id`, unless a repetition is far away from it.
     """
-    messages = _Messages(session, scan)
+    messages = _Messages(session, reading)
     for number, line in lines:
         # Most of a session is the results of tools. A quote inside a JSON text has a backslash
         # before it, so what is found here is a value or a key, never a part of a text.
@@ -56,9 +55,9 @@ def turns_of(
             if line.endswith(b"\n"):
                 continue
         try:
-            messages.take(decode(line, session.path, number, scan), number)
-        except reasons.UNFORESEEN:
-            scan.skip(reasons.WRONG_SHAPE, session.path, number)
+            messages.take(decode(line, session.path, number, reading), number)
+        except read_pass.UNFORESEEN:
+            reading.skip(read_pass.WRONG_SHAPE, session.path, number)
         if len(messages.drafts) > _WINDOW:
             yield messages.take_oldest()
     yield from messages.take_rest()
@@ -67,10 +66,10 @@ def turns_of(
 class _Messages:
     # The turns that can still change, by execution id in the order of their first lines.
 
-    def __init__(self, session: SessionFacts, scan: ReadPass) -> None:
+    def __init__(self, session: SessionFacts, reading: ReadPass) -> None:
         self.drafts: dict[str, Turn] = {}
         self._session = session
-        self._scan = scan
+        self._reading = reading
         self._current: Turn | None = None
         self._prompt = ""
         self._line = 0
@@ -86,7 +85,7 @@ class _Messages:
             if key:
                 _OF_TURN[kind](self, key, payload, message.get("timestamp"))
             else:
-                self._scan.skip(reasons.WRONG_SHAPE, self._session.path, line)
+                self._reading.skip(read_pass.WRONG_SHAPE, self._session.path, line)
 
     def take_oldest(self) -> Turn:
         # The current turn stays, however many others ran beside it.
@@ -128,7 +127,7 @@ class _Messages:
         turn = self._draft(key)
         found, refused = values.credit_sum(payload.get("promptTurnSummaries"), "usage")
         for _ in range(refused):
-            self._scan.skip(reasons.REFUSED_NUMBER, self._session.path, self._line)
+            self._reading.skip(read_pass.REFUSED_NUMBER, self._session.path, self._line)
         turn.credits = found if found is not None else turn.credits
         turn.status = values.status(payload.get("status")) or turn.status
         _take_tokens(turn, payload)
@@ -138,7 +137,7 @@ class _Messages:
         turn.ended_at = turn.ended_at or at
         elapsed = values.milliseconds(payload.get("elapsedTime"))
         if turn.started_at is None and at is not None and elapsed is not None:
-            turn.started_at = at - elapsed if elapsed <= reasons.LONGEST_TURN else None
+            turn.started_at = at - elapsed if elapsed <= read_pass.LONGEST_TURN else None
 
     def _assistant(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
         # A message alone makes no turn: it can be a subagent's, whose spend is in its parent's.
@@ -199,30 +198,32 @@ _MESSAGES = "messages.jsonl"
 _FIRST_TAIL, MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
 
 
-def turns(sessions: str, scan: ReadPass) -> Iterator[Turn]:
+def turns(sessions: str, reading: ReadPass) -> Iterator[Turn]:
     """Yield the turns of all sessions below a folder, once each, the older sessions first.
 
     A copied session repeats the turns of an older one, so the turns keep their own session.
     """
-    for folder in _by_age(sessions, scan):
+    for folder in _by_age(sessions, reading):
         path = os.path.join(folder, _MESSAGES)
-        session = _facts(folder, scan)
-        for turn in turns_of(files.read_lines(path, scan), session, scan):
+        session = _facts(folder, reading)
+        for turn in turns_of(kiro_files.read_lines(path, reading), session, reading):
             if turn.credits is not None and turn.started_at is None and turn.ended_at is None:
                 # Near enough to keep its credits. Only here: no hook's turn is told by such a time.
-                turn.ended_at = session.modified_at or files.modified_at(path)
-            if scan.accepts(turn, path):
+                turn.ended_at = session.modified_at or kiro_files.modified_at(path)
+            if reading.accepts(turn, path):
                 yield turn
 
 
-def _by_age(sessions: str, scan: ReadPass) -> list[str]:
+def _by_age(sessions: str, reading: ReadPass) -> list[str]:
     found = []
-    for bucket in files.folders(sessions):
-        for folder in files.folders(bucket):
-            at = files.modified_at(os.path.join(folder, _MESSAGES))
-            if os.path.basename(folder).startswith("sess_") and at and scan.is_recent(at):
+    for bucket in kiro_files.folders(sessions):
+        for folder in kiro_files.folders(bucket):
+            at = kiro_files.modified_at(os.path.join(folder, _MESSAGES))
+            if os.path.basename(folder).startswith("sess_") and at and reading.is_recent(at):
                 # What is wrong with the document is noted when its turns are read.
-                document = files.read_document(os.path.join(folder, "session.json"), ReadPass())
+                document = kiro_files.read_document(
+                    os.path.join(folder, "session.json"), ReadPass()
+                )
                 created = values.microseconds(document.get("createdAt")) or at
                 # A copy's document still has the id of the original.
                 is_copy = document.get("id") != os.path.basename(folder)
@@ -237,15 +238,15 @@ def find_session(sessions: str, session_id: str) -> str:
     """
     if session_id in ("", ".", "..") or any(c in session_id for c in "/\\:\0"):
         return ""
-    for bucket in files.folders(sessions):
+    for bucket in kiro_files.folders(sessions):
         folder = os.path.join(bucket, session_id)
-        if files.is_real_folder(folder):
+        if kiro_files.is_real_folder(folder):
             return folder
     return ""
 
 
 def last_turns(
-    sessions: str, session_id: str, limit: int, scan: ReadPass, max_bytes: int = MAX_TAIL
+    sessions: str, session_id: str, limit: int, reading: ReadPass, max_bytes: int = MAX_TAIL
 ) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, from its file's end.
 
@@ -255,23 +256,23 @@ def last_turns(
     folder = find_session(sessions, session_id)
     if not folder:
         return []
-    session, size = _facts(folder, scan), _FIRST_TAIL
+    session, size = _facts(folder, reading), _FIRST_TAIL
     while True:
         attempt = ReadPass()
-        data, whole = files.read_tail(session.path, size, attempt)
+        data, whole = kiro_files.read_tail(session.path, size, attempt)
         # Lines are numbered from the end here: -1 is the last.
         lines = io.BytesIO(data).readlines()[0 if whole else 1 :]
         numbered = enumerate(lines, -len(lines))
         found = {turn.source_id: turn for turn in turns_of(numbered, session, attempt)}
         if whole or len(found) > limit or size >= max_bytes:
-            scan.add(attempt)
+            reading.add(attempt)
             return list(found.values())[-limit:]
         size = min(4 * size, max_bytes)
 
 
-def _facts(folder: str, scan: ReadPass) -> SessionFacts:
+def _facts(folder: str, reading: ReadPass) -> SessionFacts:
     about = os.path.join(folder, "session.json")
-    document = files.read_document(about, scan) if os.path.lexists(about) else {}
+    document = kiro_files.read_document(about, reading) if os.path.lexists(about) else {}
     paths = document.get("workspacePaths")
     workspace = values.text(paths[0]) if isinstance(paths, list) and paths else ""
     model = values.text(document.get("modelId"))

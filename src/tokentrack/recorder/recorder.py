@@ -201,7 +201,7 @@ class Recorder:
             return True
         if not any(is_of_ide(name) for name in due):
             return False
-        from tokentrack.kiro.homes import KiroPaths
+        from tokentrack.kiro.kiro_paths import KiroPaths
 
         return any(os.path.isdir(path) for path in KiroPaths(self._environ).ide_storages)
 

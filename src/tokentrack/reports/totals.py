@@ -11,8 +11,8 @@ from tokentrack.common.oserrors import sentence_of
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import ValidationError
 from tokentrack.kiro.account import Account, read_account
-from tokentrack.kiro.homes import KiroPaths
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction

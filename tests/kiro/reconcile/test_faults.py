@@ -10,7 +10,7 @@ from support.kiro_homes.ide import IdeStorage
 from support.played import SECOND, V1, latest, make_due, notes, tokentrack
 from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.ide_storage import FOR_A_HOOK, RecentExecutions
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.recorder.execution_state import GIVE_UP_SECONDS
 
 

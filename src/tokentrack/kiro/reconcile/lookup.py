@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tokentrack.kiro.homes import KiroPaths
-from tokentrack.kiro.scan import ReadPass
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import ReadPass
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class TurnLookup:
             in_hook: whether this is a hook, which reads little.
         """
         self._environ = environ
-        self._homes = KiroPaths(environ)
+        self._paths = KiroPaths(environ)
         self._root = root
         self._in_hook = in_hook
-        self._scan = ReadPass()
+        self._reading = ReadPass()
         self._sessions: dict[tuple[str, str], list[Turn]] = {}
         self._databases: list[RecentConversations] | None = None
         self._storages: dict[str, str] | None = None
@@ -97,26 +97,26 @@ class TurnLookup:
     def _of_v1_session(self, session: str) -> list[Turn]:
         from tokentrack.kiro.v1_sessions import MAX_TAIL, last_turns
 
-        return self._last_turns(last_turns, self._homes.sessions, session, MAX_TAIL)
+        return self._last_turns(last_turns, self._paths.sessions, session, MAX_TAIL)
 
     def _of_cli_session(self, session: str) -> list[Turn]:
         from tokentrack.kiro.cli_sessions import MAX_TAIL, last_turns
 
-        return self._last_turns(last_turns, self._homes.cli_sessions, session, MAX_TAIL)
+        return self._last_turns(last_turns, self._paths.cli_sessions, session, MAX_TAIL)
 
     def _last_turns(
         self, read: Callable[..., list[Turn]], folders: list[str], session: str, tail: int
     ) -> list[Turn]:
         limit, size = (_HOOK_TURNS, _HOOK_TAIL) if self._in_hook else (_ALL_TURNS, tail)
-        found = (read(folder, session, limit, self._scan, size) for folder in folders)
+        found = (read(folder, session, limit, self._reading, size) for folder in folders)
         return next(filter(None, found), [])
 
     def _in_databases(self, note: PendingNote) -> Found:
         if self._databases is None:
             from tokentrack.kiro.cli_database import RecentConversations
 
-            existing = [path for path in self._homes.cli_databases if os.path.lexists(path)]
-            self._databases = [RecentConversations(path, self._scan) for path in existing]
+            existing = [path for path in self._paths.cli_databases if os.path.lexists(path)]
+            self._databases = [RecentConversations(path, self._reading) for path in existing]
         if note.session:
             return Found([t for base in self._databases for t in base.of_session(note.session)])
         since = note.window.first - _SLACK
@@ -146,7 +146,7 @@ class TurnLookup:
             from tokentrack.kiro.ide_storage import FOR_A_COMMAND, FOR_A_HOOK, RecentExecutions
 
             limits = FOR_A_HOOK if self._in_hook else FOR_A_COMMAND
-            self._executions = RecentExecutions(limits, self._scan)
+            self._executions = RecentExecutions(limits, self._reading)
         return self._executions
 
     def _folders(self, note: PendingNote) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -163,11 +163,11 @@ class TurnLookup:
         return tuple(own), tuple(others)
 
     def _guessed_folders(self) -> tuple[str, ...]:
-        from tokentrack.kiro.files import is_real_folder
         from tokentrack.kiro.ide_workspaces import names_of
+        from tokentrack.kiro.kiro_files import is_real_folder
 
         names = names_of(self._root) if self._root else []
-        storages = [path for path in self._homes.ide_storages if is_real_folder(path)]
+        storages = [path for path in self._paths.ide_storages if is_real_folder(path)]
         paths = [os.path.join(storage, name) for storage in storages for name in names]
         return tuple([path for path in paths if is_real_folder(path)])
 
@@ -179,8 +179,8 @@ class TurnLookup:
 
             self._storages = {}
             candidates = [self._root] if self._root else []
-            for user, storage in zip(self._homes.ide_users, self._homes.ide_storages, strict=True):
-                known = workspaces(user, candidates, self._scan)
+            for user, storage in zip(self._paths.ide_users, self._paths.ide_storages, strict=True):
+                known = workspaces(user, candidates, self._reading)
                 for folder in workspace_folders(storage):
                     self._storages[folder] = known.get(os.path.basename(folder), "")
         return self._storages

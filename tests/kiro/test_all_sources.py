@@ -11,9 +11,9 @@ import pytest
 from support.kiro_homes import KiroHome, build, write_many
 from support.kiro_homes.cli import CliSession
 from support.kiro_homes.v1 import V1Session
-from tokentrack.kiro import cli_database, files, history, v1_sessions
-from tokentrack.kiro.homes import KiroPaths
-from tokentrack.kiro.scan import DUPLICATE, NOT_REGULAR, UNREADABLE, VANISHED, ReadPass
+from tokentrack.kiro import all_sources, cli_database, kiro_files, v1_sessions
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import DUPLICATE, NOT_REGULAR, UNREADABLE, VANISHED, ReadPass
 
 FIELDS = (
     "source", "source_id", "session_id", "workspace", "model", "status", "started_at",
@@ -24,9 +24,9 @@ FIELDS = (
 def read(home, **options):
     """Return all turns of a home, and what was left out."""
     workspaces = {turn.workspace for turn in home.expected}
-    with ReadPass(options.pop("since", None)) as scan:
-        homes = KiroPaths(home.environ, "linux")
-        return list(history.turns(homes, scan, workspaces=workspaces, **options)), scan
+    with ReadPass(options.pop("since", None)) as reading:
+        paths = KiroPaths(home.environ, "linux")
+        return list(all_sources.turns(paths, reading, workspaces=workspaces, **options)), reading
 
 
 def facts(turn):
@@ -44,12 +44,12 @@ def total(turns):
 @pytest.mark.parametrize("seed", range(5))
 def test_every_place_gives_its_turns_once_and_to_the_last_credit(tmp_path, seed):
     home = build(tmp_path, seed)
-    turns, scan = read(home)
+    turns, reading = read(home)
     assert sorted(map(facts, turns), key=str) == sorted(map(facts, home.expected), key=str)
     assert total(turns) == home.total()
     for workspace in {turn.workspace for turn in turns}:
         assert total(t for t in turns if t.workspace == workspace) == home.total(workspace)
-    assert scan.counts == {DUPLICATE: 9, "half-written": 1}
+    assert reading.counts == {DUPLICATE: 9, "half-written": 1}
 
 
 def test_without_looking_for_repetitions_the_total_would_be_wrong(tmp_path):
@@ -70,8 +70,8 @@ def test_the_generator_is_the_same_for_a_seed_and_differs_for_another(tmp_path):
 
 
 def test_nothing_is_found_in_a_home_without_kiro(tmp_path):
-    turns, scan = read(KiroHome(tmp_path))
-    assert (turns, scan.counts) == ([], {})
+    turns, reading = read(KiroHome(tmp_path))
+    assert (turns, reading.counts) == ([], {})
 
 
 def test_only_the_wanted_sources_are_read(tmp_path):
@@ -91,8 +91,8 @@ def test_turns_before_a_time_are_left_out_and_files_before_it_are_not_opened(tmp
     assert [t.source_id for t in read(home, since=since)[0]] == [home.expected[1].source_id]
     old.messages.write_text("usage_summary, but no JSON, and without a line feed")
     os.utime(old.messages, (1, 1))
-    turns, scan = read(home, since=since)
-    assert (len(turns), scan.counts) == (1, {})
+    turns, reading = read(home, since=since)
+    assert (len(turns), reading.counts) == (1, {})
 
 
 def test_reading_changes_nothing(tmp_path):
@@ -113,14 +113,14 @@ def test_a_file_that_vanishes_after_it_was_listed_is_noted(tmp_path):
     sessions = [V1Session(home) for _ in range(3)]
     for session in sessions:
         session.turn([1.0])
-    with ReadPass() as scan:
-        turns = v1_sessions.turns(str(home.kiro / "sessions"), scan)
+    with ReadPass() as reading:
+        turns = v1_sessions.turns(str(home.kiro / "sessions"), reading)
         found = [next(turns)]
         sessions[1].messages.unlink()
         found += turns
     assert len(found) == 2
-    assert scan.counts == {VANISHED: 1}
-    assert scan.examples[0].path == str(sessions[1].messages)
+    assert reading.counts == {VANISHED: 1}
+    assert reading.examples[0].path == str(sessions[1].messages)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
@@ -145,11 +145,11 @@ def test_links_and_pipes_are_not_opened(tmp_path):
     (bucket / "sess_file" / "messages.jsonl").symlink_to(foreign.messages)
     (home.kiro / "sessions" / "cli").mkdir()
     (home.kiro / "sessions" / "cli" / linked_file.path.name).symlink_to(linked_file.path)
-    turns, scan = read(home)
+    turns, reading = read(home)
     assert turns == []
-    assert scan.counts[NOT_REGULAR] == 2
-    assert v1_sessions.last_turns(str(home.kiro / "sessions"), "sess_link", 1, scan) == []
-    assert files.open_regular(str(tmp_path), scan) is None
+    assert reading.counts[NOT_REGULAR] == 2
+    assert v1_sessions.last_turns(str(home.kiro / "sessions"), "sess_link", 1, reading) == []
+    assert kiro_files.open_regular(str(tmp_path), reading) is None
 
 
 def test_a_home_that_is_a_link_itself_is_read(tmp_path):
@@ -163,11 +163,11 @@ def test_a_home_that_is_a_link_itself_is_read(tmp_path):
 PEAK = """
 import sys
 from pathlib import Path
-from tokentrack.kiro import history
-from tokentrack.kiro.homes import KiroPaths
-from tokentrack.kiro.scan import ReadPass
-with ReadPass() as scan:
-    turns = history.turns(KiroPaths({"HOME": sys.argv[1]}, "linux"), scan)
+from tokentrack.kiro import all_sources
+from tokentrack.kiro.kiro_paths import KiroPaths
+from tokentrack.kiro.read_pass import ReadPass
+with ReadPass() as reading:
+    turns = all_sources.turns(KiroPaths({"HOME": sys.argv[1]}, "linux"), reading)
     count = len(list(turns)) if sys.argv[2] == "keep" else sum(1 for _ in turns)
 status = Path("/proc/self/status").read_text().split()
 print(count, status[status.index("VmHWM:") + 1])
@@ -205,6 +205,6 @@ def test_a_database_that_is_none_is_noted(tmp_path):
     path = tmp_path / "data.sqlite3"
     for content in (b"", b"no database at all" * 100):
         path.write_bytes(content)
-        scan = ReadPass()
-        assert list(cli_database.turns(str(path), scan)) == []
-        assert scan.counts == ({UNREADABLE: 1} if content else {})
+        reading = ReadPass()
+        assert list(cli_database.turns(str(path), reading)) == []
+        assert reading.counts == ({UNREADABLE: 1} if content else {})

@@ -6,14 +6,14 @@ import os
 import stat
 
 from tokentrack.common.fastjson import loads
-from tokentrack.kiro import scan as reasons
+from tokentrack.kiro import read_pass
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, BinaryIO
 
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.read_pass import ReadPass
 
 MAX_LINE = 32 * 1024 * 1024
 MAX_DOCUMENT = 64 * 1024 * 1024
@@ -23,20 +23,20 @@ for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # each is m
     _READ |= getattr(os, _name, 0)
 
 
-def open_regular(path: str, scan: ReadPass) -> BinaryIO | None:
+def open_regular(path: str, reading: ReadPass) -> BinaryIO | None:
     """Open a regular file for reading; None, with a note, when it is gone or something else."""
     try:
         if stat.S_ISLNK(os.lstat(path).st_mode):  # Windows has no O_NOFOLLOW
-            scan.skip(reasons.NOT_REGULAR, path)
+            reading.skip(read_pass.NOT_REGULAR, path)
             return None
         descriptor = os.open(path, _READ)
     except OSError as error:
         gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-        scan.skip(reasons.VANISHED if gone else reasons.UNREADABLE, path)
+        reading.skip(read_pass.VANISHED if gone else read_pass.UNREADABLE, path)
         return None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        scan.skip(reasons.NOT_REGULAR, path)
+        reading.skip(read_pass.NOT_REGULAR, path)
         return None
     return open(descriptor, "rb")
 
@@ -84,32 +84,32 @@ def modified_at(path: str) -> int | None:
         return None
 
 
-def read_document(path: str, scan: ReadPass, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
+def read_document(path: str, reading: ReadPass, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
     """Return the JSON object that a file holds; empty, with a note, when there is none.
 
     A file of more than `limit` bytes is left out.
     """
-    file = open_regular(path, scan)
+    file = open_regular(path, reading)
     if file is None:
         return {}
     with file:
         try:
             data = file.read(limit + 1)
         except OSError:
-            scan.skip(reasons.UNREADABLE, path)
+            reading.skip(read_pass.UNREADABLE, path)
             return {}
     if len(data) > limit:
-        scan.skip(reasons.TOO_LONG, path)
+        reading.skip(read_pass.TOO_LONG, path)
         return {}
-    return decode(data, path, 0, scan)
+    return decode(data, path, 0, reading)
 
 
-def read_lines(path: str, scan: ReadPass) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: str, reading: ReadPass) -> Iterator[tuple[int, bytes]]:
     """Yield the numbers and bytes of a file's lines; one of over 32 MiB is left out, with a note.
 
     The last line may lack its line feed.
     """
-    file = open_regular(path, scan)
+    file = open_regular(path, reading)
     if file is None:
         return
     number = 0
@@ -120,10 +120,10 @@ def read_lines(path: str, scan: ReadPass) -> Iterator[tuple[int, bytes]]:
                 if len(line) < MAX_LINE or line.endswith(b"\n"):
                     yield number, line
                 else:
-                    scan.skip(reasons.TOO_LONG, path, number)
+                    reading.skip(read_pass.TOO_LONG, path, number)
                     _pass_line(file)
         except OSError:
-            scan.skip(reasons.UNREADABLE, path, number + 1)
+            reading.skip(read_pass.UNREADABLE, path, number + 1)
 
 
 def _pass_line(file: BinaryIO) -> None:
@@ -131,9 +131,9 @@ def _pass_line(file: BinaryIO) -> None:
         pass
 
 
-def read_tail(path: str, size: int, scan: ReadPass) -> tuple[bytes, bool]:
+def read_tail(path: str, size: int, reading: ReadPass) -> tuple[bytes, bool]:
     """Return the last `size` bytes of a file, and whether that is all of it."""
-    file = open_regular(path, scan)
+    file = open_regular(path, reading)
     if file is None:
         return b"", True
     with file:
@@ -142,11 +142,11 @@ def read_tail(path: str, size: int, scan: ReadPass) -> tuple[bytes, bool]:
             file.seek(max(0, length - size))
             return file.read(size), length <= size
         except OSError:
-            scan.skip(reasons.UNREADABLE, path)
+            reading.skip(read_pass.UNREADABLE, path)
             return b"", True
 
 
-def decode(data: bytes, path: str, line: int, scan: ReadPass) -> dict[str, Any]:
+def decode(data: bytes, path: str, line: int, reading: ReadPass) -> dict[str, Any]:
     """Return the JSON object of some bytes; empty, with a note, when they are none.
 
     Bytes that are not UTF-8 become U+FFFD: no number is lost for them.
@@ -155,9 +155,9 @@ def decode(data: bytes, path: str, line: int, scan: ReadPass) -> dict[str, Any]:
         value = loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         torn = line != 0 and not data.endswith(b"\n")
-        scan.skip(reasons.HALF_WRITTEN if torn else reasons.NOT_JSON, path, line)
+        reading.skip(read_pass.HALF_WRITTEN if torn else read_pass.NOT_JSON, path, line)
         return {}
     if not isinstance(value, dict):
-        scan.skip(reasons.WRONG_SHAPE, path, line)
+        reading.skip(read_pass.WRONG_SHAPE, path, line)
         return {}
     return value

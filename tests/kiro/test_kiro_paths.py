@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokentrack.kiro.homes import KiroPaths
+from tokentrack.kiro.kiro_paths import KiroPaths
 
 LINUX = {"HOME": "/home/ada"}
 MAC = {"HOME": "/Users/ada"}
@@ -58,10 +58,10 @@ FIRST_STORAGE = [
 
 @pytest.mark.parametrize(("platform", "environ", "expected"), SESSIONS)
 def test_sessions_are_in_the_kiro_home_and_in_the_users(platform, environ, expected):
-    homes = KiroPaths(environ, platform)
-    assert homes.sessions == expected
+    paths = KiroPaths(environ, platform)
+    assert paths.sessions == expected
     separator = "\\" if platform == "win32" else "/"
-    assert homes.cli_sessions == [f"{folder}{separator}cli" for folder in expected]
+    assert paths.cli_sessions == [f"{folder}{separator}cli" for folder in expected]
 
 
 @pytest.mark.parametrize(("platform", "environ", "expected"), FIRST_DATABASE)
@@ -73,13 +73,13 @@ def test_the_clis_database_is_in_the_data_folder(platform, environ, expected):
 
 @pytest.mark.parametrize(("platform", "environ", "expected"), FIRST_STORAGE)
 def test_the_ides_storage_is_in_the_configuration_folder(platform, environ, expected):
-    homes = KiroPaths(environ, platform)
-    assert homes.ide_storages[0] == expected
-    assert homes.account_databases[0] == expected.replace("kiro.kiroagent", "state.vscdb")
+    paths = KiroPaths(environ, platform)
+    assert paths.ide_storages[0] == expected
+    assert paths.account_databases[0] == expected.replace("kiro.kiroagent", "state.vscdb")
 
 
 def test_a_remote_machine_has_the_servers_storage():
     remote = "/home/ada/.kiro-server/data/User/globalStorage"
-    homes = KiroPaths(LINUX, "linux")
-    assert homes.ide_storages[1] == f"{remote}/kiro.kiroagent"
-    assert homes.account_databases[1] == f"{remote}/state.vscdb"
+    paths = KiroPaths(LINUX, "linux")
+    assert paths.ide_storages[1] == f"{remote}/kiro.kiroagent"
+    assert paths.account_databases[1] == f"{remote}/state.vscdb"

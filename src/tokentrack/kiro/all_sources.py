@@ -11,16 +11,16 @@ from tokentrack.kiro.turn import CLI_DATABASE, CLI_SESSION, IDE_STORAGE, V1_SESS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from tokentrack.kiro.homes import KiroPaths
-    from tokentrack.kiro.scan import ReadPass
+    from tokentrack.kiro.kiro_paths import KiroPaths
+    from tokentrack.kiro.read_pass import ReadPass
     from tokentrack.kiro.turn import Turn
 
 SOURCES = (V1_SESSION, CLI_SESSION, CLI_DATABASE, IDE_STORAGE)
 
 
 def turns(
-    homes: KiroPaths,
-    scan: ReadPass,
+    paths: KiroPaths,
+    reading: ReadPass,
     sources: Collection[str] = SOURCES,
     workspaces: Iterable[str] = (),
 ) -> Iterator[Turn]:
@@ -28,27 +28,27 @@ def turns(
 
     `workspaces` are paths that IDE 0.x's storage may mean, beside those that it names itself.
     """
-    for source, path in places(homes):
+    for source, path in places(paths):
         if source not in sources or not os.path.lexists(path):
             continue
         if source == V1_SESSION:
-            yield from v1_sessions.turns(path, scan)
+            yield from v1_sessions.turns(path, reading)
         elif source == CLI_SESSION:
-            yield from cli_sessions.turns(path, scan)
+            yield from cli_sessions.turns(path, reading)
         elif source == CLI_DATABASE:
-            yield from cli_database.turns(path, scan)
+            yield from cli_database.turns(path, reading)
         else:
             user = os.path.dirname(os.path.dirname(path))
-            names = ide_workspaces.workspaces(user, workspaces, scan)
-            yield from ide_storage.turns(path, scan, names)
+            names = ide_workspaces.workspaces(user, workspaces, reading)
+            yield from ide_storage.turns(path, reading, names)
 
 
-def places(homes: KiroPaths) -> list[tuple[str, str]]:
+def places(paths: KiroPaths) -> list[tuple[str, str]]:
     """Return every source and path that can hold turns, whether or not it exists."""
     by_source = {
-        V1_SESSION: homes.sessions,
-        CLI_SESSION: homes.cli_sessions,
-        CLI_DATABASE: homes.cli_databases,
-        IDE_STORAGE: homes.ide_storages,
+        V1_SESSION: paths.sessions,
+        CLI_SESSION: paths.cli_sessions,
+        CLI_DATABASE: paths.cli_databases,
+        IDE_STORAGE: paths.ide_storages,
     }
-    return [(source, path) for source, paths in by_source.items() for path in paths]
+    return [(source, path) for source, found in by_source.items() for path in found]
