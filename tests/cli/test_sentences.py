@@ -1,4 +1,4 @@
-"""What the commands say where something is in the way: the right file, and what mends it."""
+"""What the commands say where something is in the way: the right file, and how to fix it."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_an_import_makes_no_folder_only_for_its_mark(space):
     assert not space.kiro.exists()
 
 
-def test_status_names_what_mends_damage(space):
+def test_status_names_the_fix_for_damage(space):
     space.write("token_transactions.csv", HEADER + A + b"milk\n")
     assert "instead of 12: `tokentrack repair --dry-run` shows what can be made of it" in space.run(
         "status", code=1

@@ -1,4 +1,4 @@
-"""`tokentrack doctor`: each finding, with what mends it; and none of them on a sound machine."""
+"""`tokentrack doctor`: each finding comes with its fix, and a healthy machine has none."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def test_a_sound_machine_has_no_problem_and_says_how_long_a_hook_takes(machine):
 
 def test_without_hooks_and_program_it_says_so_and_fails(machine, tmp_path):
     found = findings(machine, code=1, path=str(tmp_path))
-    assert having(found, "no hook is installed", "problem")[0]["mend"] == "tokentrack init"
+    assert having(found, "no hook is installed", "problem")[0]["fix"] == "tokentrack init"
     assert having(found, "no `tokentrack` is on PATH", "problem")
     assert having(found, "no trace of any Kiro", "warning")
 
@@ -66,7 +66,7 @@ def test_an_inert_file_is_offered_the_migration(machine):
     (hooks / "mine.kiro.hook").write_text(json.dumps(mine))
     found = findings(machine, code=1)
     (inert,) = having(found, "is inert if your IDE is 1.0 or newer", "warning")
-    assert inert["mend"].startswith("tokentrack migrate-hooks")
+    assert inert["fix"].startswith("tokentrack migrate-hooks")
     # The control: on a machine without traces of a newer IDE it is not inert.
     other = machine.home / "other"
     other.mkdir()
@@ -90,7 +90,7 @@ def test_the_same_hook_in_two_scopes_is_told(machine):
     assert len(having(findings(machine), "two scopes", "warning")) == 2
 
 
-@pytest.mark.parametrize(("script", "what", "mend"), [
+@pytest.mark.parametrize(("script", "what", "fix"), [
     ("#!/usr/bin/env bash\nexec pyenv exec tokentrack\n", "pyenv", "`pyenv which tokentrack`"),
     ('#!/bin/sh\nexec uvx tokentrack "$@"\n', "uvx", "`uv tool install .`"),
     ("#!/o ld/python3\nimport re\nimport sys\n", "imports `re`",
@@ -99,7 +99,7 @@ def test_the_same_hook_in_two_scopes_is_told(machine):
      f"{sys.executable} -m pip install --upgrade pip"),
     ("#!/usr/bin/python3\nimport sys\n", None, ""),
 ])  # fmt: skip
-def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script, what, mend):
+def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script, what, fix):
     program = tmp_path / "bin" / "tokentrack"
     program.parent.mkdir()
     program.write_text(script)
@@ -115,7 +115,7 @@ def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script
     assert (seen["level"], what is None or what in seen["message"]) == (
         "warning" if what else "ok", True,
     )  # fmt: skip
-    assert mend in seen["mend"]
+    assert fix in seen["fix"]
     # That name on PyPI belongs to another program.
     assert not re.search(r"(pip|pipx|uv tool) install ['\"]?tokentrack", result.stdout)
 
@@ -146,8 +146,8 @@ def test_synced_and_network_folders_are_told(tmp_path, name, kind, expected):
 def test_a_shorter_path_is_no_matter_once_a_hook_has_fired(machine):
     install(machine)
     (found,) = having(findings(machine), "shorter PATH", "warning")
-    assert "sudo" not in found["mend"]
-    assert f"PATH={BIN}:" in found["mend"]
+    assert "sudo" not in found["fix"]
+    assert f"PATH={BIN}:" in found["fix"]
     machine.send("Stop")
     assert not having(findings(machine), "shorter PATH", "warning")
     # The control: IDE 0.x is in use as well, and no hook of it has fired.
@@ -168,7 +168,7 @@ def test_the_self_test_fails_where_the_command_is_not_found(machine):
     install(machine, "--surface", "v1")
     found = findings(machine, "--self-test", code=1, path="/usr/bin:/bin")
     (failed,) = having(found, "exit code 127", "problem")
-    assert failed["mend"] == f"put {BIN} on PATH"
+    assert failed["fix"] == f"put {BIN} on PATH"
     assert not having(findings(machine, "--self-test"), "exit code", "problem")
 
 
@@ -223,7 +223,7 @@ def test_sessions_of_cli_3_do_not_make_the_hooks_of_an_older_ide_inert(machine):
     IdeStorage(home).execution([0.5])
     found = findings(machine)
     assert len(having(found, "fires (inert if your IDE is 1.0 or newer)", "ok")) == 2
-    assert having(found, "v1 is in use", "warning")[0]["mend"] == "tokentrack init --surface v1"
+    assert having(found, "v1 is in use", "warning")[0]["fix"] == "tokentrack init --surface v1"
     assert "fires (inert if your IDE is 1.0 or newer)" in tokentrack(machine, "status")
     assert "IDE 1.x is in use" not in json.dumps(found + inert)
 
@@ -279,6 +279,6 @@ def test_it_fits_a_narrow_terminal_and_leaves_commands_whole(machine):
     os.close(ours)
     done.wait()
     lines = text.decode().split("\r\n")
-    paths = ("/", "mend: ")
+    paths = ("/", "fix: ")
     assert not [line for line in lines if len(line) > 60 and not any(p in line for p in paths)]
-    assert "          mend: tokentrack migrate-hooks .kiro/hooks/token-tracking.kiro.hook" in lines
+    assert "          fix: tokentrack migrate-hooks .kiro/hooks/token-tracking.kiro.hook" in lines

@@ -1,4 +1,4 @@
-"""The doctor's promise: every finding with the command or the step that mends it.
+"""The doctor's promise: every finding with the command or the step that fixes it.
 
 Each case makes one finding, does what it says, and looks again: the finding must be gone.
 """
@@ -171,19 +171,19 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("case", COMMANDS)
-def test_the_command_that_a_finding_offers_mends_it(space, case):
+def test_the_command_that_a_finding_offers_fixes_it(space, case):
     make, text = COMMANDS[case]
     make(space)
     found = find(space, text)
-    assert found.mend.startswith("tokentrack ")
-    run(space, found.mend)
+    assert found.fix.startswith("tokentrack ")
+    run(space, found.fix)
     after = wrong(space)
     assert found.message not in after
-    assert found.mend not in {other.mend for other in after.values()}
+    assert found.fix not in {other.fix for other in after.values()}
 
 
 def test_a_command_that_does_nothing_would_be_caught(space):
-    # The control: the finding stays where nothing was mended.
+    # The control: the finding stays when nothing was fixed.
     make, text = COMMANDS["inert hooks"]
     make(space)
     found = find(space, text)
@@ -254,11 +254,11 @@ def put_shipped(path):
 
 
 @pytest.mark.parametrize("case", STEPS)
-def test_the_step_that_a_finding_names_mends_it(space, case):
-    make, text, mend, do = STEPS[case]
+def test_the_step_that_a_finding_names_fixes_it(space, case):
+    make, text, fix, do = STEPS[case]
     path = make(space)
     found = find(space, text)
-    assert mend in found.mend
+    assert fix in found.fix
     do(path)
     assert found.message not in wrong(space)
 
@@ -267,7 +267,7 @@ def test_after_the_migration_of_an_own_file_all_is_said(space):
     put(space, ".kiro/hooks/mine.kiro.hook", ask())
     put(space, ".kiro/hooks/tokentrack.json")
     newer(space)
-    run(space, find(space, "is inert").mend)
+    run(space, find(space, "is inert").fix)
     assert wrong(space) == {}
     # People go on with the new file: it is still the old one's successor.
     replace(space.root / ".kiro/hooks/mine.json", "sum up", "be brief")
@@ -279,16 +279,16 @@ def test_one_cause_is_told_once_and_by_no_second_command(space):
     newer(space)
     found = wrong(space)
     assert len(found) == 2  # a file each
-    assert all(f.mend.startswith("tokentrack migrate-hooks ") for f in found.values())
-    run(space, next(iter(found.values())).mend)
+    assert all(f.fix.startswith("tokentrack migrate-hooks ") for f in found.values())
+    run(space, next(iter(found.values())).fix)
     assert wrong(space) == {}
 
 
 def test_a_named_workspace_is_named_in_the_command(space, monkeypatch):
     monkeypatch.chdir(space.home)
     found = find(space, "no hook is installed")
-    assert found.mend == f"tokentrack init --workspace {space.root}"
-    run(space, found.mend)
+    assert found.fix == f"tokentrack init --workspace {space.root}"
+    run(space, found.fix)
     assert wrong(space) == {}
 
 
@@ -299,7 +299,7 @@ def test_a_folder_that_is_none_is_moved_away(space, make):
     make(path)
     paths = workspace_paths(str(space.root), ".kiro/token_transactions.csv")
     (found,) = [f for f in examine_folders(paths) if f.level == "problem"]
-    run(space, found.mend)
+    run(space, found.fix)
     assert [f.level for f in examine_folders(paths)] == ["ok"]
     paths.open_folder(create=True).close()
 

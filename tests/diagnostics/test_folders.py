@@ -42,7 +42,7 @@ def unprivileged():
         (".kiro/token_usage.csv", "token_usage.csv can't be read"),
     ],
 )
-def test_a_file_that_is_closed_is_opened_by_the_mend(machine, closed, said):
+def test_a_file_that_is_closed_is_opened_by_the_fix(machine, closed, said):
     machine.send("Stop")
     path = machine.root / closed
     path.parent.mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def test_a_file_that_is_closed_is_opened_by_the_mend(machine, closed, said):
     assert not [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
     path.chmod(0)
     (found,) = [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
-    subprocess.run(shlex.split(found["mend"]), cwd=machine.root, check=True)
+    subprocess.run(shlex.split(found["fix"]), cwd=machine.root, check=True)
     assert not [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
 
 
@@ -64,7 +64,7 @@ def test_a_file_system_that_is_mounted_read_only_is_told_as_that(machine):
     found = doctor(machine, *inside, f'{mount} && cd {folder} && exec "$@"', "sh")
     (seen,) = [f for f in found if f["area"] == "folders"]
     assert "is mounted read-only" in seen["message"]
-    assert "csv_file_path" in seen["mend"]
-    assert "chmod" not in seen["mend"]
+    assert "csv_file_path" in seen["fix"]
+    assert "chmod" not in seen["fix"]
     # The control: the same folder, not mounted so.
     assert not [f for f in doctor(machine) if f["area"] == "folders"]

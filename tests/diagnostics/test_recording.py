@@ -45,7 +45,7 @@ def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(record
     elsewhere.mkdir()
     words = ("--workspace", str(elsewhere))
     (found,) = having(findings(recorded, *words, code=1), f"1 event of {ledger}", "warning")
-    assert found["mend"] == f"tokentrack status --workspace {here}"
+    assert found["fix"] == f"tokentrack status --workspace {here}"
     moved = here.rename(tmp_path / "moved")
     recorded.root = elsewhere
     (found,) = having(findings(recorded, code=1), f"1 event of {ledger}, which is gone", "warning")

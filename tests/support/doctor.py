@@ -26,9 +26,9 @@ def findings(machine, *arguments, code=0, **options):
 
 
 def having(found, text, level):
-    """Return the findings of a level whose message has a text; each says what mends it."""
+    """Return the findings of a level whose message has a text; each has a fix."""
     wanted = [f for f in found if text in f["message"] and f["level"] == level]
-    assert all(f["mend"] for f in wanted if level != "ok")
+    assert all(f["fix"] for f in wanted if level != "ok")
     return wanted
 
 

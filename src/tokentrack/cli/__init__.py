@@ -25,7 +25,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
     "reconcile": ("tokentrack.cli.reconcile", "Fill in the credits that Kiro wrote since."),
     "import": ("tokentrack.cli.import_", "Take over the history that Kiro already has."),
-    "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and what mends it."),
+    "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and how to fix it."),
     "migrate-hooks": ("tokentrack.cli.migrate_hooks", "Turn IDE 0.x hook files into v1 files."),
     "verify": ("tokentrack.cli.verify", "Say where the ledger's files are damaged."),
     "repair": ("tokentrack.cli.repair", "Make damaged files whole; the original is kept."),
@@ -65,7 +65,7 @@ def cli() -> None:
 
 
 def run() -> int:
-    """Run the command line; what the user can mend is one sentence on stderr and exit code 1."""
+    """Run the command line; what the user can fix is one sentence on stderr and exit code 1."""
     # Whoever can write a hook file decides what Kiro runs.
     os.umask(os.umask(0o077) | 0o022)
     # A stream that was closed before the start is None, and its number free for any other file.

@@ -1,4 +1,4 @@
-"""`tokentrack doctor`: why turns are not recorded here, and what mends it."""
+"""`tokentrack doctor`: why turns are not recorded here, and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 @json_option
 @workspace_option
 def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
-    """Look at Kiro, its hook files, this program and the folders; say what mends what is wrong.
+    """Check Kiro, its hook files, this installation and its folders, and suggest fixes.
 
     Exit code 0 when turns can be recorded (perhaps with warnings), 1 when there is a problem.
     """  # fmt: skip
@@ -43,8 +43,8 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
         for finding in findings:
             line = f"{_MARKS[finding.level]}{finding.area}: {_short(finding.message)}"
             click.echo("\n".join(wrap(line, _INDENT)))
-            if finding.mend:  # in one piece, to be copied
-                say(f"{' ' * _INDENT}mend: {_short(finding.mend)}")
+            if finding.fix:  # in one piece, to be copied
+                say(f"{' ' * _INDENT}fix: {_short(finding.fix)}")
     if any(finding.level == PROBLEM for finding in findings):
         raise SystemExit(1)
 

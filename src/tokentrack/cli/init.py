@@ -117,7 +117,7 @@ def _install(request: Request, *, dry_run: bool) -> None:
     actions = plan_install(request, surfaces)
     if refused := plan.refused(actions):
         tell(refused)
-        raise TokenTrackError("nothing was written: mend what is refused above, or leave it out")
+        raise TokenTrackError("nothing was written: fix or exclude the refused items above")
     tell(lines + actions)
     if not plan.writes(actions):
         click.echo("nothing to do")

@@ -39,4 +39,4 @@ def command(paths: tuple[str, ...], *, dry_run: bool, replace: bool) -> None:
     else:
         perform(actions)
     if plan.refused(actions):
-        raise TokenTrackError("some files could not be migrated: mend what is refused above")
+        raise TokenTrackError("some files could not be migrated: fix the refused ones above")

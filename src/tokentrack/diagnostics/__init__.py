@@ -1,1 +1,1 @@
-"""Find out why turns are not recorded here, and the command that mends it."""
+"""Find out whether turns are recorded here, why not, and how to fix it."""

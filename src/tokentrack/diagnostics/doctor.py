@@ -35,7 +35,7 @@ def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterat
     yield from examine_program(hooks, environ, desktop=desktop)
     yield from examine_folders(paths)
     for problem in problems:
-        yield Finding("recording", WARNING, problem, _mend_of(problem, root, home))
+        yield Finding("recording", WARNING, problem, _fix_of(problem, root, home))
     if not (config.enabled and config.hook_enabled):
         yield Finding("recording", WARNING, "recording is switched off in the configuration",
                       'set "enabled" and "hook_enabled" to true')  # fmt: skip
@@ -46,7 +46,7 @@ def examine(root: str, environ: Mapping[str, str], *, self_test: bool) -> Iterat
         yield from run_selftest(root, home, environ)
 
 
-def _mend_of(problem: str, root: str, home: str) -> str:
+def _fix_of(problem: str, root: str, home: str) -> str:
     folder = os.path.join(root, ".kiro")
     files = {
         "the user's": os.path.join(home, CONFIG_NAME),
@@ -55,9 +55,9 @@ def _mend_of(problem: str, root: str, home: str) -> str:
     }
     path = next((path for label, path in files.items() if problem.startswith(label)), "")
     if not path:
-        return "mend the environment variable, or unset it"
+        return "correct the environment variable, or unset it"
     try:
         os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
     except OSError as error:
         return to_read(path, error)
-    return f"mend it in {path}"
+    return f"correct it in {path}"

@@ -14,10 +14,10 @@ class Finding(NamedTuple):
         area: what it is about: kiro, hooks, program, folders, recording or speed.
         level: ok, warning (works, but not as it could) or problem (turns are not recorded).
         message: one sentence.
-        mend: the command or the step that mends it, "" where nothing is wrong.
+        fix: the command or the step that fixes it, "" where nothing is wrong.
     """
 
     area: str
     level: str
     message: str
-    mend: str = ""
+    fix: str = ""

@@ -1,4 +1,4 @@
-"""The command or the step that mends a hook: a command is offered only if it would do something."""
+"""The command or the step that fixes a hook: a command is offered only if it would do something."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _NO_AGENT = (
 )
 
 
-class Mends:
-    """What mends the hooks of one workspace, or the user's alone where the root is ""."""
+class FixPlanner:
+    """Plan fixes for the hooks of one workspace, or only the user's where the root is ""."""
 
     def __init__(self, root: str, kiro_home: str, environ: Mapping[str, str]) -> None:
         """Look which Kiro's traces decide what helps."""
@@ -47,8 +47,8 @@ class Mends:
         request = Request(self._root or self._home, self._home, scope=self._scope)
         surfaces, _ = choose(request, found)
         if not surfaces:
-            mends = (self.of_missing(each.surface) for each in found)
-            return next((mend for mend in mends if mend), f"{_INIT} in a workspace")
+            fixes = (self.of_missing(each.surface) for each in found)
+            return next((fix for fix in fixes if fix), f"{_INIT} in a workspace")
         planned = plan_install(request, surfaces)
         return self._command(force=bool(plan.refused(planned)), scope=self._scope)
 
@@ -68,7 +68,7 @@ class Mends:
         return next((command for command in commands if command), first)
 
     def of_hook(self, hook: InstalledHook) -> str:
-        """Return what mends a hook that does not fire."""
+        """Return what fixes a hook that does not fire."""
         return self._by_command(hook) or self._by_hand(hook)
 
     def _by_command(self, hook: InstalledHook) -> str:

@@ -19,7 +19,7 @@ _IN_THE_WAY = frozenset({errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 
 
 def to_read(path: str, error: OSError) -> str:
-    """Return the command or the step that mends an error of opening a file."""
+    """Return the command or the step that fixes an error of opening a file."""
     folder = os.path.dirname(path)
     if error.errno in {errno.EACCES, errno.EPERM}:
         closed = _closed(folder)

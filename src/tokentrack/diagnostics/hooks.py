@@ -1,4 +1,4 @@
-"""Which hook files each Kiro would really run, and what mends those that it would not."""
+"""Which hook files each Kiro would really run, and how to fix the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
-from tokentrack.diagnostics.fixes import Mends
+from tokentrack.diagnostics.fixes import FixPlanner
 from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.detect import detect, v1_sessions
 from tokentrack.hookfiles.installed import INERT, installed_hooks
@@ -29,27 +29,27 @@ _SAID_LEGACY = "no released Kiro"
 def examine_hooks(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield the recorder's hooks, what is wrong with them, and what other files would not run."""
     hooks = installed_hooks(root or kiro_home, kiro_home, environ)
-    mends = Mends(root, kiro_home, environ)
+    planner = FixPlanner(root, kiro_home, environ)
     if not hooks:
         yield Finding(_AREA, PROBLEM, "no hook is installed, so nothing is recorded",
-                      mends.of_nothing())  # fmt: skip
+                      planner.of_nothing())  # fmt: skip
     silent = [hook for hook in hooks if not hook.fires and not _twin(hook, hooks)]
     is_recorded = any(hook.fires and _ends_a_turn(hook) for hook in hooks)
     for hook in hooks:
         if hook in silent:
-            yield _of_silent(hook, mends, is_needed=not is_recorded and _ends_a_turn(hook))
+            yield _of_silent(hook, planner, is_needed=not is_recorded and _ends_a_turn(hook))
         else:
             yield Finding(_AREA, OK, _of_sound(hook, _twin(hook, hooks)))
     if hooks and not is_recorded and not any(_ends_a_turn(hook) for hook in silent):
         yield Finding(
             _AREA, PROBLEM, "no hook fires at the end of a turn, so nothing is recorded",
-            mends.of_missing(hooks[0].surface) or mends.reset(hooks[0]) or mends.of_nothing(),
+            planner.of_missing(hooks[0].surface) or planner.reset(hooks[0]) or planner.of_nothing(),
         )  # fmt: skip
-    yield from _doubles(hooks, mends)
+    yield from _doubles(hooks, planner)
     if hooks:
         in_use = detect(root or kiro_home, kiro_home, environ, own=False)
-        yield from _missing(hooks, silent, mends, in_use)
-    yield from _of_files(root, kiro_home, hooks, silent, mends)
+        yield from _missing(hooks, silent, planner, in_use)
+    yield from _of_files(root, kiro_home, hooks, silent, planner)
 
 
 def _ends_a_turn(hook: InstalledHook) -> bool:
@@ -67,7 +67,7 @@ def _twin(hook: InstalledHook, hooks: list[InstalledHook]) -> InstalledHook | No
             continue
         if other.fires and other.surface in {hook.surface, "v1"} and hook.trigger:
             return other
-        # Where only v1 counts, it is the v1 file that needs mending.
+        # Where only v1 counts, it is the v1 file that needs fixing.
         if hook.cause == INERT and other.surface == "v1":
             return other
     return None
@@ -83,14 +83,14 @@ def _of_sound(hook: InstalledHook, twin: InstalledHook | None) -> str:
     return f"{_name(hook)} is not needed ({hook.reason}): {twin.path} has it"
 
 
-def _of_silent(hook: InstalledHook, mends: Mends, *, is_needed: bool) -> Finding:
+def _of_silent(hook: InstalledHook, planner: FixPlanner, *, is_needed: bool) -> Finding:
     message = f"{_name(hook)} does not fire: {hook.reason}"
     if is_needed:
         message += "; nothing is recorded"
-    return Finding(_AREA, PROBLEM if is_needed else WARNING, message, mends.of_hook(hook))
+    return Finding(_AREA, PROBLEM if is_needed else WARNING, message, planner.of_hook(hook))
 
 
-def _doubles(hooks: list[InstalledHook], mends: Mends) -> Iterator[Finding]:
+def _doubles(hooks: list[InstalledHook], planner: FixPlanner) -> Iterator[Finding]:
     places = defaultdict(set)
     for hook in hooks:
         if hook.fires:
@@ -103,25 +103,25 @@ def _doubles(hooks: list[InstalledHook], mends: Mends) -> Iterator[Finding]:
                 _AREA, WARNING,
                 f"{surface} {trigger} is installed in two scopes, so each turn starts it twice "
                 f"(it is counted once): {paths}",
-                mends.of_double(surface, sorted(found)),
+                planner.of_double(surface, sorted(found)),
             )  # fmt: skip
 
 
 def _missing(
     hooks: list[InstalledHook],
     silent: list[InstalledHook],
-    mends: Mends,
+    planner: FixPlanner,
     in_use: Collection[Evidence],
 ) -> Iterator[Finding]:
-    # A hook that does not fire has been told, with what mends it.
+    # A hook that does not fire has already been reported, with its fix.
     known = {hook.surface for hook in hooks if hook.fires} | {hook.surface for hook in silent}
     if any(hook.cause == INERT for hook in silent):
         known.add("v1")
     for found in in_use:
-        mend = "" if found.surface in known else mends.of_missing(found.surface)
-        if mend:
+        fix = "" if found.surface in known else planner.of_missing(found.surface)
+        if fix:
             message = f"{found.surface} is in use, and no hook of it is installed here"
-            yield Finding(_AREA, WARNING, message, mend)
+            yield Finding(_AREA, WARNING, message, fix)
 
 
 def _of_files(
@@ -129,7 +129,7 @@ def _of_files(
     kiro_home: str,
     hooks: list[InstalledHook],
     silent: list[InstalledHook],
-    mends: Mends,
+    planner: FixPlanner,
 ) -> Iterator[Finding]:
     # Every hook file, also the user's own: what Kiro would not run, and what can be migrated.
     folders = [os.path.join(root, ".kiro"), kiro_home] if root else [kiro_home]
@@ -139,14 +139,16 @@ def _of_files(
     ours, told = {hook.path for hook in hooks}, {hook.path for hook in silent}
     for file in report.files:
         for finding in file.findings if file.path not in told else ():
-            mend = _mend_of_file(file, finding, mends, is_ours=file.path in ours)
-            if mend:
-                yield Finding(_AREA, WARNING, f"{file.path}: {finding.message}", mend)
+            fix = _fix_of_file(file, finding, planner, is_ours=file.path in ours)
+            if fix:
+                yield Finding(_AREA, WARNING, f"{file.path}: {finding.message}", fix)
 
 
-def _mend_of_file(file: CheckedFile, finding: FileFinding, mends: Mends, *, is_ours: bool) -> str:
+def _fix_of_file(
+    file: CheckedFile, finding: FileFinding, planner: FixPlanner, *, is_ours: bool
+) -> str:
     if finding.level == "error":
         return finding.hint
     can_migrate = _SAID_INERT in finding.message or _SAID_LEGACY in finding.message
     # Whether a hook of ours fires has been told.
-    return mends.migration(file.path) if can_migrate and not is_ours else ""
+    return planner.migration(file.path) if can_migrate and not is_ours else ""

@@ -48,7 +48,7 @@ class Slowness(NamedTuple):
     """Why a launcher starts slowly, and what helps."""
 
     reason: str
-    mend: str
+    fix: str
 
 
 def why_slow(path: str) -> Slowness | None:
@@ -60,9 +60,9 @@ def why_slow(path: str) -> Slowness | None:
         return None
     if not head.startswith("#!"):
         return None
-    for mark, (reason, mend) in _SHIMS.items():
+    for mark, (reason, fix) in _SHIMS.items():
         if mark in head:
-            return Slowness(reason, mend or _INSTALL)
+            return Slowness(reason, fix or _INSTALL)
     lines = [line.strip() for line in head.splitlines()]
     if "import re" in lines:
         reason = "a launcher of an older pip, which imports `re`: a hook takes twice as long"
@@ -133,15 +133,15 @@ def examine_program(
         if path is not None:
             yield from _of_program(word, path, desktop=desktop)
         elif not os.path.dirname(word):
-            mend = how_to_find() if word == NAME else f"install `{word}`, or put it on PATH"
+            fix = how_to_find() if word == NAME else f"install `{word}`, or put it on PATH"
             message = f"no `{word}` is on PATH, so Kiro would not find it"
-            yield Finding(_AREA, PROBLEM, message, mend)
+            yield Finding(_AREA, PROBLEM, message, fix)
 
 
 def _of_program(word: str, path: str, *, desktop: bool) -> Iterator[Finding]:
     slow = why_slow(path)
     if slow:
-        yield Finding(_AREA, WARNING, f"{path} is {slow.reason}", slow.mend)
+        yield Finding(_AREA, WARNING, f"{path} is {slow.reason}", slow.fix)
     else:
         yield Finding(_AREA, OK, f"`{word}` is {path}")
     is_bare = not os.path.dirname(word) and os.name == "posix"

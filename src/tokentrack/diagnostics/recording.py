@@ -48,10 +48,10 @@ def examine_waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> Iterat
     if waiting:
         why = f": {stuck}" if stuck else ""
         yield Finding(_WAITING, PROBLEM, f"{counted(waiting, 'event')} can't be recorded yet{why}",
-                      "mend what is named, then run `tokentrack status`")  # fmt: skip
+                      "fix what is named, then run `tokentrack status`")  # fmt: skip
     if lost:
         yield Finding(_WAITING, WARNING, f"events could be written nowhere, as {lost} notes",
-                      f"free the disk or mend its rights, then mv {quoted(lost)} "
+                      f"free disk space or fix its permissions, then run mv {quoted(lost)} "
                       f"{quoted(lost)}.seen")  # fmt: skip
     for path, ledger, count in rescued_elsewhere(tracker.paths, environ):
         yield _of_another(path, ledger, count)

@@ -11,7 +11,7 @@ from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.csv_writer import CSVWriter
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
-from tokentrack.diagnostics.fixes import Mends
+from tokentrack.diagnostics.fixes import FixPlanner
 from tokentrack.diagnostics.program import CHECK, how_to_find
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles.entries import shipped_commands
@@ -31,13 +31,13 @@ _NOT_FOUND = 127  # what a shell says of a program that is on no folder of its P
 
 class _Failure(NamedTuple):
     problem: str
-    mend: str
+    fix: str
 
 
 def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield, for each surface whose hooks fire, whether a turn became its one row."""
     surfaces: dict[str, list[InstalledHook]] = {}
-    mends = Mends(root, kiro_home, environ)
+    planner = FixPlanner(root, kiro_home, environ)
     foreign = ""
     for hook in installed_hooks(root or kiro_home, kiro_home, environ):
         if not hook.fires:
@@ -45,7 +45,7 @@ def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Itera
         if hook.scope == "workspace" and hook.command not in shipped_commands():
             # A cloned workspace is not the user: its commands are for Kiro to ask about.
             message = f"{hook.path} has a command of its own, which is not run: {hook.command}"
-            foreign = mends.reset(hook) or f"remove it from {hook.path}, unless it is yours"
+            foreign = planner.reset(hook) or f"remove it from {hook.path}, unless it is yours"
             yield Finding(_AREA, WARNING, message, foreign)
         else:
             surfaces.setdefault(hook.surface, []).append(hook)
@@ -54,12 +54,12 @@ def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Itera
             given = {**inner, "PATH": environ.get("PATH", os.defpath)}
             failure = _play(surface, hooks, trial, given) or _check(trial, given)
         if failure:
-            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {failure.problem}", failure.mend)
+            yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {failure.problem}", failure.fix)
         else:
             yield Finding(_AREA, OK, f"a turn of {surface} became its one row")
     if not surfaces:
         yield Finding(_AREA, PROBLEM, "there was no hook to fire",
-                      foreign or "mend the hooks as said above")  # fmt: skip
+                      foreign or "fix the hooks as described above")  # fmt: skip
 
 
 def _play(

@@ -151,7 +151,7 @@ def _problems(status: Mapping[str, Any], tracker: TokenTracker, stuck: str) -> l
     if status["hooks"] and not any(_records(hook) for hook in status["hooks"]):
         found.append(
             "no hook fires at the end of a turn, so nothing is recorded: `tokentrack doctor` "
-            "says what mends it"
+            "suggests a fix"
         )
     return found
 
