@@ -30,6 +30,11 @@ find_python() {
     fail "needs Python 3.11 or newer with its venv module, but ${found:-there is none on PATH}: install python3.12, or name one with PYTHON=/path/to/python3"
 }
 
+# Prints the comment at the head of the script that runs.
+help() {
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+}
+
 # What the package is made from, as one line.
 sources() {
     (

@@ -1,4 +1,4 @@
-"""What the tests of the hook share."""
+"""What all tests share: a machine with the hook, and how many processes run them."""
 
 import os
 
@@ -13,6 +13,16 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=500, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Return what `-n auto` means: half as many again as there are processors.
+
+    Tests wait for the processes that they start: on two processors, three workers are the fastest.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return -(-(usable or 1) * 3 // 2)
 
 
 @pytest.fixture
