@@ -291,3 +291,23 @@ def test_the_benchmark_refuses_a_hook_that_records_nothing(tmp_path, runner):
 def test_the_benchmark_says_that_tokentrack_is_missing(tmp_path, runner):
     _, errors = runner.run("bench_hook.py", "--python", tmp_path / "python", code=1)
     assert "is no console script of tokentrack: install it there" in errors
+
+
+def test_two_checkouts_are_measured_side_by_side(tmp_path, runner):
+    package = tmp_path / "old" / "src" / "tokentrack"
+    (package / "store").mkdir(parents=True)
+    (package / "errors.py").write_text("def f():\n    pass\n")
+    (package / "store" / "lock.py").write_text("from tokentrack.errors import f\n")
+    output, _ = runner.run("measure_code.py", tmp_path / "old", ROOT)
+    table = {cells[1]: cells[2:-1] for cells in map(split_cells, output.splitlines())}
+    assert table["modules"][0] == "2"
+    assert table["lines of a function, median / p90 / max"][0] == "2 / 2 / 2"
+    assert table["imports between folders"][0] == "1"
+    assert table["entries at the root"][0] == "2"
+    assert int(table["modules"][1]) > 100
+    _, errors = runner.run("measure_code.py", tmp_path, code=1)
+    assert f"no Python files in {tmp_path}" in errors
+
+
+def split_cells(line):
+    return [cell.strip() for cell in line.split("|")]
