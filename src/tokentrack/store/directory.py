@@ -3,6 +3,8 @@
 A workspace is not trusted. Its files can be links, FIFOs or devices, and can be swapped between
 a check and a use; so nothing is followed below the folder, and what was opened is what is
 checked. Where the system has no `openat` (Windows), the same calls go by path.
+
+One file because every call is made relative to the same held descriptor.
 """
 
 from __future__ import annotations
