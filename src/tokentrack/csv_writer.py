@@ -16,7 +16,7 @@ from tokentrack.models.transaction import TokenTransaction
 from tokentrack.recorder.calls import as_finished
 from tokentrack.recorder.guarded import write_slot
 from tokentrack.recorder.recorder import Recorder
-from tokentrack.reports.rows import ledger_rows
+from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
 

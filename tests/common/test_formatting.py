@@ -1,4 +1,4 @@
-"""Token counts and costs as the documents show them, and beyond."""
+"""Counts and costs as short texts."""
 
 from decimal import Decimal
 
@@ -6,20 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentrack.common.formatting import (
-    format_cost,
-    format_tokens,
-    format_usage_compact,
-    format_usage_detailed,
-)
+from tokentrack.common.formatting import format_cost, format_tokens
 from tokentrack.errors import ValidationError
-from tokentrack.reports.pricing import Price, PriceTable
-from tokentrack.usage.records import TokenUsage
-
-
-def table(rate, output, cached=0):
-    price = Price(Decimal(str(rate)), Decimal(str(output)), Decimal(str(cached)), "test", "")
-    return PriceTable({"m": price}, extra=False)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +21,7 @@ def table(rate, output, cached=0):
         (10_300, "10.3K"),
     ],
 )
-def test_tokens_as_in_the_documents(count, text):
+def test_tokens_of_everyday_sizes(count, text):
     assert format_tokens(count) == text
 
 
@@ -60,7 +48,7 @@ def test_tokens_as_in_the_documents(count, text):
         (float("inf"), "unknown"),
     ],
 )
-def test_tokens_beyond_the_documents(count, text):
+def test_tokens_at_the_edges(count, text):
     assert format_tokens(count) == text
 
 
@@ -69,7 +57,7 @@ def test_precision_of_tokens():
 
 
 @pytest.mark.parametrize(("cost", "text"), [(0.05, "$0.05"), (1.234, "$1.23"), (0.001, "$0.00")])
-def test_costs_as_in_the_documents(cost, text):
+def test_costs_of_everyday_sizes(cost, text):
     assert format_cost(cost) == text
 
 
@@ -92,7 +80,7 @@ def test_costs_as_in_the_documents(cost, text):
         (float("nan"), 2, "unknown"),
     ],
 )
-def test_costs_beyond_the_documents(cost, precision, text):
+def test_costs_at_the_edges(cost, precision, text):
     assert format_cost(cost, precision) == text
 
 
@@ -102,40 +90,6 @@ def test_a_precision_out_of_bounds_is_refused(precision):
         format_tokens(1500, precision)
     with pytest.raises(ValidationError, match="precision"):
         format_cost(1.5, precision)
-
-
-@pytest.mark.parametrize(
-    ("counts", "prices", "text"),
-    [
-        ((800, 400, 0), table(0.025, 0.075), "1.2K tok $0.05"),
-        ((2000, 1500, 2000), table(0.015, 0.075, 0.0015), "3.5K tok (2.0K cached) $0.12"),
-        ((1, 1, 0), PriceTable(extra=False), "2 tok cost unknown"),
-    ],
-)
-def test_compact_usage(counts, prices, text):
-    assert format_usage_compact(TokenUsage(*counts), "m", prices=prices) == text
-
-
-@pytest.mark.parametrize(
-    ("counts", "prices", "text"),
-    [
-        ((800, 400, 0), table(0.025, 0.075), "In: 800 tok, Out: 400 tok, Cost: $0.05"),
-        (
-            (2000, 1500, 800),
-            table(0.01, 0.07),
-            "In: 2.0K tok, Out: 1.5K tok, Cost: $0.12 (800 cached)",
-        ),
-        ((1, 1, 0), PriceTable(extra=False), "In: 1 tok, Out: 1 tok, Cost: unknown"),
-    ],
-)
-def test_detailed_usage(counts, prices, text):
-    assert format_usage_detailed(TokenUsage(*counts), "m", prices=prices) == text
-
-
-def test_usage_below_a_cent_can_be_shown():
-    usage = TokenUsage(100, 10)
-    compact = format_usage_compact(usage, "claude-haiku-4.5", cost_precision=None)
-    assert compact == "110 tok $0.00015"
 
 
 @given(st.integers(-(10**30), 10**30), st.integers(0, 6))

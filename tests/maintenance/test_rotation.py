@@ -18,7 +18,7 @@ from tokentrack.maintenance import rotation
 from tokentrack.maintenance.lines import earliest_and_latest
 from tokentrack.maintenance.retention import plan_prune, prune, reason_to_distrust
 from tokentrack.maintenance.schedule import run_due
-from tokentrack.reports.rows import ledger_rows
+from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.reports.totals import summarise_ledger
 from tokentrack.store.archives import ledger_files, open_ledger_file, open_ledger_files
 

@@ -24,8 +24,6 @@ ROOMS = (
 KNOWN = {
     "tokentrack.api_place -> tokentrack.hookfiles.install",
     "tokentrack.cli.hook_run -> tokentrack.__main__",
-    "tokentrack.common.formatting -> tokentrack.reports.pricing",
-    "tokentrack.common.formatting -> tokentrack.usage.records",
     "tokentrack.kiro.reconcile.fill_in -> tokentrack.recorder.execution_state",
     "tokentrack.kiro.reconcile.notes -> tokentrack.recorder.event_fields",
     "tokentrack.kiro.reconcile.notes -> tokentrack.recorder.events",
@@ -35,11 +33,7 @@ KNOWN = {
     "tokentrack.recorder.hook_run -> tokentrack.tracker",
     "tokentrack.recorder.selftest -> tokentrack.csv_writer",
     "tokentrack.recorder.selftest -> tokentrack.hook",
-    "tokentrack.reports.budgets -> tokentrack.usage.requests",
     "tokentrack.reports.export -> tokentrack.csv_writer",
-    "tokentrack.reports.follow -> tokentrack.usage.requests",
-    "tokentrack.reports.sums -> tokentrack.usage.records",
-    "tokentrack.reports.sums -> tokentrack.usage.requests",
     "tokentrack.reports.totals -> tokentrack.tracker",
 }
 KNOWN_CYCLE = ["tokentrack.csv_writer", "tokentrack.recorder.guarded"]

@@ -1,16 +1,11 @@
-"""Token counts and costs as short texts for status lines and reports."""
+"""Counts and costs as short texts for messages, status lines and reports."""
 
 from __future__ import annotations
 
 import math
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
-
-if TYPE_CHECKING:
-    from tokentrack.reports.pricing import PriceTable
-    from tokentrack.usage.records import TokenUsage
 
 UNKNOWN_TEXT = "unknown"
 
@@ -59,44 +54,6 @@ def format_cost(cost_usd: float | Decimal | None, precision: int | None = 2) -> 
     with localcontext(rounding=ROUND_HALF_UP):
         amount = f"{size:,.{places}f}" if size < _HUGE_COST else f"{size:.{places}e}"
     return _signed("$" + amount, negative=cost_usd < 0)
-
-
-def format_usage_compact(
-    usage: TokenUsage,
-    model_name: str,
-    *,
-    prices: PriceTable | None = None,
-    cost_precision: int | None = 2,
-) -> str:
-    """Return usage for a status line: `3.5K tok (2.0K cached) $0.12`.
-
-    Raises:
-        TokenTrackError: the user's prices can't be read, or the precision is out of bounds.
-    """
-    cost = usage.calculate_cost(model_name, prices)
-    text = "cost unknown" if cost is None else format_cost(cost, cost_precision)
-    return f"{format_tokens(usage.total_tokens)} tok{_cached(usage)} {text}"
-
-
-def format_usage_detailed(
-    usage: TokenUsage,
-    model_name: str,
-    *,
-    prices: PriceTable | None = None,
-    cost_precision: int | None = 2,
-) -> str:
-    """Return usage for a report: `In: 2.0K tok, Out: 1.5K tok, Cost: $0.12 (800 cached)`.
-
-    Raises:
-        TokenTrackError: the user's prices can't be read, or the precision is out of bounds.
-    """
-    cost = format_cost(usage.calculate_cost(model_name, prices), cost_precision)
-    tokens = f"In: {format_tokens(usage.input_tokens)} tok"
-    return f"{tokens}, Out: {format_tokens(usage.output_tokens)} tok, Cost: {cost}{_cached(usage)}"
-
-
-def _cached(usage: TokenUsage) -> str:
-    return f" ({format_tokens(usage.cached_tokens)} cached)" if usage.cached_tokens else ""
 
 
 def _check(precision: int) -> None:

@@ -19,7 +19,7 @@ from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.events import COMPLETED, COMPLETION, START, STARTED, Event, kind_of
 from tokentrack.recorder.execution_state import running_events
 from tokentrack.recorder.rescue import LOSSES_NAME, losses, open_states, rescued_elsewhere
-from tokentrack.reports.rows import ledger_rows
+from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.store import spool
 from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records

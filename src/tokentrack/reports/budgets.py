@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, tzinfo
 
+    from tokentrack.reports.requests import UsageRequest
     from tokentrack.store.directory import Directory
-    from tokentrack.usage.requests import Request
 
 BUDGET_PERIODS = (DAY, WEEK, MONTH, TOTAL)
 _FOREVER = 2**63
@@ -73,7 +73,7 @@ class Budget:
         if issues:
             raise ValidationError(issues)
 
-    def counts(self, request: Request) -> bool:
+    def counts(self, request: UsageRequest) -> bool:
         """Tell whether a request is charged to the budget."""
         return (
             self.session_id in (None, request.session_id)
@@ -139,7 +139,7 @@ class BudgetAlert:
         return text
 
 
-class BudgetSpend:
+class BudgetMeter:
     """What is charged to a budget in its current period."""
 
     def __init__(self, budget: Budget, zone: tzinfo | None) -> None:
@@ -163,7 +163,7 @@ class BudgetSpend:
         """Start at nothing again."""
         self._sum = Sum()
 
-    def add(self, request: Request, cost: Decimal | None) -> None:
+    def add(self, request: UsageRequest, cost: Decimal | None) -> None:
         """Charge a request, if it is of this period and this budget's business."""
         if self._since <= request.at < self._until and self.budget.counts(request):
             self._sum.add(request.usage, cost)
@@ -209,31 +209,31 @@ ALERTS_NAME = "usage_alerts.json"
 _MAX_FILE = 1024 * 1024
 
 
-def new_alerts(state: Directory, spends: Sequence[BudgetSpend]) -> list[BudgetAlert]:
+def new_alerts(state: Directory, meters: Sequence[BudgetMeter]) -> list[BudgetAlert]:
     """Return the alerts that are due and were not given before; the caller holds the lock.
 
     Raises:
         OSError: what was given can't be noted; nothing is given then.
     """
     given = _read(state)
-    due = [alert for spend in spends for alert in _due(spend, given)]
+    due = [alert for meter in meters for alert in _due(meter, given)]
     if due:
         data = json.dumps(given, indent=1, sort_keys=True).encode()
         state.replace(ALERTS_NAME, data, durable=True)
     return due
 
 
-def _due(spend: BudgetSpend, given: dict[str, Any]) -> list[BudgetAlert]:
+def _due(meter: BudgetMeter, given: dict[str, Any]) -> list[BudgetAlert]:
     # Notes what it returns; a past period's thresholds make room for the current one's.
-    status = spend.status()
+    status = meter.status()
     period = "" if status.period_start is None else status.period_start.astimezone(UTC).isoformat()
-    noted = given.get(spend.key)
+    noted = given.get(meter.key)
     if not isinstance(noted, dict) or noted.get("period") != period:
         noted = {}
     known = list(noted.get("thresholds", ()))
-    reached = [share for share in spend.reached() if share not in known]
+    reached = [share for share in meter.reached() if share not in known]
     if reached:
-        given[spend.key] = {"period": period, "thresholds": known + reached}
+        given[meter.key] = {"period": period, "thresholds": known + reached}
     return [BudgetAlert(share, status) for share in reached]
 
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.common import timestamps
 from tokentrack.reports.periods import period_bounds
-from tokentrack.usage.records import SessionTokenUsage, TokenUsage, UsageTotal
+from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, tzinfo
 
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.usage.requests import Request
+    from tokentrack.reports.requests import UsageRequest
 
 _NOTHING = Decimal(0)
 
 
-def cost_of(request: Request, prices: PriceTable) -> Decimal | None:
+def cost_of(request: UsageRequest, prices: PriceTable) -> Decimal | None:
     """Return what a request cost at its time in USD, None without a price."""
     model, usage = request.model_name, request.usage
     counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
@@ -84,7 +84,7 @@ class SessionSum:
         self.model = ""
         self.created = self.updated = 0
 
-    def add(self, request: Request, cost: Decimal | None) -> None:
+    def add(self, request: UsageRequest, cost: Decimal | None) -> None:
         """Add a request and its cost in USD."""
         first = not self.sum.requests
         self.sum.add(request.usage, cost)
@@ -123,7 +123,7 @@ class PeriodUsage(NamedTuple):
 
 
 def by_period(
-    requests: Iterable[Request], period: str, zone: tzinfo | None, prices: PriceTable
+    requests: Iterable[UsageRequest], period: str, zone: tzinfo | None, prices: PriceTable
 ) -> list[PeriodUsage]:
     """Return the periods that have requests, the earliest first."""
     sums: dict[int, Sum] = {}
@@ -138,7 +138,7 @@ def by_period(
     ]
 
 
-def by_user(requests: Iterable[Request], prices: PriceTable) -> dict[str, UsageTotal]:
+def by_user(requests: Iterable[UsageRequest], prices: PriceTable) -> dict[str, UsageTotal]:
     """Return the totals of the users in the order of their names; "" is nobody known."""
     sums: dict[str, Sum] = {}
     for request in requests:

@@ -17,7 +17,7 @@ from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
-from tokentrack.reports.rows import read_files
+from tokentrack.reports.ledger_rows import read_files
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.paths import rescue_folder

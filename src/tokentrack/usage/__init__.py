@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokentrack.common.formatting import (
-        format_cost,
-        format_tokens,
-        format_usage_compact,
-        format_usage_detailed,
-    )
+    from tokentrack.common.formatting import format_cost, format_tokens
     from tokentrack.reports.budgets import Budget, BudgetAlert, BudgetStatus
     from tokentrack.reports.pricing import MODEL_PRICING, PriceTable
     from tokentrack.reports.sums import PeriodUsage
-    from tokentrack.usage.records import SessionTokenUsage, TokenUsage, UsageTotal
-    from tokentrack.usage.tracker import TrackedRequest, UsageTracker
-    from tokentrack.usage.tracker import UsageTracker as TokenTracker
+    from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
+    from tokentrack.usage.display import format_usage_compact, format_usage_detailed
+    from tokentrack.usage.usage_tracker import TrackedRequest, UsageTracker
+    from tokentrack.usage.usage_tracker import UsageTracker as TokenTracker
 
 __all__ = [
     "MODEL_PRICING",
@@ -45,15 +41,15 @@ _HOMES = {
     "BudgetStatus": "reports.budgets",
     "PeriodUsage": "reports.sums",
     "PriceTable": "reports.pricing",
-    "SessionTokenUsage": "usage.records",
-    "TokenUsage": "usage.records",
-    "TrackedRequest": "usage.tracker",
-    "UsageTotal": "usage.records",
-    "UsageTracker": "usage.tracker",
+    "SessionTokenUsage": "reports.token_usage",
+    "TokenUsage": "reports.token_usage",
+    "TrackedRequest": "usage.usage_tracker",
+    "UsageTotal": "reports.token_usage",
+    "UsageTracker": "usage.usage_tracker",
     "format_cost": "common.formatting",
     "format_tokens": "common.formatting",
-    "format_usage_compact": "common.formatting",
-    "format_usage_detailed": "common.formatting",
+    "format_usage_compact": "usage.display",
+    "format_usage_detailed": "usage.display",
 }
 # The documents call the class TokenTracker; `tokentrack.TokenTracker` is another one.
 _ALIASES = {"TokenTracker": "UsageTracker"}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.errors import ValidationError
 from tokentrack.recorder.tokens import MAX_TOKENS
+from tokentrack.reports.requests import UsageRequest
+from tokentrack.reports.token_usage import TokenUsage
 from tokentrack.store.paths import digest
-from tokentrack.usage.records import TokenUsage
-from tokentrack.usage.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
 class Legacy(NamedTuple):
     """What an older file holds, and each place in it that can't be read."""
 
-    requests: list[Request]
+    requests: list[UsageRequest]
     problems: list[str]
 
 
@@ -47,7 +47,7 @@ def read_legacy(path: str) -> Legacy:
     sessions = content.get("sessions") if isinstance(content, dict) else None
     if not isinstance(sessions, dict):
         return Legacy([], [f"{name} has no `sessions`, and is not imported"])
-    found: list[Request] = []
+    found: list[UsageRequest] = []
     problems: list[str] = []
     for session_id, session in sessions.items():
         try:
@@ -63,13 +63,13 @@ def read_legacy(path: str) -> Legacy:
     return Legacy(numbered, problems)
 
 
-def _session_requests(session_id: str, session: dict[str, Any]) -> list[Request]:
+def _session_requests(session_id: str, session: dict[str, Any]) -> list[UsageRequest]:
     created, updated = _time(session["created_at"]), _time(session["last_updated"])
     model = session["model_name"]
     if not isinstance(model, str) or not model or not session_id:
         raise ValidationError(["session_id and model_name must be text that is not empty"])
     return [
-        Request(
+        UsageRequest(
             request_id=f"import-{digest(f'{session_id} {created} {index}')}",
             at=created if index == 0 else updated,
             session_id=session_id,

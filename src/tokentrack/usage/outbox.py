@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokentrack.reports.budgets import BudgetAlert
-    from tokentrack.usage.requests import Request
+    from tokentrack.reports.requests import UsageRequest
 
-    Write = Callable[[list[Request]], list[BudgetAlert]]
+    Write = Callable[[list[UsageRequest]], list[BudgetAlert]]
     Deliver = Callable[[list[BudgetAlert]], None]
 
 
@@ -110,18 +110,18 @@ class Outbox:
 
     def renew(self) -> None:
         """Begin anew in a forked child: what waits is the parent's to write."""
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[UsageRequest] = deque()
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def waiting(self) -> list[Request]:
+    def waiting(self) -> list[UsageRequest]:
         """Return what is not on disk yet."""
         with self._changed:
             return list(self._waiting)
 
-    def put(self, request: Request) -> tuple[bool, list[BudgetAlert]]:
+    def put(self, request: UsageRequest) -> tuple[bool, list[BudgetAlert]]:
         """Take a request; return whether it is on disk, and the alerts that this call wrote."""
         alerts: list[BudgetAlert] = []
         if self._is_full():

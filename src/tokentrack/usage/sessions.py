@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tokentrack.reports.follow import LedgerFollower, StaleReadError
+from tokentrack.reports.incremental import IncrementalReader, StaleReadError
+from tokentrack.reports.requests import UsageRequest
 from tokentrack.reports.sums import SessionSum, cost_of
-from tokentrack.usage.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokentrack.reports.budgets import BudgetSpend
+    from tokentrack.reports.budgets import BudgetMeter
     from tokentrack.reports.pricing import PriceTable
+    from tokentrack.reports.requests import UsageEntry
     from tokentrack.store.paths import LedgerPaths
-    from tokentrack.usage.requests import Fact
 
 
 class _RepeatedError(Exception):
@@ -23,7 +23,7 @@ class _RepeatedError(Exception):
     pass
 
 
-class UsageView:
+class SessionCache:
     """What the sessions used; the caller sees to it that one thread at a time is in here.
 
     Attributes:
@@ -36,25 +36,25 @@ class UsageView:
         paths: LedgerPaths,
         prices: PriceTable,
         history_limit: int | None,
-        spends: Sequence[BudgetSpend],
+        meters: Sequence[BudgetMeter],
     ) -> None:
         """Name the ledger; nothing is read before `refresh`."""
         self._paths = paths
         self._prices = prices
         self._history_limit = history_limit
-        self._spends = spends
+        self._meters = meters
         self._has_repeats = False
         self.clear()
 
     @property
     def problems(self) -> list[str]:
         """The first damaged places of the file, each with its line."""
-        return list(self._follower.problems)
+        return list(self._reader.problems)
 
     @property
     def damaged(self) -> int:
         """How many damaged places the file has."""
-        return self._follower.damaged
+        return self._reader.damaged
 
     def refresh(self) -> None:
         """Take in what was appended since the last time.
@@ -63,13 +63,13 @@ class UsageView:
             FileSystemError: the file can't be read.
         """
         # A new day asks for a new reading: rows that were ahead of the clock may count now.
-        rolled = [spend.roll() for spend in self._spends]
+        rolled = [meter.roll() for meter in self._meters]
         if any(rolled):
             self.clear()
         while True:
             try:
-                for fact in self._new_facts():
-                    self._take(fact)
+                for entry in self._new_entries():
+                    self._take(entry)
             except StaleReadError:
                 self.clear()
             except _RepeatedError:
@@ -83,26 +83,26 @@ class UsageView:
         self.sessions: dict[str, SessionSum] = {}
         self.imports: set[str] = set()
         self._seen: set[str] = set()
-        self._follower = LedgerFollower(self._paths)
+        self._reader = IncrementalReader(self._paths)
         self._is_new = True
-        for spend in self._spends:
-            spend.clear()
+        for meter in self._meters:
+            meter.clear()
 
-    def knows(self, request: Request) -> bool:
+    def knows(self, request: UsageRequest) -> bool:
         """Tell whether a request was read from the file."""
         return request.request_id in self._seen
 
-    def requests(self) -> Iterator[Request]:
+    def requests(self) -> Iterator[UsageRequest]:
         """Yield all requests of the file by a reading of its own, those of reset sessions too.
 
         Raises:
             FileSystemError: the file can't be read.
         """
-        for fact in self._facts_once(LedgerFollower(self._paths)):
-            if isinstance(fact, Request):
-                yield fact
+        for entry in self._entries_once(IncrementalReader(self._paths)):
+            if isinstance(entry, UsageRequest):
+                yield entry
 
-    def with_waiting(self, waiting: Sequence[Request]) -> dict[str, SessionSum]:
+    def with_waiting(self, waiting: Sequence[UsageRequest]) -> dict[str, SessionSum]:
         """Return the sums with requests that are not in the file yet."""
         sessions = dict(self.sessions)
         touched: set[str] = set()
@@ -117,42 +117,42 @@ class UsageView:
             sessions[name].add(request, cost_of(request, self._prices))
         return sessions
 
-    def _new_facts(self) -> Iterator[Fact]:
+    def _new_entries(self) -> Iterator[UsageEntry]:
         is_new, self._is_new = self._is_new, False
-        return self._facts_once(self._follower) if is_new else self._follower.new_facts()
+        return self._entries_once(self._reader) if is_new else self._reader.new_entries()
 
-    def _facts_once(self, follower: LedgerFollower) -> Iterator[Fact]:
+    def _entries_once(self, reader: IncrementalReader) -> Iterator[UsageEntry]:
         # Of a request that is repeated only the last row.
         if not self._has_repeats:
-            yield from follower.new_facts()
+            yield from reader.new_entries()
             return
         rows = Counter(
-            fact.request_id
-            for fact in LedgerFollower(self._paths).new_facts()
-            if isinstance(fact, Request)
+            entry.request_id
+            for entry in IncrementalReader(self._paths).new_entries()
+            if isinstance(entry, UsageRequest)
         )
         later = {name: count - 1 for name, count in rows.items() if count > 1}
-        for fact in follower.new_facts():
-            if isinstance(fact, Request) and later.get(fact.request_id):
-                later[fact.request_id] -= 1
+        for entry in reader.new_entries():
+            if isinstance(entry, UsageRequest) and later.get(entry.request_id):
+                later[entry.request_id] -= 1
             else:
-                yield fact
+                yield entry
 
-    def _take(self, fact: Fact) -> None:
-        if not isinstance(fact, Request):
-            self.sessions.pop(fact.session_id, None)
+    def _take(self, entry: UsageEntry) -> None:
+        if not isinstance(entry, UsageRequest):
+            self.sessions.pop(entry.session_id, None)
             return
-        if fact.request_id in self._seen:
+        if entry.request_id in self._seen:
             raise _RepeatedError
-        self._seen.add(fact.request_id)
-        if fact.source_id:
-            name, _, part = fact.source_id.rpartition(" ")
+        self._seen.add(entry.request_id)
+        if entry.source_id:
+            name, _, part = entry.source_id.rpartition(" ")
             number, _, count = part.partition("/")
             if number == count:
                 self.imports.add(name)
-        cost = cost_of(fact, self._prices)
-        if fact.session_id not in self.sessions:
-            self.sessions[fact.session_id] = SessionSum(self._history_limit)
-        self.sessions[fact.session_id].add(fact, cost)
-        for spend in self._spends:
-            spend.add(fact, cost)
+        cost = cost_of(entry, self._prices)
+        if entry.session_id not in self.sessions:
+            self.sessions[entry.session_id] = SessionSum(self._history_limit)
+        self.sessions[entry.session_id].add(entry, cost)
+        for meter in self._meters:
+            meter.add(entry, cost)

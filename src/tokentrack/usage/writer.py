@@ -13,36 +13,38 @@ from tokentrack.errors import FileSystemError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.budgets import new_alerts
+from tokentrack.reports.requests import SessionReset, UsageRequest, encode_entry
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.ledger import lock_ledger
 from tokentrack.usage.outbox import pause_for_forks, renew_in_children
-from tokentrack.usage.requests import Request, Reset, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokentrack.reports.budgets import BudgetAlert, BudgetSpend
+    from tokentrack.reports.budgets import BudgetAlert, BudgetMeter
+    from tokentrack.reports.requests import UsageEntry
     from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
-    from tokentrack.usage.requests import Fact
-    from tokentrack.usage.sessions import UsageView
+    from tokentrack.usage.sessions import SessionCache
 
 LOCK_SECONDS = 10.0
 _log = logging.getLogger("tokentrack.usage")
 
 
 class UsageWriter:
-    """Writes the facts of one usage ledger.
+    """Writes the entries of one usage ledger.
 
     Attributes:
         view: what the ledger holds.
         reading: held by whoever looks into the view.
     """
 
-    def __init__(self, paths: LedgerPaths, view: UsageView, spends: Sequence[BudgetSpend]) -> None:
+    def __init__(
+        self, paths: LedgerPaths, view: SessionCache, meters: Sequence[BudgetMeter]
+    ) -> None:
         """Name the ledger, and the view and the budgets that follow it."""
         self._paths = paths
-        self._spends = spends
+        self._meters = meters
         self.view = view
         self.renew()
         pause_for_forks(self)
@@ -62,7 +64,7 @@ class UsageWriter:
         self._holding = threading.Lock()
         self.view.clear()
 
-    def write(self, requests: Sequence[Request]) -> list[BudgetAlert]:
+    def write(self, requests: Sequence[UsageRequest]) -> list[BudgetAlert]:
         """Append requests, and return the alerts that they give.
 
         Raises:
@@ -71,7 +73,7 @@ class UsageWriter:
         """
         with self._hold() as held:
             self._append(held, requests)
-            return self._alerts(held) if self._spends else []
+            return self._alerts(held) if self._meters else []
 
     def reset(self, session_id: str) -> bool:
         """Begin a session's count anew; return whether it had one.
@@ -84,7 +86,7 @@ class UsageWriter:
             self.view.refresh()
             if session_id not in self.view.sessions:
                 return False
-            self._append(held, [Reset(timestamps.now_us(), session_id)])
+            self._append(held, [SessionReset(timestamps.now_us(), session_id)])
             self.view.refresh()
             return True
 
@@ -98,7 +100,7 @@ class UsageWriter:
             self.view.refresh()
             return name in self.view.imports
 
-    def import_requests(self, requests: Sequence[Request]) -> None:
+    def import_requests(self, requests: Sequence[UsageRequest]) -> None:
         """Append the requests that the ledger does not have.
 
         Raises:
@@ -123,8 +125,8 @@ class UsageWriter:
             with held:
                 yield held
 
-    def _append(self, held: LockedLedger, facts: Sequence[Fact]) -> None:
-        lines = [encode(fact) for fact in facts]
+    def _append(self, held: LockedLedger, entries: Sequence[UsageEntry]) -> None:
+        lines = [encode_entry(entry) for entry in entries]
         try:
             held.append_usage(USAGE_COLUMNS, lines, durable=True)
         except ForeignFileError:
@@ -149,7 +151,7 @@ class UsageWriter:
         try:
             with self.reading:
                 self.view.refresh()
-                return new_alerts(held.state, self._spends)
+                return new_alerts(held.state, self._meters)
         except (OSError, FileSystemError) as error:
             # The requests are safe; the alert comes with the next one.
             _log.warning("the budgets can't be checked now: %s", error)

@@ -10,7 +10,7 @@ from tokentrack.errors import ValidationError
 from tokentrack.reports.periods import PERIODS, check_period
 from tokentrack.reports.pricing import MODEL_PRICING
 from tokentrack.reports.sums import Sum, by_period, by_user
-from tokentrack.usage.export import (
+from tokentrack.usage.exports import (
     REQUEST_COLUMNS,
     SESSION_COLUMNS,
     request_rows,
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import tzinfo
 
-    from tokentrack.reports.budgets import BudgetSpend, BudgetStatus
+    from tokentrack.reports.budgets import BudgetMeter, BudgetStatus
     from tokentrack.reports.pricing import PriceTable
+    from tokentrack.reports.requests import UsageRequest
     from tokentrack.reports.sums import PeriodUsage, SessionSum
+    from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
     from tokentrack.usage.outbox import Outbox
-    from tokentrack.usage.records import SessionTokenUsage, TokenUsage, UsageTotal
-    from tokentrack.usage.requests import Request
     from tokentrack.usage.writer import UsageWriter
 
 
-class UsageReading:
+class UsageQueries:
     """Answers from a usage ledger and from what is not on disk yet."""
 
     def __init__(
@@ -41,14 +41,14 @@ class UsageReading:
         writer: UsageWriter,
         outbox: Outbox,
         prices: PriceTable,
-        spends: Sequence[BudgetSpend],
+        meters: Sequence[BudgetMeter],
         zone: tzinfo | None,
     ) -> None:
         """Keep what the answers are made of."""
         self._writer = writer
         self._outbox = outbox
         self._prices = prices
-        self._spends = spends
+        self._meters = meters
         self._zone = zone
 
     def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
@@ -128,7 +128,7 @@ class UsageReading:
             FileSystemError: the usage ledger can't be read.
         """
         with self._sessions():
-            return [spend.status() for spend in self._spends]
+            return [meter.status() for meter in self._meters]
 
     def export_usage_report(self) -> dict[str, Any]:
         """Return sessions, their total and the prices as JSON values.
@@ -174,7 +174,7 @@ class UsageReading:
             self._writer.view.refresh()
             yield self._writer.view.with_waiting(waiting)
 
-    def _requests(self) -> Iterator[Request]:
+    def _requests(self) -> Iterator[UsageRequest]:
         waiting = {request.request_id: request for request in self._outbox.waiting()}
         with self._writer.reading:
             self._writer.view.refresh()

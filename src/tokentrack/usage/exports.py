@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.usage.records import SessionTokenUsage
-    from tokentrack.usage.requests import Request
+    from tokentrack.reports.requests import UsageRequest
+    from tokentrack.reports.token_usage import SessionTokenUsage
 
     Cell = str | int | float | None
     Row = Sequence[Cell]
@@ -61,7 +61,7 @@ def session_rows(sessions: Mapping[str, SessionTokenUsage]) -> list[Row]:
     ]
 
 
-def request_rows(requests: Iterable[Request], prices: PriceTable) -> list[Row]:
+def request_rows(requests: Iterable[UsageRequest], prices: PriceTable) -> list[Row]:
     """Return the rows of the table of requests."""
     sources: dict[str, str] = {}
     rows: list[Row] = []

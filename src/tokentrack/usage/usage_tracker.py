@@ -13,14 +13,15 @@ from tokentrack.common import timestamps
 from tokentrack.common.redaction import redact, redact_id
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.recorder.tokens import MAX_TOKENS
-from tokentrack.reports.budgets import BudgetSpend
+from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
-from tokentrack.usage.answers import UsageReading
+from tokentrack.reports.requests import UsageRequest, new_id
+from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, usage_issues
 from tokentrack.usage.legacy import read_legacy
 from tokentrack.usage.outbox import Outbox
-from tokentrack.usage.records import SessionTokenUsage, TokenUsage, usage_issues
-from tokentrack.usage.requests import Request, current_user, find_storage, new_id
-from tokentrack.usage.sessions import UsageView
+from tokentrack.usage.queries import UsageQueries
+from tokentrack.usage.sessions import SessionCache
+from tokentrack.usage.storage import current_user, find_storage
 from tokentrack.usage.writer import UsageWriter
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class TrackedRequest(NamedTuple):
     alerts: tuple[BudgetAlert, ...]
 
 
-class UsageTracker(UsageReading):
+class UsageTracker(UsageQueries):
     """Tracks the usage of sessions in a usage ledger that other processes may write too.
 
     Attributes:
@@ -89,12 +90,12 @@ class UsageTracker(UsageReading):
         storage = find_storage(persistence_path, os.environ)
         prices = prices_in_force() if prices is None else prices
         zone = _zone_of(zone)
-        spends = [BudgetSpend(budget, zone) for budget in budgets]
-        view = UsageView(storage.paths, prices, history_limit, spends)
-        writer = UsageWriter(storage.paths, view, spends)
+        meters = [BudgetMeter(budget, zone) for budget in budgets]
+        view = SessionCache(storage.paths, prices, history_limit, meters)
+        writer = UsageWriter(storage.paths, view, meters)
         deliver = partial(_deliver, on_alert)
         outbox = Outbox(writer.write, deliver, queue_size, background=background)
-        super().__init__(writer, outbox, prices, spends, zone)
+        super().__init__(writer, outbox, prices, meters, zone)
         self.path = storage.path
         self._deliver = deliver
         self._import_problems: list[str] = []
@@ -130,7 +131,7 @@ class UsageTracker(UsageReading):
         if issues:
             raise ValidationError(issues)
         usage = TokenUsage(input_tokens, output_tokens, cached_tokens)
-        request = Request(
+        request = UsageRequest(
             new_id(), timestamps.now_us(), session_id, model_name, usage, current_user()
         )
         saved, alerts = self._outbox.put(_without_secrets(request))
@@ -138,7 +139,7 @@ class UsageTracker(UsageReading):
         return TrackedRequest(request.request_id, saved, tuple(alerts))
 
     def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
-        """Return what a session used, as `UsageReading` does, by the id that was tracked."""
+        """Return what a session used, as `UsageQueries` does, by the id that was tracked."""
         return super().get_session_usage(redact_id(session_id))
 
     def reset_session_usage(self, session_id: str) -> bool:
@@ -210,7 +211,7 @@ class UsageTracker(UsageReading):
             _log.warning("%s", problem)
 
 
-def _without_secrets(request: Request) -> Request:
+def _without_secrets(request: UsageRequest) -> UsageRequest:
     return request._replace(
         session_id=redact_id(request.session_id), model_name=redact(request.model_name)
     )

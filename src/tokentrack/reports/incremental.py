@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.reports.requests import decode_entry
 from tokentrack.store.directory import read_at
 from tokentrack.store.reader import read_records
-from tokentrack.usage import requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tokentrack.reports.requests import UsageEntry
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Record
-    from tokentrack.usage.requests import Fact
 
 _KEPT_PROBLEMS = 100
 _MARK_BYTES = 512
@@ -55,8 +55,8 @@ class _WholeLines(io.BufferedReader):
         return line
 
 
-class LedgerFollower:
-    """Yields the facts of a usage ledger, each once.
+class IncrementalReader:
+    """Yields the entries of a usage ledger, each once.
 
     Attributes:
         problems: the first damaged places of the file, each with its line.
@@ -64,22 +64,22 @@ class LedgerFollower:
     """
 
     def __init__(self, paths: LedgerPaths) -> None:
-        """Name the ledger; nothing is read before `new_facts`."""
-        self._place = paths
+        """Name the ledger; nothing is read before `new_entries`."""
+        self._paths = paths
         self._at = _Position(0, 0, 0, b"")
         self.problems: list[str] = []
         self.damaged = 0
 
-    def new_facts(self) -> Iterator[Fact]:
-        """Yield the facts that came since the last call; a missing file has none.
+    def new_entries(self) -> Iterator[UsageEntry]:
+        """Yield the entries that came since the last call; a missing file has none.
 
         Raises:
             FileSystemError: the file can't be read.
-            StaleReadError: what was read before is no longer there; use a new follower.
+            StaleReadError: what was read before is no longer there; use a new reader.
         """
         try:
-            with self._place.open_folder(create=False) as folder:
-                descriptor = folder.open_file(self._place.usage, os.O_RDONLY)
+            with self._paths.open_folder(create=False) as folder:
+                descriptor = folder.open_file(self._paths.usage, os.O_RDONLY)
         except FileNotFoundError:
             if self._at.offset:
                 raise StaleReadError from None
@@ -94,11 +94,11 @@ class LedgerFollower:
 
     def _unreadable(self, error: OSError) -> FileSystemError:
         return FileSystemError(
-            f"the usage ledger {self._place.usage} in {self._place.folder} can't be read: "
+            f"the usage ledger {self._paths.usage} in {self._paths.folder} can't be read: "
             f"{error.strerror}"
         )
 
-    def _read(self, file: _WholeLines) -> Iterator[Fact]:
+    def _read(self, file: _WholeLines) -> Iterator[UsageEntry]:
         status = os.fstat(file.fileno())
         at = self._at
         if at.offset and not _fits(file.fileno(), status, at):
@@ -107,25 +107,25 @@ class LedgerFollower:
             return
         file.seek(at.offset)
         for record in read_records(file, USAGE_COLUMNS):
-            fact = self._fact(record)
-            if fact is not None:
-                yield fact
+            entry = self._entry(record)
+            if entry is not None:
+                yield entry
         end = at.offset + file.offset
         start = max(0, end - _MARK_BYTES)
         mark = read_at(file.fileno(), end - start, start)
         self._at = _Position(status.st_ino, end, at.line + file.lines, mark)
 
-    def _fact(self, record: Record) -> Fact | None:
+    def _entry(self, record: Record) -> UsageEntry | None:
         problem = record.problem
         if not problem:
             try:
-                return requests.decode(record.cells)
+                return decode_entry(record.cells)
             except (ValueError, ValidationError) as error:
                 problem = str(error)
         self.damaged += 1
         if len(self.problems) < _KEPT_PROBLEMS:
             line = self._at.line + record.line
-            self.problems.append(f"{self._place.usage} line {line}: {problem}")
+            self.problems.append(f"{self._paths.usage} line {line}: {problem}")
         return None
 
 
