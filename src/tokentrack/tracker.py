@@ -206,7 +206,13 @@ class TokenTracker:
         """
         from tokentrack.reports.export import export_ledger
 
-        return export_ledger(self._writer(), output_path, format, filters)
+        records = self._writer().iter_transactions()
+        try:
+            export_ledger(self.paths, records, output_path, format, filters)
+        except OSError as error:
+            self.error_handler.handle_export_error(error, output_path)
+            return False
+        return True
 
     @property
     def error_handler(self) -> ErrorHandler:

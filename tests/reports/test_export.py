@@ -15,8 +15,9 @@ from support.ledgers import Workspace, posix_only, transaction
 from tokentrack import CSVWriter
 from tokentrack.errors import MissingExtraError, ValidationError
 from tokentrack.models.columns import COLUMNS
-from tokentrack.reports.export import EXPORT_COLUMNS, FORMATS, load_extra
-from tokentrack.reports.export.text import safe_cell
+from tokentrack.reports.export import FORMATS
+from tokentrack.reports.export.cells import EXPORT_COLUMNS, safe_cell
+from tokentrack.reports.export.extras import load_extra
 
 HARD = [
     "plain",
@@ -186,7 +187,7 @@ def test_an_export_never_replaces_the_ledger(space, tmp_path, name):
     before = target.read_bytes()
     (tmp_path / "link").symlink_to(target)
     for path in (target, tmp_path / "link", space.root / ".kiro" / ".." / ".kiro" / target.name):
-        with pytest.raises(ValidationError, match="export elsewhere"):
+        with pytest.raises(ValidationError, match="export to another file"):
             space.tracker.export_data(path)
     assert target.read_bytes() == before
 

@@ -33,7 +33,6 @@ KNOWN = {
     "tokentrack.recorder.hook_run -> tokentrack.tracker",
     "tokentrack.recorder.selftest -> tokentrack.csv_writer",
     "tokentrack.recorder.selftest -> tokentrack.hook",
-    "tokentrack.reports.export -> tokentrack.csv_writer",
     "tokentrack.reports.totals -> tokentrack.tracker",
 }
 KNOWN_CYCLE = ["tokentrack.csv_writer", "tokentrack.recorder.guarded"]

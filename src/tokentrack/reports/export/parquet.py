@@ -1,4 +1,4 @@
-"""Exports as Parquet (the extra `duckdb`)."""
+"""Export as Parquet (extra `duckdb`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import FileSystemError
-from tokentrack.reports.export import EXPORT_COLUMNS, load_extra
-from tokentrack.reports.export.text import encodable
+from tokentrack.reports.export.cells import EXPORT_COLUMNS, encodable
+from tokentrack.reports.export.extras import load_extra
 from tokentrack.store.atomic import new_file
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _TYPES = {
 
 
 def write(rows: Iterable[dict[str, Any]], path: str | os.PathLike[str], _format: str) -> None:
-    """Write rows with typed columns: times with their zone, lists, NULL for what is unknown.
+    """Write rows with typed columns: times with a zone, lists, NULL for unknown values.
 
     Raises:
         MissingExtraError: duckdb is not installed.
-        FileSystemError: DuckDB can't write it.
+        FileSystemError: DuckDB can't write the file.
         OSError: the file can't be written.
     """
     duckdb = load_extra("duckdb", "duckdb")
@@ -41,7 +41,7 @@ def write(rows: Iterable[dict[str, Any]], path: str | os.PathLike[str], _format:
             _convert(duckdb, source, made)
         except duckdb.Error as error:
             kind = type(error).__name__
-            raise FileSystemError(f"DuckDB could not write the file ({kind})") from error
+            raise FileSystemError(f"DuckDB can't write {os.fspath(path)}: {kind}") from error
         with open(made, "rb") as parquet:
             while block := parquet.read(1024 * 1024):
                 file.write(block)
