@@ -8,13 +8,13 @@ import sys
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     if sys.argv[1:2] == ["hook-run"]:
-        return record(sys.argv[2:])
+        return run_hook(sys.argv[2:])
     from tokentrack.cli import run
 
     return run()
 
 
-def record(words: list[str]) -> int:
+def run_hook(words: list[str]) -> int:
     """Record one Kiro event, saying nothing whatever happens, and return 0."""
     # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
     # exit code can block the prompt or start the agent again. So nothing may come out of here,

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.api_place import default_paths
+from tokentrack.config.sources import program_paths
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.error_handler import Action, handler_of
 from tokentrack.errors import FileSystemError, ValidationError
@@ -56,7 +56,7 @@ class CSVWriter:
         """
         self.config = (config or TrackerConfig()).sanitized()
         self.environ = os.environ if environ is None else environ
-        self.paths = paths or default_paths(self.config, self.environ, in_force=False)
+        self.paths = paths or program_paths(self.config, self.environ, in_force=False)
         self.error_handler = error_handler or handler_of(self.paths, None)
         self._recorder = Recorder(self.paths, self.config, self.environ)
 

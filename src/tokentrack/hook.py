@@ -16,6 +16,7 @@ from tokentrack import workspace
 from tokentrack.config.editable import HookConfiguration
 from tokentrack.config.sources import load_config
 from tokentrack.error_handler import Action, handler_of
+from tokentrack.models.columns import COMPLETED, STARTED
 from tokentrack.recorder import events
 from tokentrack.recorder.hook_run import build_event, tags_of_environment
 from tokentrack.tracker import TokenTracker
@@ -87,7 +88,7 @@ class TokenTrackingHook(HookConfiguration):
             context: `session_id` or `agent_execution_id` to know the completion by, and what is
                 known besides, by the names of the columns or of a payload.
         """
-        self._record(events.STARTED, context, {})
+        self._record(STARTED, context, {})
 
     def on_agent_execution_complete(
         self, context: Mapping[str, Any], result: Mapping[str, Any] | None = None
@@ -103,7 +104,7 @@ class TokenTrackingHook(HookConfiguration):
                 `response`, `success`, `error`; it counts before `context`. Tokens that nobody
                 reports are estimated and marked.
         """
-        self._record(events.COMPLETED, context, {} if result is None else result)
+        self._record(COMPLETED, context, {} if result is None else result)
 
     def get_statistics(self) -> dict[str, Any]:
         """Return the ledger's totals and this hook's own counts since it was made.
@@ -162,7 +163,7 @@ class TokenTrackingHook(HookConfiguration):
         fields = self._fields(name, context, result)
         accepted = fields is not None and self._accept(fields, tracker, config)
         with self._lock:
-            kind = "started" if name == events.STARTED else "completed"
+            kind = "started" if name == STARTED else "completed"
             self._counts[kind if accepted else "refused"] += 1
 
     def _fields(self, name: str, context: object, result: object) -> dict[str, Any] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
-from tokentrack import workspace
+from tokentrack.config.sources import config_in_force, ledger_paths, program_paths
 from tokentrack.recorder.recorder import Recorder
-from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
+from tokentrack.workspace import find_root
 
-TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tokentrack.models.transaction import TokenTransaction
     from tokentrack.recorder.events import Event
     from tokentrack.store.directory import Directory
+    from tokentrack.store.paths import LedgerPaths
 
 
 class TokenTracker:
@@ -49,9 +50,7 @@ class TokenTracker:
         self._environ = os.environ if environ is None else environ
         in_force = config is None
         if config is None:
-            from tokentrack.api_place import configuration_in_force
-
-            config = configuration_in_force(self._environ)
+            config = config_in_force(self._environ)
         if not hasattr(config, "sanitized"):
             from tokentrack.errors import ValidationError
 
@@ -59,9 +58,11 @@ class TokenTracker:
             raise ValidationError([f"config must be a TrackerConfig, not {given}"])
         self.config = config.sanitized()
         if paths is None:
-            from tokentrack.api_place import default_paths
+            paths = program_paths(self.config, self._environ, in_force=in_force)
+            if self.config.auto_create_hooks:
+                from tokentrack.hookfiles.install import create_hook_files
 
-            paths = default_paths(self.config, self._environ, in_force=in_force)
+                create_hook_files(find_root(os.getcwd(), self._environ))
         self.paths = paths
         self._recorder = Recorder(self.paths, self.config, self._environ)
         self._handler: ErrorHandler | None = None
@@ -71,16 +72,11 @@ class TokenTracker:
     @classmethod
     def for_workspace(cls, root: str, config: TrackerConfig, environ: Mapping[str, str]) -> Self:
         """Return the tracker of a workspace; a root of "" means the user's own ledger."""
-        path = config.ledger_path
-        if root or os.path.isabs(path):
-            paths = workspace_paths(root, path)
-        else:
-            paths = user_paths(workspace.kiro_home(environ))
-        return cls(config, paths=paths, environ=environ)
+        return cls(config, paths=ledger_paths(root, config, environ), environ=environ)
 
     def record_event(self, event: Event) -> bool:
-        """Record a Kiro event within the hook's wait for the lock; return whether it is safe."""
-        return self._recorder.record([event], self.config.hook_lock_timeout_ms / 1000) == 1
+        """Record a Kiro event as `tokentrack hook-run` does; return whether it is safe."""
+        return self._recorder.record_event(event)
 
     def record_transaction(
         self,
@@ -242,20 +238,11 @@ class TokenTracker:
         Raises:
             OSError: it can't be opened or made.
         """
-        with self.paths.open_folder(create=self.config.auto_create_directories) as folder:
-            return self.paths.open_state(folder)
+        return self._recorder.open_state()
 
     def log(self, level: str, messages: list[str]) -> None:
         """Write messages to the ledger's log, as far as the configured level and the disk allow."""
-        if not messages:
-            return
-        from tokentrack.recorder.log import write_log
-
-        try:
-            with self.open_state() as state:
-                write_log(state, self.config.log_level, level, messages)
-        except OSError:
-            pass
+        self._recorder.log(level, messages)
 
     def __enter__(self) -> Self:
         """Return the tracker."""

@@ -29,7 +29,7 @@ from support.operations import operate, operate_in_process, settle, writer_of
 from tokentrack import CSVWriter, TokenTracker, TokenTrackingHook, TokenTransaction, TrackerConfig
 from tokentrack.config.fields import FIELDS
 from tokentrack.errors import ValidationError
-from tokentrack.recorder.events import COMPLETED
+from tokentrack.models.columns import COMPLETED
 
 few = settings(max_examples=25)
 # Lone surrogates and NUL are texts too.

@@ -17,11 +17,11 @@ class NoTailCheck(LockedLedger):
     """Appends under the lock, but joins its row to whatever a crash left at the end."""
 
     def mend(self, name, _columns):
-        there = name in self._folder.names()
-        return self._folder.status(name).st_size if there else 0
+        there = name in self.folder.names()
+        return self.folder.status(name).st_size if there else 0
 
     def _append(self, name, columns, lines, *, durable):
-        descriptor = self._folder.open_file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        descriptor = self.folder.open_file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             new = os.fstat(descriptor).st_size == 0
             header = [codec.encode_line(list(columns))] if new else []
@@ -48,7 +48,7 @@ class FlawedRecorder(Recorder):
         held = super()._hold(seconds)
         if held is None:
             return None
-        return self.flaw(held.paths, held._folder, held.state, held._lock)
+        return self.flaw(held.paths, held.folder, held.state, held._lock)
 
 
 class FlawedTracker(TokenTracker):

@@ -41,8 +41,8 @@ OWN = {
     "tokentrack.store.ledger",
     "tokentrack.store.lock",
     "tokentrack.store.paths",
+    "tokentrack.store.pending",
     "tokentrack.store.spool",
-    "tokentrack.tracker",
     "tokentrack.workspace",
 }
 

@@ -11,6 +11,6 @@ import click
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def command(words: tuple[str, ...]) -> None:
     """Record one Kiro event from arguments, environment and stdin; always silent, always 0."""
-    from tokentrack.__main__ import record
+    from tokentrack.__main__ import run_hook
 
-    sys.exit(record(list(words)))
+    sys.exit(run_hook(list(words)))

@@ -86,11 +86,10 @@ def command(files: tuple[str, ...], **options: Any) -> None:
 
 def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summary:
     from tokentrack import workspace as workspaces
-    from tokentrack.config.sources import load_config
+    from tokentrack.config.sources import ledger_paths, load_config
     from tokentrack.importing.history import HistoryImport, Selection
     from tokentrack.importing.ledgers import FilesImport
     from tokentrack.importing.summary import note_import
-    from tokentrack.tracker import TokenTracker
 
     environ = os.environ
     named = options["workspace"]
@@ -98,7 +97,7 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     shared = not named and workspaces.is_no_workspace(root, environ)
     root = "" if shared or options["everything"] else root
     config, _ = load_config(root, workspaces.kiro_home(environ), environ)
-    paths = TokenTracker.for_workspace(root, config, environ).paths
+    paths = ledger_paths(root, config, environ)
     since, dry_run = _moment(options["since"]), options["dry_run"]
     if files:
         return FilesImport(paths, config, environ, since, dry_run=dry_run).run(files, watch.go_on)

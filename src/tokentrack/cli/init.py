@@ -144,10 +144,9 @@ def _say_what_is_next(request: Request) -> None:
 
 
 def _place_of(request: Request) -> LedgerPaths:
-    from tokentrack.config.sources import load_config
-    from tokentrack.tracker import TokenTracker
+    from tokentrack.config.sources import ledger_paths, load_config
     from tokentrack.workspace import is_no_workspace
 
     root = "" if is_no_workspace(request.root, os.environ) else request.root
     config, _ = load_config(root, request.kiro_home, os.environ)
-    return TokenTracker.for_workspace(root, config, os.environ).paths
+    return ledger_paths(root, config, os.environ)

@@ -48,15 +48,13 @@ def current_folder() -> str:
 def target_of(workspace: str | None) -> Target:
     """Return the ledger of a workspace, of the one around the current folder without a name."""
     from tokentrack import workspace as workspaces
-    from tokentrack.config.sources import load_config
-    from tokentrack.tracker import TokenTracker
+    from tokentrack.config.sources import ledger_paths, load_config
 
     root = os.path.realpath(workspace) if workspace else workspaces.find_root(current_folder())
     if not workspace and workspaces.is_no_workspace(root, os.environ):
         root = ""
     config, problems = load_config(root, workspaces.kiro_home(os.environ), os.environ)
-    paths = TokenTracker.for_workspace(root, config, os.environ).paths
-    return Target(paths, config, problems)
+    return Target(ledger_paths(root, config, os.environ), config, problems)
 
 
 def run_due(target: Target) -> None:

@@ -13,6 +13,8 @@ from tokentrack.common.fastjson import read_json_object
 from tokentrack.config.fields import DEFAULT_LEDGER, FIELDS, KIND_NAMES, check_value, parse_text
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.errors import ValidationError
+from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
+from tokentrack.workspace import find_root, kiro_home
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -54,6 +56,36 @@ def load_config(
     config = TrackerConfig(**values)
     config.unknown = unknown
     return config, problems
+
+
+def config_in_force(environ: Mapping[str, str]) -> TrackerConfig:
+    """Return the configuration of the files and the environment for the working folder."""
+    return load_config(find_root(os.getcwd(), environ), kiro_home(environ), environ)[0]
+
+
+def ledger_paths(root: str, config: TrackerConfig, environ: Mapping[str, str]) -> LedgerPaths:
+    """Return where a workspace's ledger is; a root of "" means the user's own ledger."""
+    if root or os.path.isabs(config.ledger_path):
+        return workspace_paths(root, config.ledger_path)
+    return user_paths(kiro_home(environ))
+
+
+def program_paths(
+    config: TrackerConfig, environ: Mapping[str, str], *, in_force: bool
+) -> LedgerPaths:
+    """Return where the ledger of a program that uses the Python API is.
+
+    Args:
+        config: has its path. A relative path below `.kiro` is below the workspace's root,
+            another one below the working folder, like every file that a program names.
+        environ: the environment.
+        in_force: whether `config` is the configuration in force, whose paths are all below the
+            workspace's root.
+    """
+    folder = os.getcwd()
+    if in_force or config.ledger_path.replace("\\", "/").startswith(".kiro/"):
+        folder = find_root(folder, environ)
+    return workspace_paths(folder, config.ledger_path)
 
 
 def _sources(

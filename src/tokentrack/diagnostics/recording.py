@@ -15,8 +15,9 @@ from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.diagnostics.folders import to_read
 from tokentrack.hookfiles.entries import quoted
 from tokentrack.importing.turns import HOOK_NAME
+from tokentrack.models.columns import COMPLETED, STARTED
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.events import COMPLETED, COMPLETION, START, STARTED, Event, kind_of
+from tokentrack.recorder.events import COMPLETION, START, Event, kind_of
 from tokentrack.recorder.execution_state import running_events
 from tokentrack.recorder.rescue import LOSSES_NAME, losses, open_states, rescued_elsewhere
 from tokentrack.reports.ledger_rows import ledger_rows

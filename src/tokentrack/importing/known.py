@@ -14,10 +14,9 @@ from tokentrack.importing.turns import WorkspaceNames, root_in
 from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF
 from tokentrack.kiro.values import microseconds
-from tokentrack.models.columns import COLUMNS
+from tokentrack.models.columns import COLUMNS, STARTED
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS, usage_row
-from tokentrack.recorder.events import STARTED
 from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
 

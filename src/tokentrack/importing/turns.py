@@ -9,10 +9,9 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.read_pass import LONGEST_TURN
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, reported_tokens, with_numbers
 from tokentrack.kiro.turn import ABORTED, ERROR
-from tokentrack.models.columns import split_list
+from tokentrack.models.columns import COMPLETED, split_list
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
-from tokentrack.recorder.events import COMPLETED
 from tokentrack.recorder.tokens import estimate_tokens
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tokentrack.kiro.turn import ABORTED, ERROR, SUCCESS
-from tokentrack.recorder.tokens import as_count
+from tokentrack.models.columns import as_count
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.kiro.reconcile.fill_in import fill_in
 from tokentrack.maintenance.locked import lock_for_maintenance
-from tokentrack.recorder.execution_state import due_numbers, is_of_crew
+from tokentrack.store.pending import due_notes, is_of_crew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def reconcile(
             return Reconciled(filled, 0)
         with lock_for_maintenance(paths, config, environ, lock_seconds) as ledger:
             held = ledger
-            names = due_numbers(held.state, _ENDLESS)
+            names = due_notes(held.state, _ENDLESS)
             filled += fill_in(held, names, environ, config, seconds=None)
         waiting = pending(paths)
         left = deadline - time.monotonic()
@@ -70,6 +70,6 @@ def pending(paths: LedgerPaths) -> int:
 def _notes(paths: LedgerPaths) -> list[str]:
     try:
         with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
-            return due_numbers(state, _ENDLESS)
+            return due_notes(state, _ENDLESS)
     except OSError:
         return []

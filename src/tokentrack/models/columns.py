@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
+MAX_TOKENS = 10**12
+# The hook_trigger_type of an execution that ended, and of one that only its start is known of.
+COMPLETED = "agentExecutionCompleted"
+STARTED = "agentExecutionStarted"
 COLUMNS = (
     "timestamp", "prompt_text", "tokens_used", "elapsed_time", "session_id", "workspace_folder",
     "hook_trigger_type", "agent_execution_id", "file_patterns", "hook_name", "error_occurred",
@@ -59,7 +63,7 @@ def find_issues(values: dict[str, Any]) -> list[str]:
     tokens, elapsed = values["tokens_used"], values["elapsed_time"]
     if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
         issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
-    if elapsed is not None and not _is_duration(elapsed):
+    if elapsed is not None and not is_duration(elapsed):
         issues.append(f"elapsed_time must be from 0 to {MAX_SECONDS:,} s, not {_shown(elapsed)}")
     if not isinstance(values["error_occurred"], bool):
         issues.append(
@@ -95,9 +99,24 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_duration(value: Any) -> bool:
+def is_duration(value: Any) -> bool:
+    """Tell whether a value is a number of seconds that an execution can take."""
     number = _is_whole(value) or isinstance(value, float)
     return bool(number and 0 <= value <= MAX_SECONDS)
+
+
+def is_time(value: Any) -> bool:
+    """Tell whether a value is a time since the epoch, in whole microseconds."""
+    return _is_whole(value) and 0 <= value <= _LAST_US
+
+
+def as_count(value: Any) -> int | None:
+    """Return a whole number from 0 to `MAX_TOKENS`; None for anything else (true, NaN, "12")."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= MAX_TOKENS or value != int(value):
+        return None
+    return int(value)
 
 
 def join_list(items: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tokentrack.common.redaction import redact, redact_id, truncate_prompt
-from tokentrack.models.columns import MAX_SECONDS, split_list
+from tokentrack.models.columns import is_duration, is_time, split_list
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _MAX_NAME = 256
 _MAX_MESSAGE = 2000
 _MAX_PATH = 4096
 _MAX_PATTERNS = 200
-
-_LAST_US = 253_402_300_799_999_999  # the year 9999 ends
 
 
 class PayloadFields:
@@ -123,7 +121,7 @@ class PayloadFields:
             value = self._fields.get(key)
             if value is None:
                 continue
-            if _is_seconds(value):
+            if is_duration(value):
                 return float(value) * unit
             problems.append(f"{key} is no time of 0 s or more: it counts as unknown")
         return None
@@ -162,14 +160,9 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     number = isinstance(value, int) and not isinstance(value, bool)
-    return number and 0 <= value <= _LAST_US
-
-
-def _is_seconds(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value is None or (number and 0 <= value < MAX_SECONDS)
+    return number and 0 <= value < 2**63
 
 
 def _is_flag(value: Any) -> bool:
@@ -178,15 +171,15 @@ def _is_flag(value: Any) -> bool:
 
 # The attributes that are not just text.
 _CHECKS: dict[str, Callable[[Any], bool]] = {
-    "at": _is_number,
-    "elapsed": _is_seconds,
+    "at": is_time,
+    "elapsed": lambda value: value is None or is_duration(value),
     "error": _is_flag,
     "event_id": lambda value: _is_text(value) and value != "",
-    "ledger_size": _is_number,
+    "ledger_size": _is_count,
     "patterns": lambda value: isinstance(value, list) and all(v and _is_text(v) for v in value),
     "prompt_is_cut": _is_flag,
-    "prompt_tokens": _is_number,
-    "response_tokens": _is_number,
+    "prompt_tokens": _is_count,
+    "response_tokens": _is_count,
     "tags": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
-    "usage": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+    "usage": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
 }

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from tokentrack.config.tracker_config import TrackerConfig
 
-STARTED = "agentExecutionStarted"
-COMPLETED = "agentExecutionCompleted"
-
 START, COMPLETION, ACTIVITY, OTHER = "start", "completion", "activity", "other"
 _EVERY_KIND = (START, COMPLETION, ACTIVITY, OTHER)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
-from tokentrack.config.sources import load_config
+from tokentrack.config.sources import ledger_paths, load_config
 from tokentrack.recorder import events, payload
 from tokentrack.recorder.metadata import MetadataCollector
-from tokentrack.tracker import TokenTracker
+from tokentrack.recorder.recorder import Recorder
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -77,17 +77,17 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
     if not config.enabled or not config.hook_enabled:
         return True
-    tracker = TokenTracker.for_workspace(ledger_root, config, environ)
+    recorder = Recorder(ledger_paths(ledger_root, config, environ), config, environ)
     problems = [*arguments.problems, *problems, *config_problems]
     tags = {**tags_of_environment(environ), **arguments.tags}
     event, refused = build_event(fields, root, config, environ, tags)
     if event.kind == events.OTHER:
         # A `.kiro` that is made for a line in a log would be a workspace from then on.
-        if os.path.isdir(tracker.paths.folder):
-            tracker.log("WARNING", problems)
+        if os.path.isdir(recorder.paths.folder):
+            recorder.log("WARNING", problems)
         return True
-    accepted = tracker.record_event(event)
-    tracker.log("WARNING", [*problems, *refused])
+    accepted = recorder.record_event(event)
+    recorder.log("WARNING", [*problems, *refused])
     return accepted
 
 

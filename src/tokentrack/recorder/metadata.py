@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
+from tokentrack.models.columns import COMPLETED, STARTED
 from tokentrack.recorder import events
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -122,5 +123,5 @@ class MetadataCollector:
 
 
 def _canonical(event: events.Event) -> str:
-    names = {events.START: events.STARTED, events.COMPLETION: events.COMPLETED}
+    names = {events.START: STARTED, events.COMPLETION: COMPLETED}
     return names.get(event.kind, event.trigger)

@@ -14,18 +14,14 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.events import Event
-from tokentrack.recorder.execution_state import (
-    ExecutionState,
-    due_numbers,
-    expect_numbers,
-    is_of_ide,
-)
+from tokentrack.recorder.execution_state import ExecutionState, expect_numbers
 from tokentrack.recorder.executions import Executions
 from tokentrack.recorder.rows import new_lines
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import JOURNAL_NAME, LockedLedger, lock_ledger
 from tokentrack.store.paths import rescue_folder
+from tokentrack.store.pending import due_notes, is_of_ide
 from tokentrack.workspace import kiro_home
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -108,10 +104,14 @@ class Recorder:
         self, paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
     ) -> None:
         """Name the ledger and how to write it."""
-        self._paths = paths
+        self.paths = paths
         self._config = config
         self._environ = environ
         self._durable = config.durability == "fsync"
+
+    def record_event(self, event: Event) -> bool:
+        """Record an event within the hook's wait for the lock; return whether it is safe."""
+        return self.record([event], self._config.hook_lock_timeout_ms / 1000) == 1
 
     def record(self, items: Sequence[Item], seconds: float) -> int:
         """Record items, waiting for the lock at most `seconds`; return how many are safe.
@@ -152,7 +152,7 @@ class Recorder:
         """Keep items that could not be recorded wherever that is possible; return how many are."""
         from tokentrack.recorder.rescue import rescue
 
-        return rescue(items, self._paths, self._config, self._environ, cause)
+        return rescue(items, self.paths, self._config, self._environ, cause)
 
     def drain(self) -> None:
         """Record what waits in the spool, unless another process holds the lock and will.
@@ -185,7 +185,7 @@ class Recorder:
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # behind what came before
             # Those of before: what these items end, Kiro writes about only later.
-            due = due_numbers(held.state, time.time()) if items else []
+            due = due_notes(held.state, time.time()) if items else []
             turn.record(items, repeated=repeated)
             if due and (len(due) > _MANY_NOTES or self._has_places(due)):
                 self._fill_in(held, due)
@@ -215,7 +215,7 @@ class Recorder:
             pass  # they stay due; the items are safe
 
     def _hold(self, seconds: float) -> LockedLedger | None:
-        return lock_ledger(self._paths, seconds, create=self._config.auto_create_directories)
+        return lock_ledger(self.paths, seconds, create=self._config.auto_create_directories)
 
     def _is_waiting(self) -> bool:
         return self._waits_here() or self._waits_elsewhere()
@@ -229,7 +229,7 @@ class Recorder:
 
     def _waits_elsewhere(self) -> bool:
         try:
-            rescued = rescue_folder(self._paths, self._environ)
+            rescued = rescue_folder(self.paths, self._environ)
             if not os.path.isdir(rescued):
                 return False
             with Directory.open(rescued) as parent:
@@ -237,9 +237,30 @@ class Recorder:
         except OSError:
             return False
 
+    def open_state(self) -> Directory:
+        """Open the folder with the ledger's log, spool and executions; a missing one is made.
+
+        Raises:
+            OSError: it can't be opened or made.
+        """
+        with self.paths.open_folder(create=self._config.auto_create_directories) as folder:
+            return self.paths.open_state(folder)
+
+    def log(self, level: str, messages: list[str]) -> None:
+        """Write messages to the ledger's log, as far as the configured level and the disk allow."""
+        if not messages:
+            return
+        from tokentrack.recorder.log import write_log
+
+        try:
+            with self.open_state() as state:
+                write_log(state, self._config.log_level, level, messages)
+        except OSError:
+            pass
+
     def _open_state(self) -> Directory:
-        with self._paths.open_folder(create=False) as folder:
-            return folder.child(self._paths.state)
+        with self.paths.open_folder(create=False) as folder:
+            return folder.child(self.paths.state)
 
     def _leave_in_spool(self, items: Sequence[Item]) -> int:
         from tokentrack.recorder import spooled
@@ -259,7 +280,7 @@ class Recorder:
     def _add_spools(self, spools: dict[str, Directory], held: LockedLedger) -> None:
         # The folders of waiting items that hold any: the ledger's own, and the user's.
         _add_spool(spools, "own", held.state)
-        rescued = rescue_folder(self._paths, self._environ)
+        rescued = rescue_folder(self.paths, self._environ)
         if os.path.isdir(rescued):
             try:
                 with Directory.open(rescued) as parent:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tokentrack.common.redaction import redact
 from tokentrack.common.timestamps import now_us
-from tokentrack.models.columns import COLUMNS, MAX_SECONDS
+from tokentrack.models.columns import COLUMNS, COMPLETED, MAX_SECONDS, STARTED
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
-from tokentrack.recorder.events import COMPLETED, STARTED, Event
 from tokentrack.store import codec
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.recorder.events import Event
     from tokentrack.store.ledger import LockedLedger
 
 _MICROSECONDS = 1_000_000

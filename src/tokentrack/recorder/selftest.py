@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.csv_writer import CSVWriter
+from tokentrack.models.columns import COMPLETED
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.recorder.events import COMPLETED
 from tokentrack.store.paths import workspace_paths
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tokentrack.models.columns import as_count
+
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +59,6 @@ def estimate_tokens(text: str) -> int:
     return max(1, (hundredths + 50) // 100)
 
 
-MAX_TOKENS = 10**12
-
 # our name -> the spellings in use, at the top level or inside `usage`, `token_usage`, `result`
 _SPELLINGS = (
     ("total", ("tokens_used", "total_tokens", "total")),
@@ -110,12 +110,3 @@ def _take(usage: dict[str, int], problems: list[str], kind: str, name: str, valu
         problems.append(f"{name} is no count of tokens: it is left out")
     else:
         usage[kind] = count
-
-
-def as_count(value: Any) -> int | None:
-    """Return a whole number from 0 to 10**12, None for anything else (true, NaN, "12", 1e300)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 <= value <= MAX_TOKENS or value != int(value):
-        return None
-    return int(value)

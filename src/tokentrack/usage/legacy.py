@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.errors import ValidationError
-from tokentrack.recorder.tokens import MAX_TOKENS
+from tokentrack.models.columns import MAX_TOKENS
 from tokentrack.reports.requests import UsageRequest
 from tokentrack.reports.token_usage import TokenUsage
 from tokentrack.store.paths import digest

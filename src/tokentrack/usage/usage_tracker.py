@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tokentrack.common import timestamps
 from tokentrack.common.redaction import redact, redact_id
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.recorder.tokens import MAX_TOKENS
+from tokentrack.models.columns import MAX_TOKENS
 from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
 from tokentrack.reports.requests import UsageRequest, new_id

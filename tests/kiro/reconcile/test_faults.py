@@ -11,7 +11,7 @@ from support.played import SECOND, V1, latest, make_due, notes, tokentrack
 from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.ide_storage import FOR_A_HOOK, RecentExecutions
 from tokentrack.kiro.read_pass import ReadPass
-from tokentrack.recorder.execution_state import GIVE_UP_SECONDS
+from tokentrack.store.pending import GIVE_UP_SECONDS
 
 
 def paused(machine):

@@ -8,7 +8,7 @@ from support.kiro_homes.home import digest, dump
 from support.played import Ide, UnprovenIde, latest, notes, tokentrack
 from tokentrack.kiro.reconcile.matching import Window
 from tokentrack.kiro.turn import Turn
-from tokentrack.recorder.execution_state import GIVE_UP_SECONDS
+from tokentrack.store.pending import GIVE_UP_SECONDS
 
 SECOND = 1_000_000
 

@@ -22,7 +22,7 @@ from support.played import (
     notes,
     tokentrack,
 )
-from tokentrack.recorder.execution_state import GIVE_UP_SECONDS
+from tokentrack.store.pending import GIVE_UP_SECONDS
 
 SURFACES = {"v1": V1, "cli-2": Cli, "cli-2 once": CliOnce, "ide-0": Ide, "crew": Crew}
 LOOKS = {

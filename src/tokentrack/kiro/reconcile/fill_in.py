@@ -16,8 +16,8 @@ from tokentrack.kiro.reconcile.numbers import as_part, take_secrets_out, with_nu
 from tokentrack.kiro.reconcile.usage_tail import RecordedUsage
 from tokentrack.kiro.turn import CLI_DATABASE
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.execution_state import open_pending
 from tokentrack.store import codec
+from tokentrack.store.pending import open_notes
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def fill_in(
     lines: list[bytes] = []
     done: list[str] = []
     filled = 0
-    with open_pending(held.state) as folder:
+    with open_notes(held.state) as folder:
         for name in names:
             try:
                 note = PendingNote(folder, name)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from tokentrack.common import fastjson
 from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.reconcile.matching import Window
+from tokentrack.models.columns import STARTED, is_duration, is_time
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.event_fields import is_valid
-from tokentrack.recorder.events import STARTED
-from tokentrack.recorder.execution_state import GIVE_UP_SECONDS, pending_name
+from tokentrack.store.pending import GIVE_UP_SECONDS, note_name
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class PendingNote:
         self.session.encode("utf-8")  # a lone surrogate is in no name and no database
         self.folder = str(data.get("folder", ""))
         elapsed, ended = data["elapsed"], data["at"]
-        if not (is_valid("elapsed", elapsed) and is_valid("at", ended)):
+        if not ((elapsed is None or is_duration(elapsed)) and is_time(ended)):
             raise ValueError("a time is none")
         started: int | None = None if elapsed is None else ended - int(elapsed * _SECOND)
         is_aborted = data["trigger"] == STARTED
@@ -90,4 +89,4 @@ class PendingNote:
         else:
             due = self.window.ended_at // _SECOND + GIVE_UP_SECONDS
         # What was left to the commands stays theirs.
-        return pending_name(max(due, self._due), self._rest)
+        return note_name(max(due, self._due), self._rest)
