@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from tokentrack.store.directory import read_regular
+
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,16 +94,7 @@ def git_branch(root: str, environ: Mapping[str, str] = os.environ) -> str:
 
 def _read_small_file(path: str) -> str:
     # A workspace can come from anywhere: its files may be FIFOs, devices or endless.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        descriptor = os.open(path, flags)
-    except (OSError, ValueError):
+        return read_regular(path, _MAX_GIT_FILE, follow=True).decode("utf-8", "replace")
+    except (OSError, ValueError):  # a NUL in a path is a ValueError
         return ""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        return os.read(descriptor, _MAX_GIT_FILE).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)

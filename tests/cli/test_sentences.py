@@ -89,8 +89,8 @@ def test_no_ledger_is_all_that_is_said_of_one(space):
     [
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.symlink_to("x"), "is a link"),
-        (lambda path: os.link(_file(path.with_name("x")), path), "has 2 names"),
-        (os.mkfifo, "no regular file"),
+        (lambda path: os.link(_file(path.with_name("x")), path), "has 2 hard links"),
+        (os.mkfifo, "not a regular file"),
     ],
 )
 @posix_only

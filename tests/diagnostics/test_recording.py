@@ -26,8 +26,8 @@ def test_what_keeps_events_waiting_is_named(recorded):
     os.mkfifo(lock)
     recorded.send("Stop", "waits")
     (found,) = having(findings(recorded, code=1), "1 event can't be recorded yet", "problem")
-    assert "token_transactions.csv.lock: no regular file" in found["message"]
-    assert "no regular file" in tokentrack(recorded, "status", code=1)
+    assert "token_transactions.csv.lock: not a regular file" in found["message"]
+    assert "not a regular file" in tokentrack(recorded, "status", code=1)
     lock.unlink()
     assert "1 event" not in tokentrack(recorded, "doctor")
     assert [row["session_id"] for row in recorded.rows()] == ["first", "waits"]

@@ -33,21 +33,21 @@ def messages(path):
 
 
 @ONLY_POSIX
-def test_a_fifo_and_a_socket_are_never_opened(tmp_path):
+def test_a_fifo_and_a_socket_are_never_read(tmp_path):
     os.mkfifo(tmp_path / "a.kiro.hook")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "b.kiro.hook"))
         (tmp_path / "c.kiro.hook").write_bytes(GOOD)
         report = check_paths([str(tmp_path)])
     assert [f.message for f in report.findings] == [
-        "this is not a regular file and was not opened"
+        "this is not a regular file and was not read"
     ] * 2
     assert len(report.files) == 3
 
 
 @ONLY_POSIX
-def test_a_device_is_never_opened():
-    assert messages("/dev/zero") == ["error: this is not a regular file and was not opened"]
+def test_a_device_is_never_read():
+    assert messages("/dev/zero") == ["error: this is not a regular file and was not read"]
 
 
 @ONLY_POSIX

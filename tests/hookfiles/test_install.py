@@ -307,7 +307,7 @@ def test_nothing_is_written_through_a_link(machine, link):
 def test_a_pipe_in_the_way_is_refused_without_waiting(machine):
     machine.at(".kiro/hooks").mkdir(parents=True)
     os.mkfifo(machine.at(V1))
-    assert "is no regular file" in machine.run("init", code=1)
+    assert "is not a regular file" in machine.run("init", code=1)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(machine):

@@ -13,7 +13,7 @@ PACKAGE = Path(tokentrack.__file__).parent
 # From the bottom to the top: a room (a folder, or a module of the root) may import itself and those
 # before it. An import for type checkers counts like any other.
 ROOMS = (
-    "errors", "common", "workspace", "store", "config", "models", "error_handler", "kiro",
+    "errors", "common", "store", "workspace", "config", "models", "error_handler", "kiro",
     "recorder", "metadata_collector", "reports", "maintenance", "importing", "usage", "hookfiles",
     "csv_writer", "tracker", "hook", "diagnostics", "cli", "__main__",
 )  # fmt: skip

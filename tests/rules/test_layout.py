@@ -21,8 +21,6 @@ BROAD_EXCEPTS = {
     "__main__.py: run_hook": "the hook exits with 0, whatever happens",
     "models/rules.py: rule_issues": "a rule is foreign code; its failure is a problem found",
     "recorder/collectors.py: collect_tags": "a collector is foreign code and must not cost a row",
-    "store/atomic.py: new_file": "removes the temporary file and raises the error again",
-    "store/atomic.py: replace_file": "removes the temporary file and raises the error again",
 }
 
 

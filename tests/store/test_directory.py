@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from support.ledgers import needs_proc, open_descriptors, posix_only
-from tokentrack.store.directory import Directory
+from tokentrack.store.directory import Directory, NotRegularError, open_regular, read_regular
 
 
 @pytest.fixture
@@ -117,6 +117,64 @@ def test_what_is_no_plain_file_is_not_opened(folder, tmp_path, put, flags):
         os.close(folder.open_file("name", flags))
     assert target.read_bytes() == b"keep"
     assert not before or open_descriptors() == before
+
+
+@posix_only
+@pytest.mark.parametrize("put", [put_fifo, put_folder])
+@pytest.mark.parametrize("follow", [True, False])
+def test_only_a_regular_file_is_opened_and_nothing_is_waited_for(tmp_path, put, follow):
+    put(tmp_path / "name", None)
+    with pytest.raises(NotRegularError, match="name"):
+        os.close(open_regular(str(tmp_path / "name"), follow=follow))
+
+
+@posix_only
+def test_a_link_is_followed_only_where_it_may(tmp_path):
+    (tmp_path / "target").write_bytes(b"text")
+    link = tmp_path / "link"
+    link.symlink_to("target")
+    assert read_regular(str(link), 3, follow=True) == b"tex"
+    with pytest.raises(NotRegularError, match="link"):
+        read_regular(str(link), 3, follow=False)
+    link.unlink()
+    link.symlink_to("/dev/zero")
+    with pytest.raises(NotRegularError, match="link"):
+        read_regular(str(link), 3, follow=True)
+
+
+def test_an_error_of_the_system_is_not_taken_for_another_kind_of_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        open_regular(str(tmp_path / "missing"), follow=False)
+
+
+@posix_only
+def test_a_link_is_refused_where_the_system_has_no_flag_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tokentrack.store.directory._NO_FOLLOW", 0)
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "target").write_bytes(b"text")
+    with pytest.raises(NotRegularError, match="link"):
+        read_regular(str(tmp_path / "link"), 3, follow=False)
+
+
+def test_chunks_that_fail_leave_the_old_file(folder, tmp_path):
+    def chunks():
+        yield b"new"
+        raise KeyboardInterrupt
+
+    folder.replace("file", [b"o", b"ld"], durable=True)
+    with pytest.raises(KeyboardInterrupt):
+        folder.replace("file", chunks(), durable=True)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert folder.names() == ["file"]
+
+
+@posix_only
+def test_a_file_of_the_users_may_have_two_links_and_any_mode(folder, tmp_path):
+    (tmp_path / "target").write_bytes(b"text")
+    put_hard_link(tmp_path / "name", tmp_path / "target")
+    (tmp_path / "name").chmod(0o644)
+    os.close(folder.open_file("name", os.O_RDWR, private=False))
+    assert (tmp_path / "name").stat().st_mode & 0o777 == 0o644
 
 
 @posix_only

@@ -6,18 +6,12 @@ property test holds that both read and write the same.
 
 from __future__ import annotations
 
-import os
-import stat
-
-from tokentrack.errors import ValidationError
-
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 _WHITESPACE = " \t\n\r"
-_MAX_FILE_BYTES = 1024 * 1024
 
 
 class _ScannerSettings:
@@ -110,29 +104,3 @@ def dumps(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join([dumps(item) for item in value]) + "]"
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the JSON object of a regular file of at most 1 MiB.
-
-    Raises:
-        OSError: the file can't be read.
-        ValidationError: it is too large, no regular file or no JSON object.
-    """
-    name = os.path.basename(path)
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:
-            raise ValidationError([f"{name} is no regular file of at most 1 MiB"])
-        data = os.read(descriptor, _MAX_FILE_BYTES)
-    finally:
-        os.close(descriptor)
-    try:
-        value = loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
-    if not isinstance(value, dict):
-        raise ValidationError([f"{name} must hold a JSON object"])
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.common.fastjson import read_json_object
+from tokentrack.config.tracker_config import read_json_object
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 
-from tokentrack.common.fastjson import read_json_object
 from tokentrack.config.fields import DEFAULT_LEDGER, FIELDS, KIND_NAMES, check_value, parse_text
-from tokentrack.config.tracker_config import TrackerConfig
+from tokentrack.config.tracker_config import TrackerConfig, read_json_object
 from tokentrack.errors import ValidationError
 from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
 from tokentrack.workspace import find_root, kiro_home

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
+from tokentrack.common import fastjson
 from tokentrack.config.fields import FIELDS, check_value
+from tokentrack.errors import ValidationError
+from tokentrack.store.directory import Directory, NotRegularError, read_regular
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any, Self
+
+_MAX_FILE_BYTES = 1024 * 1024
 
 
 class TrackerConfig:
@@ -149,8 +155,6 @@ class TrackerConfig:
         Raises:
             OSError: the file can't be written.
         """
-        from tokentrack.store.directory import Directory
-
         with Directory.of_file(path, create=True) as (directory, name):
             directory.replace(name, self.to_json(), durable=True)
 
@@ -169,8 +173,6 @@ class TrackerConfig:
             OSError: the file can't be read.
             ValidationError: it is no JSON object.
         """
-        from tokentrack.common.fastjson import read_json_object
-
         return cls.from_dict(read_json_object(path))
 
     def __eq__(self, other: object) -> bool:
@@ -183,3 +185,26 @@ class TrackerConfig:
         """Show the fields that differ from the defaults."""
         changed = {n: v for n, v in self._values().items() if v != FIELDS[n].default}
         return f"TrackerConfig({', '.join([f'{n}={v!r}' for n, v in changed.items()])})"
+
+
+def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the JSON object of a regular file of at most 1 MiB, to which a link may lead.
+
+    Raises:
+        OSError: the file can't be read.
+        ValidationError: it is too large, not a regular file or not a JSON object.
+    """
+    name = os.path.basename(path)
+    try:
+        data = read_regular(os.fspath(path), _MAX_FILE_BYTES + 1, follow=True)
+    except NotRegularError:
+        raise ValidationError([f"{name} is not a regular file"]) from None
+    if len(data) > _MAX_FILE_BYTES:
+        raise ValidationError([f"{name} is larger than 1 MiB"])
+    try:
+        value = fastjson.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
+    if not isinstance(value, dict):
+        raise ValidationError([f"{name} must hold a JSON object"])
+    return value

@@ -16,6 +16,7 @@ from tokentrack.diagnostics.recording import examine_recording, examine_waiting,
 from tokentrack.diagnostics.selftest import run_selftest
 from tokentrack.hookfiles.entries import IDE0_FILES
 from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.store.directory import open_regular
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _fix_of(problem: str, root: str, home: str) -> str:
     if not path:
         return "correct the environment variable, or unset it"
     try:
-        os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+        os.close(open_regular(path, follow=True))
     except OSError as error:
         return to_read(path, error)
     return f"correct it in {path}"

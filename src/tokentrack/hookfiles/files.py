@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
 from typing import TYPE_CHECKING
 
 from tokentrack.common.terminal import escape
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.findings import Problem, error
 from tokentrack.hookfiles.plan import RefusedError, shown_path
-from tokentrack.store.directory import Directory
+from tokentrack.store.directory import Directory, NotRegularError, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from tokentrack.hookfiles.plan import Action
 
 _MAX_BYTES = 8 * 1024 * 1024
-_READ = os.O_RDONLY
-for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # each is missing somewhere
-    _READ |= getattr(os, _name, 0)
 
 
 def first_link(base: str, path: str) -> str:
@@ -56,22 +52,13 @@ def read_file(path: str) -> bytes | None:
         RefusedError: it cannot be read, is too large, or is a link, a folder, a pipe or a device.
     """
     try:
-        descriptor = os.open(path, _READ)
+        data = read_regular(path, _MAX_BYTES + 1, follow=False)
     except FileNotFoundError:
         return None
+    except NotRegularError as error:
+        raise RefusedError("is not a regular file: move it away") from error
     except OSError as error:
-        raise RefusedError(f"cannot be read: {error.strerror}; mend or move it") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise RefusedError("is no regular file: move it away")
-        return _read_all(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read_all(descriptor: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        data = file.read(_MAX_BYTES + 1)
+        raise RefusedError(f"cannot be read: {error.strerror}; fix or move it") from error
     if len(data) > _MAX_BYTES:
         raise RefusedError("is larger than 8 MiB: Kiro's hook files and agent configs are not")
     return data
@@ -145,8 +132,6 @@ def _write(path: str, data: bytes, *, like: str) -> None:
 
 
 LARGEST = 16 * 1024 * 1024
-# A FIFO put at the path after the first look must not hold us up.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _TOO_LARGE = error(
     None,
     f"the file is larger than {LARGEST // 1024 // 1024} MiB and was not read",
@@ -154,7 +139,7 @@ _TOO_LARGE = error(
 )
 _NOT_REGULAR = error(
     None,
-    "this is not a regular file and was not opened",
+    "this is not a regular file and was not read",
     "put an ordinary file here, or remove it",
 )
 
@@ -162,12 +147,9 @@ _NOT_REGULAR = error(
 def read_bytes(path: str) -> bytes | Problem:
     """Return the content of a regular file, or what keeps it from being read."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return _NOT_REGULAR
-        with open(os.open(path, _FLAGS), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return _NOT_REGULAR
-            data = file.read(LARGEST + 1)
+        data = read_regular(path, LARGEST + 1, follow=True)
+    except NotRegularError:
+        return _NOT_REGULAR
     except OSError as problem:
         return unreadable(problem)
     return data if len(data) <= LARGEST else _TOO_LARGE

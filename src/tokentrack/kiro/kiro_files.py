@@ -7,6 +7,7 @@ import stat
 
 from tokentrack.common.fastjson import loads
 from tokentrack.kiro import read_pass
+from tokentrack.store import directory
 
 TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
 if TYPE_CHECKING:
@@ -18,27 +19,18 @@ if TYPE_CHECKING:
 MAX_LINE = 32 * 1024 * 1024
 MAX_DOCUMENT = 64 * 1024 * 1024
 
-_READ = os.O_RDONLY
-for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # each is missing somewhere
-    _READ |= getattr(os, _name, 0)
-
 
 def open_regular(path: str, reading: ReadPass) -> BinaryIO | None:
     """Open a regular file for reading; None, with a note, when it is gone or something else."""
     try:
-        if stat.S_ISLNK(os.lstat(path).st_mode):  # Windows has no O_NOFOLLOW
-            reading.skip(read_pass.NOT_REGULAR, path)
-            return None
-        descriptor = os.open(path, _READ)
-    except OSError as error:
-        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-        reading.skip(read_pass.VANISHED if gone else read_pass.UNREADABLE, path)
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+        return open(directory.open_regular(path, follow=False), "rb")
+    except directory.NotRegularError:
         reading.skip(read_pass.NOT_REGULAR, path)
-        return None
-    return open(descriptor, "rb")
+    except (FileNotFoundError, NotADirectoryError):
+        reading.skip(read_pass.VANISHED, path)
+    except OSError:
+        reading.skip(read_pass.UNREADABLE, path)
+    return None
 
 
 def folders(path: str) -> list[str]:

@@ -18,7 +18,6 @@ from tokentrack.maintenance.lines import earliest_and_latest, first_time, has_re
 from tokentrack.recorder.recorder import Recorder
 from tokentrack.store.append import after_last_line_feed
 from tokentrack.store.archives import COMPRESSED, stem_of
-from tokentrack.store.atomic import is_file, replace_file
 from tokentrack.store.ledger import lock_ledger
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def _with_suffix(active: str, suffix: str) -> str:
 def _copy(folder: Directory, name: str, new_name: str) -> None:
     descriptor = folder.open_file(name, os.O_RDONLY)
     try:
-        replace_file(folder, new_name, _whole_lines(descriptor))
+        folder.replace(new_name, _whole_lines(descriptor), durable=True)
     finally:
         os.close(descriptor)
 
@@ -155,7 +154,7 @@ def backups_in(folder: Directory, active: str) -> dict[str, float]:
     matches = [
         match
         for name in folder.names()
-        if (match := pattern.fullmatch(name)) and is_file(folder, name)
+        if (match := pattern.fullmatch(name)) and folder.is_file(name)
     ]
     ordered = sorted(matches, key=lambda match: (match[1], int(match[2] or 0), match[0]))
     times = {match[0]: _seconds(match[1]) for match in ordered}

@@ -12,7 +12,6 @@ from tokentrack.maintenance.verify import Examined, examine_files
 from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
 from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in, stem_of
-from tokentrack.store.atomic import replace_file
 from tokentrack.store.ledger import QUARANTINE_NAME
 
 if TYPE_CHECKING:
@@ -62,14 +61,14 @@ def _repair_file(ledger: LockedLedger, file: Examined, quarantine: Directory, no
     suffix = f"_damaged_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now // 1_000_000))}"
     stem = _free_stem(quarantine, stem_of(file.name) + suffix)
     original = stem + file.name.removeprefix(stem_of(file.name))
-    replace_file(quarantine, original, _bytes_of(ledger.folder, file.name))
+    quarantine.replace(original, _bytes_of(ledger.folder, file.name), durable=True)
     if file.found.lost:
-        replace_file(quarantine, f"{stem}_lines.txt", _lines_of(file.found.lost))
+        quarantine.replace(f"{stem}_lines.txt", _lines_of(file.found.lost), durable=True)
     # Before the row with the number: it must never lack the mark of what its number is.
     _mark_rounded(ledger, set(file.found.rounded), now)
     lines = file.found.lines
     packed = file.name.endswith(COMPRESSED)
-    replace_file(ledger.folder, file.name, compress(lines) if packed else lines)
+    ledger.folder.replace(file.name, compress(lines) if packed else lines, durable=True)
     return Repaired(file, original)
 
 

@@ -18,7 +18,6 @@ from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
 from tokentrack.store.archives import COMPRESSED, names_in, open_in, stem_of
-from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,7 +143,7 @@ def restore(ledger: LockedLedger, plan: Plan) -> str:
 def _replace(
     ledger: LockedLedger, name: str, columns: Sequence[str], lines: Iterable[bytes]
 ) -> None:
-    replace_file(ledger.folder, name, [codec.encode_line(list(columns)), *lines])
+    ledger.folder.replace(name, [codec.encode_line(list(columns)), *lines], durable=True)
 
 
 def _usage_beside(folder: Directory, paths: LedgerPaths, name: str) -> str:

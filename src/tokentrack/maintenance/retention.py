@@ -10,7 +10,6 @@ from tokentrack.maintenance.lines import Row, earliest_and_latest, read_rows
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in
-from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,7 +243,7 @@ def _rewrite(
     elif file.expired:
         lines = _kept_lines(folder, file.name, columns, drops)
         packed = file.name.endswith(COMPRESSED)
-        replace_file(folder, file.name, compress(lines) if packed else lines)
+        folder.replace(file.name, compress(lines) if packed else lines, durable=True)
 
 
 def _kept_lines(

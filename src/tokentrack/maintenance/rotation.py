@@ -17,7 +17,6 @@ from tokentrack.store.archives import (
     open_in,
     stem_of,
 )
-from tokentrack.store.atomic import replace_file
 
 if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
@@ -104,7 +103,7 @@ def compress_archives(ledger: LockedLedger) -> list[str]:
     for name in uncompressed(ledger.folder, ledger.paths):
         with open_in(ledger.folder, name) as file:
             chunks = iter(partial(file.read, _CHUNK), b"")
-            replace_file(ledger.folder, name + COMPRESSED, compress(chunks))
+            ledger.folder.replace(name + COMPRESSED, compress(chunks), durable=True)
         ledger.folder.remove(name)
         ledger.folder.sync()
         made.append(name + COMPRESSED)

@@ -15,7 +15,6 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from tokentrack.store.atomic import is_file
 from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def archives_in(folder: Directory, active: str) -> list[Archive]:
         for name in names
         if (match := pattern.fullmatch(name))
         and not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in present)
-        and is_file(folder, name)
+        and folder.is_file(name)
     ]
     return sorted(found)
 
@@ -81,7 +80,7 @@ def free_archive_name(folder: Directory, actives: tuple[str, ...], date: str) ->
 def has_copy(folder: Directory, name: str) -> bool:
     """Tell whether a compressed file stands beside an archive and holds the same bytes."""
     packed = name + COMPRESSED
-    if not is_file(folder, packed):
+    if not folder.is_file(packed):
         return False
     try:
         with open_in(folder, name) as plain, open_in(folder, packed) as copy:

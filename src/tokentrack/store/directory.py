@@ -1,10 +1,11 @@
-"""One folder, held open: everything in it is reached from its descriptor, never through a path.
+"""Open files and folders that may be hostile, and replace files atomically.
 
 A workspace is not trusted. Its files can be links, FIFOs or devices, and can be swapped between
-a check and a use; so nothing is followed below the folder, and what was opened is what is
-checked. Where the system has no `openat` (Windows), the same calls go by path.
+a check and a use. So a file is opened first and checked by its descriptor, without waiting for a
+FIFO's other end; and everything in a `Directory` is reached from the open folder, never through a
+path. Where the system has no `openat` (Windows), the same calls go by path.
 
-One file because every call is made relative to the same held descriptor.
+One file because the hook loads all of it, and each further module costs the hook time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import stat
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Self
 
 # Whether calls take a folder's descriptor; Windows has none of them.
@@ -23,25 +24,77 @@ _AT = os.open in os.supports_dir_fd
 
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for a FIFO, which may have no other end
+_NOT_OPENED = (errno.ENXIO, errno.EOPNOTSUPP)  # a socket; a FIFO without its other end
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NO_ENTRIES = frozenset({"", os.curdir, os.pardir})
 _PATH_MARKS = "/\0" if _AT else "/\\:\0"
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _COMMON
 
 
+class NotRegularError(OSError):
+    """A link that is not followed, a folder, a FIFO or a device, where a file is needed."""
+
+
+def open_regular(
+    path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool, **at: Any
+) -> int:
+    """Open a regular file, without ever waiting, and return its descriptor.
+
+    Args:
+        path: the file.
+        flags: how to open it, as for `os.open`.
+        mode: the mode of a new file.
+        follow: whether the last part of the path may be a link.
+        at: `dir_fd`, the folder from which a relative path starts.
+
+    Raises:
+        NotRegularError: it is something else.
+        OSError: it can't be opened.
+    """
+    if not follow:
+        flags |= _NO_FOLLOW
+        if not _NO_FOLLOW and os.path.islink(path):  # Windows
+            raise NotRegularError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    try:
+        descriptor = os.open(path, flags | _COMMON | _NO_WAIT, mode, **at)
+    except OSError as error:
+        if error.errno in _NOT_OPENED or (error.errno == errno.ELOOP and not follow):
+            raise NotRegularError(error.errno, error.strerror, path) from None
+        raise
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        if stat.S_ISDIR(kind):
+            raise NotRegularError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise NotRegularError(errno.EPERM, "not a regular file", path)
+    return descriptor
+
+
+def read_regular(path: str, limit: int, *, follow: bool) -> bytes:
+    """Return at most the first `limit` bytes of a regular file; see `open_regular`.
+
+    Raises:
+        NotRegularError: it is something else.
+        OSError: it can't be opened or read.
+    """
+    descriptor = open_regular(path, follow=follow)
+    try:
+        return read_at(descriptor, limit, 0)
+    finally:
+        os.close(descriptor)
+
+
 class Directory:
     """A folder; close it, or use it in a `with` statement."""
 
-    __slots__ = ("_at", "_descriptor", "_source_at", "path")
+    __slots__ = ("_at", "_descriptor", "path")
 
     def __init__(self, path: str, descriptor: int) -> None:
         """Keep an open folder; `path` is only for people and for systems without `openat`."""
         self.path = path
         self._descriptor = descriptor
         self._at: dict[str, Any] = {"dir_fd": descriptor} if _AT else {}
-        self._source_at: dict[str, Any] = (
-            {"src_dir_fd": descriptor, "dst_dir_fd": descriptor} if _AT else {}
-        )
 
     @classmethod
     def open(cls, path: str, *, create: bool = False) -> Self:
@@ -94,39 +147,27 @@ class Directory:
         self.sync()
         return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
 
-    def open_file(self, name: str, flags: int) -> int:
-        """Open a regular file of one link that is ours, and return its descriptor.
+    def open_file(self, name: str, flags: int, *, private: bool = True) -> int:
+        """Open a regular file, never through a link, and return its descriptor.
 
-        One that is opened to be written becomes private.
+        Args:
+            name: the file.
+            flags: how to open it, as for `os.open`.
+            private: whether it is one of this program's own. Then it must belong to the user and
+                have no second hard link, and becomes private when it is opened to be written.
 
         Raises:
-            OSError: it can't be opened, or is a link, a FIFO, a device or another user's.
+            OSError: it can't be opened, or is not such a file.
         """
-        flags |= _COMMON | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
-        descriptor = os.open(self._name(name), flags, 0o600, **self._at)
-        try:
-            self._check(descriptor, name, is_written=flags & _WRITES != 0)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
-
-    def _check(self, descriptor: int, name: str, *, is_written: bool) -> None:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EPERM, "no regular file", name)
-        if status.st_nlink > 1:
-            raise OSError(errno.EPERM, f"has {status.st_nlink} names", name)
-        if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
-            raise OSError(errno.EPERM, "another user's file", name)
-        mode = status.st_mode
-        if _AT and is_written and (mode & 0o077 or not mode & 0o600):
+        mode = 0o600 if private else 0o666
+        descriptor = open_regular(self._name(name), flags, mode, follow=False, **self._at)
+        if private:
             try:
-                os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
+                _check_private(descriptor, name, is_written=flags & _WRITES != 0)
             except OSError:
-                pass  # a mount where all files have one mode: a row matters more
+                os.close(descriptor)
+                raise
+        return descriptor
 
     def read(self, name: str, limit: int) -> bytes:
         """Return at most `limit` bytes of a file.
@@ -153,23 +194,38 @@ class Directory:
         finally:
             os.close(descriptor)
 
-    def replace(self, name: str, data: bytes, *, durable: bool, sync_folder: bool = True) -> None:
-        """Write a file whole or not at all; with `durable` it survives a power loss.
-
-        Without `sync_folder` the caller makes the folder durable, once for several files.
+    def replace(
+        self,
+        name: str,
+        data: bytes | Iterable[bytes],
+        *,
+        durable: bool,
+        sync_folder: bool = True,
+    ) -> None:
+        """Write a file whole or not at all, from bytes or from chunks; see `replacing`.
 
         Raises:
             OSError: it can't be written; the old file is still there.
         """
-        temporary = f"{name}.{os.urandom(6).hex()}.tmp"
-        self.create(temporary, data, durable=durable)
-        try:
-            os.replace(self._name(temporary), self._name(name), **self._source_at)
-        except OSError:
-            self.remove(temporary)
-            raise
-        if durable and sync_folder:
-            self.sync()
+        chunks = (data,) if isinstance(data, bytes) else data
+        with self.replacing(name, durable=durable, sync_folder=sync_folder) as descriptor:
+            for chunk in chunks:
+                write_all(descriptor, chunk)
+
+    def replacing(
+        self, name: str, *, durable: bool, sync_folder: bool = True, private: bool = True
+    ) -> _Replacement:
+        """Give the descriptor of a new file, which takes a name at the end of the `with` block.
+
+        A reader sees the old file or the new one. An error in the block leaves the old one.
+
+        Args:
+            name: the file to replace or to make.
+            durable: whether a power loss after the block can't take the new file away.
+            sync_folder: with False the caller makes the folder durable, once for several files.
+            private: whether the new file is for the user alone.
+        """
+        return _Replacement(self, name, durable, durable and sync_folder, private)
 
     def create(self, name: str, data: bytes, *, durable: bool) -> None:
         """Write a new file, and remove it again when that fails.
@@ -258,19 +314,74 @@ class Directory:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def is_file(self, name: str) -> bool:
+        """Tell whether an entry is a regular file: not a folder, a link or a FIFO."""
+        try:
+            return stat.S_ISREG(self.status(name).st_mode)
+        except OSError:
+            return False
+
     def _name(self, name: str) -> str:
         # `openat` follows "..", and an absolute name wins over the descriptor.
         if not is_entry_name(name):
-            raise OSError(errno.EINVAL, "no name of an entry of a folder")
+            raise OSError(errno.EINVAL, "not a plain file name")
         return name if _AT else os.path.join(self.path, name)
 
     def __enter__(self) -> Self:
-        """Return the folder."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the folder."""
         self.close()
+
+
+def _check_private(descriptor: int, name: str, *, is_written: bool) -> None:
+    status = os.fstat(descriptor)
+    if status.st_nlink > 1:
+        raise OSError(errno.EPERM, f"has {status.st_nlink} hard links", name)
+    if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
+        raise OSError(errno.EPERM, "another user's file", name)
+    mode = status.st_mode
+    if _AT and is_written and (mode & 0o077 or not mode & 0o600):
+        try:
+            os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
+        except OSError:
+            pass  # a mount where all files have one mode: a row matters more
+
+
+class _Replacement:
+    # A temporary file in the same folder, fsync, rename, fsync of the folder.
+    __slots__ = ("_descriptor", "_durable", "_folder", "_name", "_sync_folder", "_temporary")
+
+    def __init__(
+        self, folder: Directory, name: str, durable: bool, sync_folder: bool, private: bool
+    ) -> None:
+        self._folder = folder
+        self._name = name
+        self._durable = durable
+        self._sync_folder = sync_folder
+        self._temporary = f"{name}.{os.urandom(6).hex()}.tmp"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        self._descriptor = folder.open_file(self._temporary, flags, private=private)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        replaced = False
+        try:
+            try:
+                if kind is None and self._durable:
+                    os.fsync(self._descriptor)
+            finally:
+                os.close(self._descriptor)
+            if kind is None:
+                self._folder.rename_to(self._temporary, self._folder, self._name)
+                replaced = True
+        finally:
+            if not replaced:
+                self._folder.remove(self._temporary)
+        if replaced and self._sync_folder:
+            self._folder.sync()
 
 
 def is_entry_name(name: str) -> bool:

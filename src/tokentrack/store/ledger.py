@@ -121,10 +121,8 @@ class LockedLedger:
         Raises:
             OSError: they could not be written.
         """
-        from tokentrack.store.atomic import replace_file
-
         with self.state.child(QUARANTINE_NAME, create=True) as folder:
-            replace_file(folder, _quarantine_name(reason), chunks)
+            folder.replace(_quarantine_name(reason), chunks, durable=True)
 
     def set_aside(self, name: str, reason: str) -> None:
         """Move a file of the state folder to the quarantine as it is, whatever it is.
