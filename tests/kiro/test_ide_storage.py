@@ -89,6 +89,19 @@ def test_workspaces_are_named_by_uri(tmp_path, folder, path):
     assert ide_workspaces.workspaces(str(tmp_path), [], ReadPass()).get("a" * 32) == path
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 60_000, "[]", " " * 100_000 + "{}"])
+def test_a_workspace_file_that_cannot_be_read_is_noted_and_left_out(tmp_path, text):
+    for name, content in (("a", text), ("b", '{"folder": "file:///w/b"}')):
+        folder = tmp_path / "workspaceStorage" / (name * 32)
+        folder.mkdir(parents=True)
+        (folder / "workspace.json").write_text(content)
+    reading = ReadPass()
+    assert set(ide_workspaces.workspaces(str(tmp_path), [], reading).values()) == {"/w/b"}
+    assert [skipped.path for skipped in reading.examples] == [
+        str(tmp_path / "workspaceStorage" / ("a" * 32) / "workspace.json")
+    ]
+
+
 def test_the_names_of_a_path_are_digests_as_everybody_computes_them():
     expected = [
         make(text.encode()).hexdigest()[:32]

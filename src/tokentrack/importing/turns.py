@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.redaction import redact, truncate_prompt
 from tokentrack.common.timestamps import now_us
-from tokentrack.kiro.read_pass import LONGEST_TURN
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, reported_tokens, with_numbers
-from tokentrack.kiro.turn import ABORTED, ERROR
+from tokentrack.kiro.turn import ABORTED, ERROR, LONGEST_TURN
 from tokentrack.models.columns import COMPLETED, split_list
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row

@@ -1,4 +1,4 @@
-"""Where Kiro itself keeps credits, models and times, and the readers of those places.
+"""Readers of Kiro's own files, which have the credits, models and times of its turns.
 
-Everything here only reads. docs/real-numbers.md says what is read where, and what is assumed.
+Nothing here writes. docs/real-numbers.md says what is read, from where, and what is assumed.
 """

@@ -1,7 +1,7 @@
-"""The account's credits as the IDE last saw them: used, the plan's limit, and when it renews.
+"""The account's credits as the IDE last saved them: used, the plan's limit, and when it renews.
 
 One row of VS Code's `state.vscdb` is read. VS Code keeps secrets in the same table, so the row is
-asked for by its exact key and the table is never listed.
+selected by its exact key and the table is never listed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KEY = "kiro.kiroAgent"
 _QUERY = "SELECT value FROM ItemTable WHERE key = ? AND length(value) <= ?"
 
-# In the order of preference: the one with more digits first.
+# In order of preference: the one with more digits first.
 _USED = ("currentUsageWithPrecision", "currentUsage", "creditsUsed", "used")
 _LIMIT = ("usageLimitWithPrecision", "usageLimit", "creditsLimit", "limit")
 _RESETS = ("nextDateReset", "resetDate", "resetsAt", "resetAt", "nextResetDate")
@@ -29,20 +29,20 @@ _KIND = ("resourceType", "type", "unit")
 _AS_OF = ("asOf", "fetchedAt", "lastFetched", "lastFetchedAt", "updatedAt", "lastUpdated",
           "lastUpdatedAt", "timestamp")  # fmt: skip
 _MOST_CREDITS = 10**12
-_BUSY_SECONDS = 0.1  # `status` asks, and the numbers are old anyway
+_BUSY_SECONDS = 0.1  # `status` should not wait for numbers that may be old anyway
 _MAX_DEPTH = 8
 
 
 class Account(NamedTuple):
-    """Credits of the running period.
+    """Credits of the current billing period.
 
     Attributes:
         used: credits used so far.
-        limit: the plan's credits, None when it is not said.
+        limit: the plan's credits, None if unknown.
         resets_at: when the next period begins, microseconds since the epoch, or None.
-        as_of: when the numbers were so, microseconds since the epoch.
-        is_dated: whether a time beside the numbers says that. Else it is when the file was last
-            written, which any setting of the IDE renews: they are at most that new.
+        as_of: the time of the numbers, microseconds since the epoch.
+        is_dated: whether `as_of` was saved with the numbers. Otherwise it is when the file was
+            last written. The numbers may be older, since the IDE saves other settings there too.
     """
 
     used: Decimal
@@ -53,7 +53,7 @@ class Account(NamedTuple):
 
 
 def read_account(path: str, reading: ReadPass) -> Account | None:
-    """Return the account's credits from a `state.vscdb`, None when it does not have them."""
+    """Return the account's credits from a `state.vscdb`, None if it has none."""
     written = [at for name in (path, f"{path}-wal") if (at := kiro_files.modified_at(name))]
     if not written:
         return None
@@ -77,7 +77,7 @@ def _decode(value: Any, path: str, reading: ReadPass) -> Any:
 def _usages(
     value: Any, dated: int | None, depth: int
 ) -> Iterator[tuple[dict[str, Any], int | None]]:
-    # Objects that say how many credits were used, the outer ones first, and the time of each.
+    # Objects with a number of used credits, the outer ones first, and the time of each.
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):
@@ -112,7 +112,7 @@ def _account(usage: dict[str, Any], dated: int | None, saved: int) -> Account | 
     used = _number(usage, _USED)
     if used is None:
         return None
-    # What was saved can't be newer than the file.
+    # A time after the file was written can't be right.
     known = dated if dated is not None and dated <= saved else None
     limit, resets_at = _number(usage, _LIMIT), _first_time(usage, _RESETS)
     return Account(used, limit, resets_at, saved if known is None else known, known is not None)

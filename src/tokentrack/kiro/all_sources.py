@@ -1,4 +1,4 @@
-"""All that Kiro has on this machine, from every place, as one stream of turns."""
+"""The turns of all Kiro sources on this machine, as one stream."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def turns(
     sources: Collection[str] = SOURCES,
     workspaces: Iterable[str] = (),
 ) -> Iterator[Turn]:
-    """Yield the turns of the wanted sources, once each; a place that does not exist is passed.
+    """Yield the turns of the wanted sources, once each; paths that do not exist are skipped.
 
-    `workspaces` are paths that IDE 0.x's storage may mean, beside those that it names itself.
+    IDE 0.x's storage names workspaces by digests. `workspaces` are paths that may have one of
+    them, in addition to those that VS Code lists.
     """
-    for source, path in places(paths):
+    for source, path in _paths_by_source(paths):
         if source not in sources or not os.path.lexists(path):
             continue
         if source == V1_SESSION:
@@ -43,8 +44,8 @@ def turns(
             yield from ide_storage.turns(path, reading, names)
 
 
-def places(paths: KiroPaths) -> list[tuple[str, str]]:
-    """Return every source and path that can hold turns, whether or not it exists."""
+def _paths_by_source(paths: KiroPaths) -> list[tuple[str, str]]:
+    # Each source with each path that can hold its turns, whether or not it exists.
     by_source = {
         V1_SESSION: paths.sessions,
         CLI_SESSION: paths.cli_sessions,

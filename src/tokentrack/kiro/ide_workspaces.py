@@ -1,4 +1,4 @@
-"""Which workspaces the 32 hexadecimal digits in IDE 0.x's storage mean."""
+"""Which workspaces the folders in IDE 0.x's storage belong to: they are named by digests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,38 @@ if TYPE_CHECKING:
 
     from tokentrack.kiro.read_pass import ReadPass
 
+_MAX_BYTES = 64 * 1024
 
-def _make_digests() -> list[Callable[..., Any]]:
+
+def workspaces(ide_user: str, candidates: Iterable[str], reading: ReadPass) -> dict[str, str]:
+    """Return the paths of the known workspaces, by the names that their folders can have.
+
+    Known are `candidates` and all workspaces that VS Code's `workspaceStorage` lists.
+    """
+    found: dict[str, str] = {}
+    for folder in kiro_files.folders(os.path.join(ide_user, "workspaceStorage")):
+        uri, path = _read_workspace(os.path.join(folder, "workspace.json"), reading)
+        if path:
+            names = [os.path.basename(folder), *_digests(uri), *names_of(path)]
+            found |= dict.fromkeys(names, path)
+    for path in candidates:
+        found |= dict.fromkeys(names_of(path), path)
+    return found
+
+
+def names_of(path: str) -> list[str]:
+    """Return the names that a workspace's folder can have: digests of its path and file URI."""
+    return [*_digests(path), *_digests(f"file://{path}")]
+
+
+def _digests(text: str) -> list[str]:
+    data = text.encode("utf-8", "surrogateescape")
+    # Not for security: the digests are names of folders.
+    found = [make(data, usedforsecurity=False) for make in _HASHES]
+    return [digest.hexdigest()[:32] for digest in found]
+
+
+def _make_hashes() -> list[Callable[..., Any]]:
     # The interpreter's own: `hashlib` loads OpenSSL, which takes 4 of the hook's 5 ms.
     try:
         from _md5 import md5  # type: ignore[import-not-found]
@@ -28,52 +58,16 @@ def _make_digests() -> list[Callable[..., Any]]:
     return [md5, sha256]
 
 
-_DIGESTS = _make_digests()
+_HASHES = _make_hashes()
 
 
-def digests(text: str) -> list[str]:
-    """Return the digests of a path or a URI, as names of 32 digits."""
-    data = text.encode("utf-8", "surrogateescape")
-    # Not for security: names of folders.
-    found = [make(data, usedforsecurity=False) for make in _DIGESTS]
-    return [digest.hexdigest()[:32] for digest in found]
+def _read_workspace(path: str, reading: ReadPass) -> tuple[str, str]:
+    # The URI and the path of a workspace.json's folder, "" for both where it has none.
+    from urllib.parse import unquote, urlsplit  # not for a hook: it reads no such file
 
-
-def names_of(path: str) -> list[str]:
-    """Return the names that a workspace's path can have: as it is, and as a plain file URI."""
-    return [*digests(path), *digests(f"file://{path}")]
-
-
-_MAX_BYTES = 64 * 1024
-
-
-def workspaces(ide_user: str, candidates: Iterable[str], reading: ReadPass) -> dict[str, str]:
-    """Return the paths of the workspaces that are known, by name in the storage.
-
-    Known are `candidates` and all that VS Code's `workspaceStorage` names.
-    """
-    found: dict[str, str] = {}
-    for folder in kiro_files.folders(os.path.join(ide_user, "workspaceStorage")):
-        uri, path = _folder_of(os.path.join(folder, "workspace.json"), reading)
-        if path:
-            names = [os.path.basename(folder), *digests(uri), *names_of(path)]
-            found |= dict.fromkeys(names, path)
-    for path in candidates:
-        found |= dict.fromkeys(names_of(path), path)
-    return found
-
-
-def _folder_of(path: str, reading: ReadPass) -> tuple[str, str]:
-    import json  # a hook reads no URI
-    from urllib.parse import unquote, urlsplit
-
-    file = kiro_files.open_regular(path, reading) if os.path.lexists(path) else None
-    if file is None:
-        return "", ""
-    with file:
-        data = file.read(_MAX_BYTES)
+    document = kiro_files.read_document(path, reading, _MAX_BYTES) if os.path.lexists(path) else {}
+    uri = values.text(document.get("folder"))
     try:
-        uri = values.text(values.mapping(json.loads(data)).get("folder"))
         parts = urlsplit(uri)
     except ValueError:
         return "", ""

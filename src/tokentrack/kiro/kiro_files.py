@@ -1,4 +1,4 @@
-"""Read Kiro's files: regular ones only, never through a link, never more at once than a limit."""
+"""Read Kiro's files: regular ones only, never through a link, never more than a limit at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tokentrack.common.fastjson import loads
 from tokentrack.kiro import read_pass
 from tokentrack.store import directory
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, BinaryIO
@@ -21,7 +21,7 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 
 
 def open_regular(path: str, reading: ReadPass) -> BinaryIO | None:
-    """Open a regular file for reading; None, with a note, when it is gone or something else."""
+    """Open a regular file for reading; None, with a note, if it can't be opened or is not one."""
     try:
         return open(directory.open_regular(path, follow=False), "rb")
     except directory.NotRegularError:
@@ -34,12 +34,18 @@ def open_regular(path: str, reading: ReadPass) -> BinaryIO | None:
 
 
 def folders(path: str) -> list[str]:
-    """Return the paths of the real folders in a folder, sorted; none if it can't be listed."""
+    """Return the paths of the folders in a folder, sorted and without links to folders.
+
+    If the folder can't be listed, the result is empty.
+    """
     return [p for p, mode in _entries(path) if stat.S_ISDIR(mode)]
 
 
 def regular_files(path: str) -> list[str]:
-    """Return the paths of the regular files in a folder, sorted; none if it can't be listed."""
+    """Return the paths of the regular files in a folder, sorted and without links to files.
+
+    If the folder can't be listed, the result is empty.
+    """
     return [p for p, mode in _entries(path) if stat.S_ISREG(mode)]
 
 
@@ -61,7 +67,7 @@ def _entries(path: str) -> list[tuple[str, int]]:
 
 
 def is_real_folder(path: str) -> bool:
-    """Tell whether a path is a folder and no link to one."""
+    """Tell whether a path is a folder, and not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -77,9 +83,9 @@ def modified_at(path: str) -> int | None:
 
 
 def read_document(path: str, reading: ReadPass, limit: int = MAX_DOCUMENT) -> dict[str, Any]:
-    """Return the JSON object that a file holds; empty, with a note, when there is none.
+    """Return the JSON object in a file; empty, with a note, if it has none or exceeds the limit.
 
-    A file of more than `limit` bytes is left out.
+    The limit is in bytes.
     """
     file = open_regular(path, reading)
     if file is None:
@@ -97,9 +103,9 @@ def read_document(path: str, reading: ReadPass, limit: int = MAX_DOCUMENT) -> di
 
 
 def read_lines(path: str, reading: ReadPass) -> Iterator[tuple[int, bytes]]:
-    """Yield the numbers and bytes of a file's lines; one of over 32 MiB is left out, with a note.
+    """Yield the numbers and bytes of a file's lines; the last one may lack its line feed.
 
-    The last line may lack its line feed.
+    A line of more than 32 MiB is left out, with a note.
     """
     file = open_regular(path, reading)
     if file is None:
@@ -113,18 +119,18 @@ def read_lines(path: str, reading: ReadPass) -> Iterator[tuple[int, bytes]]:
                     yield number, line
                 else:
                     reading.skip(read_pass.TOO_LONG, path, number)
-                    _pass_line(file)
+                    _skip_line(file)
         except OSError:
             reading.skip(read_pass.UNREADABLE, path, number + 1)
 
 
-def _pass_line(file: BinaryIO) -> None:
+def _skip_line(file: BinaryIO) -> None:
     while (chunk := file.readline(MAX_LINE // 32)) and not chunk.endswith(b"\n"):
         pass
 
 
 def read_tail(path: str, size: int, reading: ReadPass) -> tuple[bytes, bool]:
-    """Return the last `size` bytes of a file, and whether that is all of it."""
+    """Return the last `size` bytes of a file, and whether these are the whole file."""
     file = open_regular(path, reading)
     if file is None:
         return b"", True
@@ -139,15 +145,15 @@ def read_tail(path: str, size: int, reading: ReadPass) -> tuple[bytes, bool]:
 
 
 def decode(data: bytes, path: str, line: int, reading: ReadPass) -> dict[str, Any]:
-    """Return the JSON object of some bytes; empty, with a note, when they are none.
+    """Return the JSON object that some bytes hold; empty, with a note, if they hold none.
 
-    Bytes that are not UTF-8 become U+FFFD: no number is lost for them.
+    Bytes that are not UTF-8 become U+FFFD, so they cost a few characters but no numbers.
     """
     try:
         value = loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
     except (ValueError, RecursionError):
-        torn = line != 0 and not data.endswith(b"\n")
-        reading.skip(read_pass.HALF_WRITTEN if torn else read_pass.NOT_JSON, path, line)
+        is_cut = line != 0 and not data.endswith(b"\n")
+        reading.skip(read_pass.HALF_WRITTEN if is_cut else read_pass.NOT_JSON, path, line)
         return {}
     if not isinstance(value, dict):
         reading.skip(read_pass.WRONG_SHAPE, path, line)

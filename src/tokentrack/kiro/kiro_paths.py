@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ _CLI_NAMES = ("kiro-cli", "amazon-q")
 
 
 class KiroPaths:
-    """The places of one user, whether or not they exist; the likeliest first.
+    """Where one user's Kiro files can be, whether or not they exist; the most likely path first.
 
     Attributes:
         sessions: folders with `<bucket>/sess_<uuid>/` of the v1 engine.
@@ -25,7 +25,7 @@ class KiroPaths:
     __slots__ = ("_path", "cli_databases", "cli_sessions", "ide_users", "sessions")
 
     def __init__(self, environ: Mapping[str, str], platform: str = sys.platform) -> None:
-        """Find the places of the user whose environment this is.
+        """Derive the paths from a user's environment.
 
         `platform` is a value of `sys.platform`; anything but `win32` and `darwin` is Linux.
         """
@@ -47,12 +47,12 @@ class KiroPaths:
 
     @property
     def ide_storages(self) -> list[str]:
-        """The folders in which IDE 0.x keeps executions."""
+        """The folders where IDE 0.x keeps executions."""
         return [self._path.join(u, "globalStorage", "kiro.kiroagent") for u in self.ide_users]
 
     @property
     def account_databases(self) -> list[str]:
-        """The files in which the IDE keeps the state of the account."""
+        """The files where the IDE keeps the account's credits."""
         return [self._path.join(u, "globalStorage", "state.vscdb") for u in self.ide_users]
 
     def _distinct(self, folders: list[str]) -> list[str]:
@@ -60,7 +60,7 @@ class KiroPaths:
         return list(dict.fromkeys(normal))
 
     def _absolute(self, environ: Mapping[str, str], name: str, default: str) -> str:
-        # The XDG specification: a relative path counts as not set.
+        # The XDG specification says to ignore relative paths.
         folder = environ.get(name, "")
         return folder if self._path.isabs(folder) else default
 

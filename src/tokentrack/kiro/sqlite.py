@@ -1,4 +1,4 @@
-"""Open a SQLite database of Kiro's for reading a few of its tables, and leave nothing behind."""
+"""Open one of Kiro's SQLite databases to read a few of its tables, and leave no files behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Database:
     """An open database in which only some tables can be read."""
 
     def __init__(self, connection: sqlite3.Connection, path: str, reading: ReadPass) -> None:
-        """Keep a connection."""
         self._connection = connection
         self._path = path
         self._reading = reading
@@ -34,7 +33,7 @@ class Database:
         return any(True for _ in self.rows(query, (table,)))
 
     def rows(self, query: str, values: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield a query's rows, texts as bytes; what SQLite says no to is noted, not raised."""
+        """Yield a query's rows, with texts as bytes; an error of SQLite is noted, not raised."""
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.Error:
@@ -45,9 +44,9 @@ class Database:
 def open_database(
     path: str, tables: tuple[str, ...], reading: ReadPass, busy_seconds: float = _BUSY_SECONDS
 ) -> Iterator[Database | None]:
-    """Open a database for reading `tables` and nothing else; None, with a note, if it can't be.
+    """Open a database to read `tables` and nothing else; None, with a note, if it can't be opened.
 
-    What another process has locked for longer than `busy_seconds` can't be read, either.
+    A query fails if another process keeps the database locked for longer than `busy_seconds`.
     """
     file = kiro_files.open_regular(path, reading)
     if file is None:
@@ -70,11 +69,12 @@ def open_database(
 
 
 def _uri(path: str, header: bytes) -> str:
-    # A reader of a write-ahead database makes `-wal` and `-shm` beside it and leaves them there.
-    # Without a `-wal` nobody has it open, and it can be read as it is. A Kiro that starts in this
-    # moment and also writes back its log may make the read fail, which is noted.
-    unused = b"\x02" in header[_WAL_MARK] and not Path(f"{path}-wal").exists()
-    mode = "mode=ro&immutable=1" if unused else "mode=ro"
+    # A reader of a database with write-ahead logging makes `-wal` and `-shm` next to it and leaves
+    # them there. Where there is no `-wal`, no process has the database open, so it can be read as
+    # immutable. If Kiro starts at this moment and writes its log back, the query may fail, which
+    # is noted.
+    is_unused = b"\x02" in header[_WAL_MARK] and not Path(f"{path}-wal").exists()
+    mode = "mode=ro&immutable=1" if is_unused else "mode=ro"
     return f"{Path(path).absolute().as_uri()}?{mode}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the hook reads one turn within 5 ms, and `typing` alone takes 7
+TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from typing import Any
 
@@ -13,27 +13,31 @@ IDE_STORAGE = "kiro-ide-storage"
 
 SUCCESS, ABORTED, ERROR = "success", "aborted", "error"
 
+# In microseconds, 30 days. Where a turn claims to have run longer, its start is not believed.
+LONGEST_TURN = 30 * 24 * 3600 * 1_000_000
+
 
 class Turn:
-    """What Kiro wrote about one execution; a number it did not write is None.
+    """What Kiro wrote about one execution; a number that it did not write is None.
 
     Attributes:
-        source: the place, one of the four constants of this module.
-        source_id: what tells the turn from all others of its source; never empty.
-        execution_id: Kiro's own id of it, "" where the place has none.
-        session_id: Kiro's session or conversation, "" where the place has none.
-        workspace: the path of the workspace's folder, "" where the place does not say.
+        source: where it was read, one of the four constants of this module.
+        source_id: distinguishes the turn from all others of its source; never empty.
+        execution_id: Kiro's own id of the execution, "" where the source has none.
+        session_id: Kiro's session or conversation, "" where the source has none.
+        workspace: the path of the workspace's folder, "" where the source does not say.
         started_at: microseconds since the epoch.
-        ended_at: the same. None with an empty `status`: it had not ended when it was read.
+        ended_at: the same. None with an empty `status` means that it had not ended when it was
+            read.
         model: the model, or Kiro's selection (often `auto`), or "".
-        credits: an exact decimal number as text, for a cell or `decimal.Decimal`; never a float,
-            whose sums drift.
+        credits: an exact decimal number as text, for a cell or `decimal.Decimal`. Never a float:
+            sums of floats drift.
         input_tokens: 1 or more; Kiro writes 0 where it does not know.
         output_tokens: the same.
         cached_tokens: tokens read from the cache, 1 or more.
-        context_percent: how full the context was at the end; a snapshot that has no sum.
+        context_percent: how full the context was at the end. A snapshot, not to be added up.
         request_count: requests to a model.
-        status: `success`, `aborted`, `error`, or "" where nothing says.
+        status: `success`, `aborted`, `error`, or "" where the source does not say.
         origin: why a CLI session exists (`user`, `subagent`, `rewind`), else "".
         prompt: the user's text, where a reader of history finds it.
     """
@@ -47,7 +51,6 @@ class Turn:
     def __init__(
         self, source: str, source_id: str, session_id: str = "", workspace: str = ""
     ) -> None:
-        """Begin a record of which nothing else is known."""
         self.source = source
         self.source_id = source_id
         self.execution_id = ""
@@ -71,11 +74,10 @@ class Turn:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __eq__(self, other: object) -> bool:
-        """Compare all attributes."""
         return isinstance(other, Turn) and self.as_dict() == other.as_dict()
 
     __hash__ = None  # type: ignore[assignment]  # it changes while a reader fills it in
 
     def __repr__(self) -> str:
-        """Show what identifies the turn, without the prompt."""
+        # Without the prompt: a repr ends up in logs.
         return f"Turn({self.source}, {self.source_id!r}, credits={self.credits})"

@@ -1,7 +1,7 @@
 """Sessions of the v1 engine (IDE 1.x, CLI V3): `sessions/<bucket>/sess_<uuid>/`.
 
-`session.json` names the workspace, `messages.jsonl` has the turns. A subagent's spend is in its
-parent's turn.
+`session.json` names the workspace, `messages.jsonl` has the turns. What a subagent spends is
+included in its parent's turn.
 """
 
 from __future__ import annotations
@@ -10,44 +10,121 @@ import io
 import os
 
 from tokentrack.kiro import kiro_files, read_pass, values
-from tokentrack.kiro.kiro_files import decode
 from tokentrack.kiro.read_pass import ReadPass
-from tokentrack.kiro.turn import ABORTED, V1_SESSION, Turn
+from tokentrack.kiro.turn import ABORTED, LONGEST_TURN, V1_SESSION, Turn
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
+_MESSAGES = "messages.jsonl"
+_FIRST_TAIL, MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
 # How many turns can be open at once: a late line still finds its turn among the last few.
-_WINDOW = 8
+_MAX_OPEN = 8
 
 
-class SessionFacts:
-    """What a session says of all its turns."""
+def turns(sessions: str, reading: ReadPass) -> Iterator[Turn]:
+    """Yield the turns of all sessions below a folder, once each, the older sessions first.
+
+    A copied session repeats turns of an older one; that order assigns them to the original.
+    """
+    for folder in _by_age(sessions, reading):
+        path = os.path.join(folder, _MESSAGES)
+        session = _read_session(folder, reading)
+        for turn in _turns_of(kiro_files.read_lines(path, reading), session, reading):
+            if turn.credits is not None and turn.started_at is None and turn.ended_at is None:
+                # Close enough to keep the credits of imported history. `last_turns` does not do
+                # this: such a time must not match a turn to a hook's execution.
+                turn.ended_at = session.modified_at or kiro_files.modified_at(path)
+            if reading.accepts(turn, path):
+                yield turn
+
+
+def last_turns(
+    sessions: str, session_id: str, limit: int, reading: ReadPass, max_bytes: int = MAX_TAIL
+) -> list[Turn]:
+    """Return at most the last `limit` turns of one session, oldest first.
+
+    At most `max_bytes` from the end of its file are read. A turn that began before them has its
+    credits and times, but perhaps neither model nor prompt.
+    """
+    folder = _find_session(sessions, session_id)
+    if not folder:
+        return []
+    session, size = _read_session(folder, reading), _FIRST_TAIL
+    while True:
+        attempt = ReadPass()
+        data, is_whole = kiro_files.read_tail(session.path, size, attempt)
+        # Lines are numbered from the end here: -1 is the last.
+        lines = io.BytesIO(data).readlines()[0 if is_whole else 1 :]
+        numbered = enumerate(lines, -len(lines))
+        found = {turn.source_id: turn for turn in _turns_of(numbered, session, attempt)}
+        if is_whole or len(found) > limit or size >= max_bytes:
+            reading.add(attempt)
+            return list(found.values())[-limit:]
+        size = min(4 * size, max_bytes)
+
+
+def _by_age(sessions: str, reading: ReadPass) -> list[str]:
+    found = []
+    for bucket in kiro_files.folders(sessions):
+        for folder in kiro_files.folders(bucket):
+            at = kiro_files.modified_at(os.path.join(folder, _MESSAGES))
+            if os.path.basename(folder).startswith("sess_") and at and reading.is_recent(at):
+                about = os.path.join(folder, "session.json")
+                # Problems of the document are noted later, by `_read_session`.
+                document = kiro_files.read_document(about, ReadPass())
+                created = values.microseconds(document.get("createdAt")) or at
+                # The document of a copy still has the id of the original.
+                is_copy = document.get("id") != os.path.basename(folder)
+                found.append((created, is_copy, folder))
+    return [folder for *_, folder in sorted(found)]
+
+
+def _find_session(sessions: str, session_id: str) -> str:
+    # The folder of a session, "" if there is none. The id comes from a payload, so it may be
+    # anything; only a plain file name is looked for.
+    if session_id in ("", ".", "..") or any(c in session_id for c in "/\\:\0"):
+        return ""
+    for bucket in kiro_files.folders(sessions):
+        folder = os.path.join(bucket, session_id)
+        if kiro_files.is_real_folder(folder):
+            return folder
+    return ""
+
+
+class _Session:
+    # What a session says about all its turns. `path` is the file of the messages, `model` the
+    # user's selection, `modified_at` is in microseconds since the epoch.
 
     __slots__ = ("model", "modified_at", "path", "session_id", "workspace")
 
-    def __init__(self, session_id: str, workspace: str, model: str, path: str) -> None:
-        """Keep it; `path` is the file of the messages, `model` the selection."""
-        self.modified_at: int | None = None  # microseconds since the epoch
-        self.session_id = session_id
-        self.workspace = workspace
-        self.model = model
-        self.path = path
+    def __init__(self, folder: str, document: dict[str, Any]) -> None:
+        workspaces = document.get("workspacePaths")
+        first = workspaces[0] if isinstance(workspaces, list) and workspaces else ""
+        self.session_id = os.path.basename(folder)
+        self.workspace = values.text(first)
+        self.model = values.text(document.get("modelId"))
+        self.modified_at = values.microseconds(document.get("lastModifiedAt"))
+        self.path = os.path.join(folder, _MESSAGES)
 
 
-def turns_of(
-    lines: Iterable[tuple[int, bytes]], session: SessionFacts, reading: ReadPass
+def _read_session(folder: str, reading: ReadPass) -> _Session:
+    about = os.path.join(folder, "session.json")
+    document = kiro_files.read_document(about, reading) if os.path.lexists(about) else {}
+    return _Session(folder, document)
+
+
+def _turns_of(
+    lines: Iterable[tuple[int, bytes]], session: _Session, reading: ReadPass
 ) -> Iterator[Turn]:
-    """Yield the turns of a session's lines, in the order of their first lines.
-
-    Each is one turn of `Turn.source_id`, unless a repetition is far away from it.
-    """
+    # The turns of a session's numbered lines, in the order of their first lines. A turn is
+    # yielded again where a line of it comes long after the others.
     messages = _Messages(session, reading)
     for number, line in lines:
-        # Most of a session is the results of tools. A quote inside a JSON text has a backslash
-        # before it, so what is found here is a value or a key, never a part of a text.
+        # Most lines of a session are results of tools. In a JSON text each quote has a backslash
+        # before it, so a mark is always a whole value or key, never a part of a text.
         for mark in _MARKS:
             if mark in line:
                 break
@@ -55,18 +132,19 @@ def turns_of(
             if line.endswith(b"\n"):
                 continue
         try:
-            messages.take(decode(line, session.path, number, reading), number)
-        except read_pass.UNFORESEEN:
+            messages.take(kiro_files.decode(line, session.path, number, reading), number)
+        except read_pass.SHAPE_ERRORS:
             reading.skip(read_pass.WRONG_SHAPE, session.path, number)
-        if len(messages.drafts) > _WINDOW:
+        if len(messages.drafts) > _MAX_OPEN:
             yield messages.take_oldest()
     yield from messages.take_rest()
 
 
 class _Messages:
-    # The turns that can still change, by execution id in the order of their first lines.
+    # Turns some messages of which have been read, and which later messages may complete.
+    # `drafts` has them by execution id, in the order of their first lines.
 
-    def __init__(self, session: SessionFacts, reading: ReadPass) -> None:
+    def __init__(self, session: _Session, reading: ReadPass) -> None:
         self.drafts: dict[str, Turn] = {}
         self._session = session
         self._reading = reading
@@ -88,7 +166,7 @@ class _Messages:
                 self._reading.skip(read_pass.WRONG_SHAPE, self._session.path, line)
 
     def take_oldest(self) -> Turn:
-        # The current turn stays, however many others ran beside it.
+        # The current turn stays, however many others ran alongside it.
         key = next(key for key, turn in self.drafts.items() if turn is not self._current)
         return self._finished(self.drafts.pop(key))
 
@@ -126,8 +204,7 @@ class _Messages:
     def _usage(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
         turn = self._draft(key)
         found, refused = values.credit_sum(payload.get("promptTurnSummaries"), "usage")
-        for _ in range(refused):
-            self._reading.skip(read_pass.REFUSED_NUMBER, self._session.path, self._line)
+        self._reading.skip(read_pass.REFUSED_NUMBER, self._session.path, self._line, refused)
         turn.credits = found if found is not None else turn.credits
         turn.status = values.status(payload.get("status")) or turn.status
         _take_tokens(turn, payload)
@@ -137,10 +214,11 @@ class _Messages:
         turn.ended_at = turn.ended_at or at
         elapsed = values.milliseconds(payload.get("elapsedTime"))
         if turn.started_at is None and at is not None and elapsed is not None:
-            turn.started_at = at - elapsed if elapsed <= read_pass.LONGEST_TURN else None
+            turn.started_at = at - elapsed if elapsed <= LONGEST_TURN else None
 
     def _assistant(self, key: str, payload: dict[str, Any], stamp: Any) -> None:
-        # A message alone makes no turn: it can be a subagent's, whose spend is in its parent's.
+        # A message alone does not make a turn: it can be a subagent's, whose spend is in its
+        # parent's turn. So it is not added to the drafts.
         del stamp
         turn = self.drafts.get(key) or self._begin(key)
         turn.model = values.text(payload.get("reasoningModelId")) or turn.model
@@ -149,7 +227,7 @@ class _Messages:
         del stamp
         prompt = values.text_of(payload.get("content", payload.get("text")))
         current = self._current
-        # A message's turn that has not begun is a subagent's.
+        # The current turn may be a subagent's, which is not a draft: the user did not prompt it.
         if (
             current is not None
             and current.source_id in self.drafts
@@ -173,7 +251,7 @@ class _Messages:
 
 
 def _take_tokens(turn: Turn, payload: dict[str, Any]) -> None:
-    # No released build writes them; should one begin to, they are taken as reported.
+    # No released build writes tokens. If one does, they are taken as reported.
     usage = {**payload, **values.mapping(payload.get("usage"))}
     turn.input_tokens = values.tokens(usage.get("inputTokens")) or turn.input_tokens
     turn.output_tokens = values.tokens(usage.get("outputTokens")) or turn.output_tokens
@@ -192,91 +270,3 @@ _OF_SESSION: dict[str, Callable[[_Messages, dict[str, Any], Any], None]] = {
     "turn_end": _Messages._end,
 }
 _MARKS = tuple([f'"{kind}"'.encode() for kind in (*_OF_TURN, *_OF_SESSION)])
-
-
-_MESSAGES = "messages.jsonl"
-_FIRST_TAIL, MAX_TAIL = 64 * 1024, 4 * 1024 * 1024
-
-
-def turns(sessions: str, reading: ReadPass) -> Iterator[Turn]:
-    """Yield the turns of all sessions below a folder, once each, the older sessions first.
-
-    A copied session repeats the turns of an older one, so the turns keep their own session.
-    """
-    for folder in _by_age(sessions, reading):
-        path = os.path.join(folder, _MESSAGES)
-        session = _facts(folder, reading)
-        for turn in turns_of(kiro_files.read_lines(path, reading), session, reading):
-            if turn.credits is not None and turn.started_at is None and turn.ended_at is None:
-                # Near enough to keep its credits. Only here: no hook's turn is told by such a time.
-                turn.ended_at = session.modified_at or kiro_files.modified_at(path)
-            if reading.accepts(turn, path):
-                yield turn
-
-
-def _by_age(sessions: str, reading: ReadPass) -> list[str]:
-    found = []
-    for bucket in kiro_files.folders(sessions):
-        for folder in kiro_files.folders(bucket):
-            at = kiro_files.modified_at(os.path.join(folder, _MESSAGES))
-            if os.path.basename(folder).startswith("sess_") and at and reading.is_recent(at):
-                # What is wrong with the document is noted when its turns are read.
-                document = kiro_files.read_document(
-                    os.path.join(folder, "session.json"), ReadPass()
-                )
-                created = values.microseconds(document.get("createdAt")) or at
-                # A copy's document still has the id of the original.
-                is_copy = document.get("id") != os.path.basename(folder)
-                found.append((created, is_copy, folder))
-    return [folder for *_, folder in sorted(found)]
-
-
-def find_session(sessions: str, session_id: str) -> str:
-    """Return the folder of the session that a hook named, "" when there is none.
-
-    The id comes from a payload: anything but a plain name finds nothing.
-    """
-    if session_id in ("", ".", "..") or any(c in session_id for c in "/\\:\0"):
-        return ""
-    for bucket in kiro_files.folders(sessions):
-        folder = os.path.join(bucket, session_id)
-        if kiro_files.is_real_folder(folder):
-            return folder
-    return ""
-
-
-def last_turns(
-    sessions: str, session_id: str, limit: int, reading: ReadPass, max_bytes: int = MAX_TAIL
-) -> list[Turn]:
-    """Return at most the last `limit` turns of one session, oldest first, from its file's end.
-
-    At most `max_bytes` are read. A turn that began before them has its credits and its times, but
-    perhaps neither model nor prompt.
-    """
-    folder = find_session(sessions, session_id)
-    if not folder:
-        return []
-    session, size = _facts(folder, reading), _FIRST_TAIL
-    while True:
-        attempt = ReadPass()
-        data, whole = kiro_files.read_tail(session.path, size, attempt)
-        # Lines are numbered from the end here: -1 is the last.
-        lines = io.BytesIO(data).readlines()[0 if whole else 1 :]
-        numbered = enumerate(lines, -len(lines))
-        found = {turn.source_id: turn for turn in turns_of(numbered, session, attempt)}
-        if whole or len(found) > limit or size >= max_bytes:
-            reading.add(attempt)
-            return list(found.values())[-limit:]
-        size = min(4 * size, max_bytes)
-
-
-def _facts(folder: str, reading: ReadPass) -> SessionFacts:
-    about = os.path.join(folder, "session.json")
-    document = kiro_files.read_document(about, reading) if os.path.lexists(about) else {}
-    paths = document.get("workspacePaths")
-    workspace = values.text(paths[0]) if isinstance(paths, list) and paths else ""
-    model = values.text(document.get("modelId"))
-    messages = os.path.join(folder, _MESSAGES)
-    facts = SessionFacts(os.path.basename(folder), workspace, model, messages)
-    facts.modified_at = values.microseconds(document.get("lastModifiedAt"))
-    return facts
