@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tokentrack.hookfiles.installed import InstalledHook
 
 NAME = "tokentrack"
+_DISTRIBUTION = "kiro-tokentrack"
 _HEAD = 4096
 # What stands in a launcher that starts another program first -> what it is, and what helps.
 _SHIMS = {
@@ -82,7 +83,7 @@ def _renew(python: str) -> str:
 def _source() -> str:
     """Return what pip was given when it installed this program; "" when it is not known."""
     try:
-        record = importlib.metadata.distribution(NAME).read_text("direct_url.json")
+        record = importlib.metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
         found = json.loads(record or "")
         url = found["url"]
     except (importlib.metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
