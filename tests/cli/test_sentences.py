@@ -135,7 +135,7 @@ def test_restore_takes_the_names_that_people_have(space):
     for name in (created, str(backup), f".kiro/{backup.name}", backup.stem, backup.name):
         assert "nothing to do" in space.run("restore", name)
     elsewhere = space.root / backup.name
-    assert "is no backup of this ledger" in space.run("restore", str(elsewhere), code=1)
+    assert "is not a backup of this ledger" in space.run("restore", str(elsewhere), code=1)
 
 
 @posix_only

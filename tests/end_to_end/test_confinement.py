@@ -148,7 +148,7 @@ def lifecycle(space: Workspace) -> None:
         file.write(b"milk\n" + HEADER + b"torn")
     for words in (
         ["repair"],
-        ["prune", "--trust-clock"],
+        ["prune", "--yes", "--trust-clock"],
         ["restore", "--yes"],
         ["status"],
         ["verify"],

@@ -190,7 +190,7 @@ def test_restore_asks_and_without_a_terminal_refuses(space):
     with_backup(space, [A], [A, B])
     assert "add --yes" in space.run("restore", code=1)
     assert space.lines() == [A[:-1]]
-    assert "no backup of this ledger" in space.run("restore", "other.csv", code=1)
+    assert "not a backup of this ledger" in space.run("restore", "other.csv", code=1)
 
 
 def test_usage_rows_come_back_but_never_behind_a_newer_one(space):

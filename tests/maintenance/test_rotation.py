@@ -7,16 +7,12 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.ledgers import HEADER, posix_only
-from support.maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
-from tokentrack.common.timestamps import format_us, now_us
-from tokentrack.errors import FileSystemError, TokenTrackError
+from support.maintained import Maintained, row
+from tokentrack.common.timestamps import now_us
+from tokentrack.errors import FileSystemError
 from tokentrack.maintenance import rotation
-from tokentrack.maintenance.lines import earliest_and_latest
-from tokentrack.maintenance.retention import plan_prune, prune, reason_to_distrust
 from tokentrack.maintenance.schedule import run_due
 from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.reports.totals import summarise_ledger
@@ -77,7 +73,8 @@ def test_a_completion_that_is_repeated_after_its_row_was_moved_counts_once(space
         space.ledger.write_bytes(space.ledger.read_bytes().replace(b"\n", b"\r\n", 300))
     if job == "merge":
         space.run("backup", "create")
-    space.run(*("restore", "--yes") if job == "merge" else (job,))
+    words = {"merge": ["restore", "--yes"], "prune": ["prune", "--yes"]}
+    space.run(*words.get(job, [job]))
     space.complete("given")
     assert space.record(start)
     space.complete("given")
@@ -125,7 +122,7 @@ def test_without_settling_a_rotation_would_let_a_row_be_recorded_twice(space):
         ({"rotate_max_mb": 1}, [1], ""),
         ({"rotate_max_mb": 1}, [1] * 15000, "larger than 1 MB"),
         ({"rotate_max_mb": 0}, [1] * 15000, ""),
-        ({"rotate_monthly": True}, [40, 1], "its first row is of "),
+        ({"rotate_monthly": True}, [40, 1], "its first row is from "),
         ({"rotate_monthly": False}, [40, 1], ""),
     ],
 )
@@ -145,7 +142,7 @@ def test_a_first_row_without_a_readable_time_does_not_end_monthly_rotation(tmp_p
     bad = b"never,p,1,,,w,agentExecutionCompleted,x2,,h,false,\n"
     space.ledger.write_bytes(HEADER + b"?\n" + bad + lines)
     (done,) = run_due(space.paths, space.config, space.environ)
-    assert "its first row is of " in done
+    assert "its first row is from " in done
 
 
 @posix_only
@@ -254,160 +251,6 @@ def test_files_that_only_look_like_archives_are_left_out(space):
     assert ledger_files(space.paths) == [str(space.ledger)]
 
 
-# --- retention ---
-
-
-def steady(space):
-    """Fill a ledger with one expired row and 17 that are not, without a pause."""
-    space.fill([370, *range(340, 0, -20)])
-
-
-def pruned(space, now=None, **options):
-    with space.lock_drained() as ledger:
-        days = space.config.retention_days
-        plan = plan_prune(ledger.folder, space.paths, days, now or now_us(), **options)
-        prune(ledger, plan)
-    return plan
-
-
-def test_only_expired_rows_go_and_their_usage_rows_with_them(space):
-    space.fill([600, 500], prefix="old", name="token_transactions_20240101.csv")
-    space.fill([390, 360], prefix="mixed", name="token_transactions_20250101.csv.gz")
-    space.fill([366, 364, 1], prefix="e")
-    space.fill(range(340, 0, -20), prefix="s", name="token_transactions_20250102.csv")
-    since = [f"s{n}" for n in range(17)]
-    said = space.run("prune", "--dry-run")
-    assert "would remove token_transactions_20240101.csv with all its 2 rows" in said
-    assert len(space.all_ids()) == 7 + len(since)
-    space.run("prune")
-    assert space.all_ids() == space.all_usage() == Counter(["mixed1", "e1", "e2", *since])
-    assert "token_transactions_20240101.csv" not in space.names()
-    assert "token_usage_20240101.csv" not in space.names()
-    assert (space.kiro / "token_transactions_20250101.csv.gz").stat().st_mode & 0o777 == 0o600
-    assert "nothing to remove" in space.run("prune")
-
-
-def test_what_cannot_be_read_stays(space):
-    steady(space)
-    bad = [
-        b"2020-13-45T10:00:00.000Z,p,1,,,w,agentExecutionCompleted,x1,,h,false,\n",
-        b"never,p,1,,,w,agentExecutionCompleted,x2,,h,false,\n",
-        b"2020-01-01T10:00:00.000Z,too few\n",
-        b"\xff\xfe\n",
-    ]
-    with space.ledger.open("ab") as file:
-        file.writelines(bad)
-    pruned(space)
-    data = space.ledger.read_bytes()
-    assert all(line in data for line in bad)
-    assert data.count(b"\n") == 1 + 17 + len(bad)
-
-
-def test_an_archive_with_an_unreadable_line_is_not_removed(space):
-    steady(space)
-    space.write("token_transactions_20200101.csv", HEADER + b"?\n" + row("a", now_us() - 400 * DAY))
-    pruned(space)
-    assert space.read("token_transactions_20200101.csv") == HEADER + b"?\n"
-
-
-def test_a_usage_row_without_a_ledger_row_goes_when_it_is_expired_itself(space):
-    space.fill([1])
-    now = now_us()
-    with space.usage.open("ab") as file:
-        file.write(usage_line("gone", now - 400 * DAY) + usage_line("later", now - 2 * DAY))
-    pruned(space)
-    assert space.all_usage() == Counter(["e0", "later"])
-
-
-@pytest.mark.parametrize(
-    ("jump", "words"),
-    [
-        (-4, "in its future"),
-        (+3650, "it may have jumped"),
-        (+60, "it may have jumped"),
-    ],
-)
-def test_a_clock_that_jumped_deletes_nothing(space, jump, words):
-    space.config.retention_days = 30
-    space.fill([29, 10, 1])
-    space.ledger.write_bytes(space.ledger.read_bytes() + row("old", now_us() - 60 * DAY))
-    before = space.all_ids()
-    with pytest.raises(TokenTrackError, match=words):
-        pruned(space, now=now_us() + jump * DAY)
-    assert space.all_ids() == before
-
-
-def test_a_jumped_clock_that_recorded_rows_deletes_nothing_and_neither_does_the_right_one_after(
-    space,
-):
-    space.fill([20, 10, 1])
-    future = now_us() + 3650 * DAY
-    with space.ledger.open("ab") as file:
-        file.write(row("f", future - 1000))
-    with pytest.raises(TokenTrackError, match="may have jumped"):
-        pruned(space, now=future)
-    with space.ledger.open("ab") as file:
-        file.write(row("old", now_us() - 500 * DAY))
-    with pytest.raises(TokenTrackError, match="in its future"):
-        pruned(space)
-    pruned(space, trust_clock=True)
-    assert space.all_ids() == Counter(["e0", "e1", "e2", "f"])
-
-
-def test_a_file_of_the_future_stops_a_prune(space):
-    steady(space)
-    future = time.time() + 3 * 24 * 3600
-    os.utime(space.ledger, (future, future))
-    assert "a file was changed at" in space.run("prune", code=1)
-
-
-def test_an_idle_ledger_is_pruned_once_the_clock_is_trusted(space):
-    space.config.retention_days = 30
-    space.fill([100, 90])
-    with pytest.raises(TokenTrackError, match="--trust-clock"):
-        pruned(space)
-    assert pruned(space, trust_clock=True).expired == 2
-
-
-def test_a_pause_that_ended_before_the_cutoff_stops_no_prune(space):
-    space.fill([600, 500, *range(480, 0, -20)])
-    assert pruned(space).expired == 2 + 6
-
-
-def test_a_clock_that_is_wrong_for_days_deletes_nothing_and_a_pause_is_asked_about_once(space):
-    recent = [20 - n / 10 for n in range(190)]
-    jumped = [-730 - n / 10 for n in range(40)]  # recorded by a clock two years ahead
-    space.fill([*recent, *jumped])
-    wrong = now_us() + 734 * DAY
-    os.utime(space.ledger)
-    with pytest.raises(TokenTrackError, match="may have jumped"):
-        pruned(space, now=wrong)
-    assert space.all_ids().total() == 230
-
-    space.fill([500, 100, 1])  # the same to look at: a holiday
-    assert "--trust-clock" in space.run("prune", code=1)
-    assert "nothing was removed" in space.run("prune", "--dry-run", code=1)
-    space.run("prune", "--dry-run", "--trust-clock")
-    space.run("prune", code=1)  # a dry run notes nothing
-    space.run("prune", "--trust-clock")
-    assert space.all_ids() == Counter(["e1", "e2"])
-    space.fill([500, 100, 1])
-    space.run("prune")
-    assert space.all_ids() == Counter(["e1", "e2"])
-
-
-def test_a_row_of_a_clock_without_its_battery_stays_until_the_clock_is_trusted(space):
-    steady(space)
-    for at in (0, 1_735_689_599_999_999):
-        space.ledger.write_bytes(space.ledger.read_bytes() + row(f"dead-{at}", at))
-        space.usage.write_bytes(space.usage.read_bytes() + usage_line(f"dead-{at}", at))
-    space.usage.write_bytes(space.usage.read_bytes() + usage_line("alone", 1))
-    assert pruned(space).expired == 1
-    assert space.all_ids().total() == 17 + 2
-    assert space.all_usage().total() == 17 + 3
-    assert pruned(space, trust_clock=True).expired == 2
-
-
 @pytest.mark.parametrize("damage", ["cut", "garbage"])
 def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, damage):
     for number in (1, 2, 3):
@@ -462,62 +305,3 @@ def test_a_folder_that_cannot_be_written_is_named(space):
             assert "check its owner and mode" in said
     finally:
         space.kiro.chmod(0o700)
-
-
-def test_a_bad_configuration_deletes_nothing(space):
-    space.fill([500, 1])
-    space.write("token_tracker_config.json", b'{"retention_days": 99999999}')
-    assert "mend the configuration" in space.run("prune", code=1)
-    assert space.all_ids() == Counter(["e0", "e1"])
-
-
-@given(
-    ages=st.lists(st.integers(-48 * 3600, 900 * 86400), max_size=8),
-    zones=st.sampled_from(["Z", "+00:00", "-10:00", "+14:00", ""]),
-    days=st.integers(1, 800),
-)
-def test_no_row_that_is_younger_than_the_retention_ever_counts_as_expired(ages, zones, days):
-    now = 1_800_000_000_000_000
-    for age in ages:
-        at = now - age * 1_000_000
-        hours = int(zones[:3]) if zones not in ("Z", "") else 0
-        text = format_us(at + hours * 3_600_000_000)[:-1] + zones
-        _, latest = earliest_and_latest(text)
-        is_expired = latest < now - days * DAY
-        assert not (is_expired and age <= days * 86400)
-        if zones:
-            assert is_expired == (age > days * 86400)
-
-
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC"])
-def test_a_time_zone_and_its_daylight_saving_change_nothing(space, zone):
-    space.config.retention_days = 30
-    edge = now_us() - 30 * DAY
-    space.write("token_transactions.csv", HEADER + row("in", edge + 120_000_000) +
-                row("out", edge - 1) + row("new", now_us()))  # fmt: skip
-    space.write("token_usage.csv", USAGE_HEADER)
-    space.run("prune", TZ=zone, KIRO_TOKEN_TRACKER_RETENTION_DAYS="30")
-    assert space.all_ids() == Counter(["in", "new"])
-
-
-def test_doubt_is_about_gaps_of_more_than_a_month_that_end_after_the_cutoff():
-    now = 1_800_000_000_000_000
-    cutoff = now - 365 * DAY
-
-    def gaps(*days_ago, touched=now, trusted=0):
-        return reason_to_distrust(
-            now, [now - days * DAY for days in days_ago], touched, cutoff, trusted
-        )
-
-    steady = range(0, 800, 20)
-    assert gaps(*steady) == ""
-    assert gaps(touched=0) == ""
-    assert gaps(40)
-    assert gaps(400, 0)
-    assert gaps(400, 2, 0)
-    assert gaps(400, 364, *range(0, 350, 20))
-    assert gaps(600, 366, *range(0, 365, 20)) == ""
-    assert gaps(400, 2, trusted=now - DAY) == ""
-    assert gaps(400, 80, trusted=now - 90 * DAY)
-    assert "its future" in gaps(-2, touched=now, trusted=now)
-    assert reason_to_distrust(1_793_000_000_000_000, [], 0, 0, 0)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.cli.options import (
+    confirm,
+    dry_run_option,
+    run_due,
+    say,
+    target_of,
+    workspace_option,
+)
 from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
 
@@ -16,13 +23,15 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.option("--trust-clock", is_flag=True, help="The clock is right, whatever it looks like.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--trust-clock", is_flag=True, help="Prune even if the system clock looks wrong.")
 @dry_run_option
 @workspace_option
-def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
+def command(*, yes: bool, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
     """Remove the rows that are older than retention_days, with their usage rows.
 
-    Rows whose time can't be read stay. Backups stay: see `tokentrack backup prune`.
+    Shows what would be removed and asks. Rows without a valid time are kept. Backups are kept: see
+    `tokentrack backup prune`.
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import retention
@@ -31,18 +40,27 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
     target = target_of(workspace)
     paths, config, problems = target
     if problems:
-        raise TokenTrackError(f"nothing was removed: mend the configuration first: {problems[0]}")
-    days = config.retention_days
-    if dry_run:
+        raise TokenTrackError(f"nothing was removed: fix the configuration first: {problems[0]}")
+    days, now = config.retention_days, now_us()
+    shown = None
+    if dry_run or not yes:
         with open_folder(paths) as folder:
-            plan = retention.plan_prune(folder, paths, days, now_us(), trust_clock=trust_clock)
-        _tell(plan, days, "would remove")
+            shown = retention.plan_prune(folder, paths, days, now, trust_clock=trust_clock)
+        _tell(shown, days, "would remove")
+    if dry_run:
         return
+    if shown and shown.removes_anything:
+        confirm("Remove them?", yes=yes)
     run_due(target)
+    if shown and not shown.removes_anything:
+        return
     with lock_drained(paths, config, os.environ) as ledger:
-        plan = retention.plan_prune(ledger.folder, paths, days, now_us(), trust_clock=trust_clock)
-        if trust_clock:
-            retention.note_trust(ledger.state, now_us())
+        plan = retention.plan_prune(ledger.folder, paths, days, now, trust_clock=trust_clock)
+        if shown and plan.digest != shown.digest:
+            raise TokenTrackError(
+                "nothing was removed: the ledger has changed since the list was shown. Run "
+                "`tokentrack prune` again"
+            )
         retention.prune(ledger, plan)
     _tell(plan, days, "removed")
 
@@ -50,11 +68,14 @@ def command(*, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
 def _tell(plan: Plan, days: int, verb: str) -> None:
     from tokentrack.common.timestamps import format_us
 
-    before = f"of before {format_us(plan.cutoff)} ({days:,} days ago)"
+    date = format_us(plan.cutoff)[:10]
+    if not plan.removes_anything:
+        say(f"nothing to remove: no row is older than {days:,} days ({date})")
+        return
+    say(f"rows older than {days:,} days (before {date}):")
     for file in [*plan.files, *plan.usage_files]:
+        count = counted(file.expired, "row")
         if file.is_removed:
-            say(f"{verb} {file.name} with all its {counted(file.expired, 'row')} {before}")
+            say(f"  {verb} {file.name} with all its {count}")
         elif file.expired:
-            say(f"{verb} {counted(file.expired, 'row')} {before} from {file.name}")
-    if not any(file.expired for file in [*plan.files, *plan.usage_files]):
-        say(f"nothing to remove: no row is {before}")
+            say(f"  {verb} {count} from {file.name}, {file.kept:,} stay")

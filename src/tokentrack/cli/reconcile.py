@@ -27,9 +27,9 @@ def command(*, wait: float, workspace: str | None) -> None:
     target = target_of(workspace)
     done = reconcile(target.paths, target.config, os.environ, wait)
     run_due(target)
-    if not done.filled and not done.waiting:
+    if not done.filled and not done.pending:
         say("nothing waits for real numbers")
         return
     say(f"{counted(done.filled, 'execution')} got real numbers")
-    if done.waiting:
-        say(f"{counted(done.waiting, 'execution')} without: Kiro has not written them yet")
+    if done.pending:
+        say(f"{counted(done.pending, 'execution')} without: Kiro has not written them yet")

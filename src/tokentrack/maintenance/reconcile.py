@@ -1,4 +1,4 @@
-"""Look for the real numbers that are still to come, for as long as somebody wants to wait."""
+"""Add the numbers that Kiro has written since the turns were recorded, waiting if asked to."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ENDLESS = 10**11  # seconds since the epoch that no note is due after
 
 
 class Reconciled(NamedTuple):
-    """How many executions got their numbers, and how many still wait for theirs."""
+    """How many executions got their numbers, and how many are still pending."""
 
     filled: int
-    waiting: int
+    pending: int
 
 
 def reconcile(
@@ -33,17 +33,17 @@ def reconcile(
     wait: float = 0.0,
     lock_seconds: float | None = None,
 ) -> Reconciled:
-    """Fill in what Kiro has written since, and look again until nothing waits or time is up.
+    """Add what Kiro has written since, and check again until nothing is pending or time is up.
 
     Args:
         paths: the ledger.
         config: how to write it.
-        environ: says where Kiro's files are.
-        wait: seconds.
-        lock_seconds: how long to wait for the ledger's lock; None is the configuration's time.
+        environ: the environment, which says where Kiro's files are.
+        wait: for how many seconds to check again.
+        lock_seconds: how long to wait for the ledger's lock; None is the configured time.
 
     Raises:
-        FileSystemError: the ledger can't be held.
+        FileSystemError: the ledger can't be locked.
         OSError: it can't be written.
     """
     deadline = time.monotonic() + wait
@@ -52,18 +52,17 @@ def reconcile(
         if not _notes(paths):
             return Reconciled(filled, 0)
         with lock_for_maintenance(paths, config, environ, lock_seconds) as ledger:
-            held = ledger
-            names = due_notes(held.state, _ENDLESS)
-            filled += fill_in(held, names, environ, config, seconds=None)
-        waiting = pending(paths)
+            names = due_notes(ledger.state, _ENDLESS)
+            filled += fill_in(ledger, names, environ, config, seconds=None)
+        left_over = pending(paths)
         left = deadline - time.monotonic()
-        if not waiting or left <= 0:
-            return Reconciled(filled, waiting)
+        if not left_over or left <= 0:
+            return Reconciled(filled, left_over)
         time.sleep(min(_POLL_SECONDS, left))
 
 
 def pending(paths: LedgerPaths) -> int:
-    """Return how many executions wait for numbers that a place is known for: not Crew's."""
+    """Return how many executions are pending, without Crew's, which have no known source."""
     return len([name for name in _notes(paths) if not is_of_crew(name)])
 
 

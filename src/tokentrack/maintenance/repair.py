@@ -1,4 +1,4 @@
-"""Make damaged files whole again: the records that can be read, and the original bytes kept."""
+"""Repair damaged files: rewrite them with their readable records, and keep the original bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.common.timestamps import format_us
-from tokentrack.maintenance.lines import read_rows
+from tokentrack.maintenance.lines import read_lines
 from tokentrack.maintenance.verify import Examined, examine_files
 from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
@@ -39,17 +39,16 @@ class Repaired(NamedTuple):
 def repair(ledger: LockedLedger, now: int) -> list[Repaired]:
     """Rewrite the damaged files of a ledger and return them.
 
-    Healthy files are not touched, nor are those that are no ledger at all.
-
-    The original and the lines that could not be read are on the disk before a file is replaced,
-    as a whole. A second repair finds nothing to do.
+    Healthy files are not touched, nor are files that are not ledgers. The original and its
+    unreadable lines are in the quarantine, and on the disk, before the file is replaced. A second
+    repair finds nothing to do.
 
     Args:
         ledger: locked by `lock_for_repair`.
         now: the time in microseconds since the epoch, for the names.
 
     Raises:
-        OSError: a file can't be read or written; it is as it was.
+        OSError: a file can't be read or written; it is unchanged.
     """
     files = examine_files(ledger.folder, ledger.paths)
     damaged = [file for file in files if file.found.findings and not file.found.is_foreign]
@@ -64,11 +63,12 @@ def _repair_file(ledger: LockedLedger, file: Examined, quarantine: Directory, no
     quarantine.replace(original, _bytes_of(ledger.folder, file.name), durable=True)
     if file.found.lost:
         quarantine.replace(f"{stem}_lines.txt", _lines_of(file.found.lost), durable=True)
-    # Before the row with the number: it must never lack the mark of what its number is.
+    # Before the rows: a rounded number must never look like a reported one.
     _mark_rounded(ledger, set(file.found.rounded), now)
     lines = file.found.lines
-    packed = file.name.endswith(COMPRESSED)
-    ledger.folder.replace(file.name, compress(lines) if packed else lines, durable=True)
+    is_compressed = file.name.endswith(COMPRESSED)
+    data = compress(lines) if is_compressed else lines
+    ledger.folder.replace(file.name, data, durable=True)
     return Repaired(file, original)
 
 
@@ -97,13 +97,13 @@ def _lines_of(lost: list[Lost]) -> Iterator[bytes]:
 
 
 def _mark_rounded(ledger: LockedLedger, executions: set[str], now: int) -> None:
-    # A number that a spreadsheet shortened is no longer the one that was reported.
+    # A number that a spreadsheet shortened is not the reported one any more.
     if not executions:
         return
     rows = {name: _blank(name, now) for name in sorted(executions)}
     for name in names_in(ledger.folder, ledger.paths.usage):
         with open_in(ledger.folder, name) as file:
-            for row in read_rows(file, USAGE_COLUMNS):
+            for row in read_lines(file, USAGE_COLUMNS):
                 if row.cells and row.cells[_ID] in executions:
                     rows[row.cells[_ID]] = row.cells
     for cells in rows.values():

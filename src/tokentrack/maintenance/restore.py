@@ -1,8 +1,8 @@
-"""Bring back rows from a backup: those the ledger lacks, or the backup as it is.
+"""Bring back rows from a backup: those that the ledger lacks, or the backup as it is.
 
-A row that stands in the ledger with the same bytes is there. A row of the same execution with
-other bytes is there too, in another version, which stays: an execution never gets more rows than
-the backup or the ledger had of it.
+A row is not added if the ledger has it with the same bytes. If the ledger has a row of the same
+execution with other contents, that one is kept: an execution never gets more rows than the backup
+or the ledger had of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance.backup import backups_in, copy_ledger, usage_backup_of
-from tokentrack.maintenance.lines import Row, earliest_and_latest, read_rows, record_lines
+from tokentrack.maintenance.lines import (
+    RawLine,
+    earliest_and_latest,
+    read_lines,
+    record_lines,
+    with_lf,
+)
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
@@ -38,18 +44,19 @@ class Plan:
         name: the backup.
         replaces: whether the ledger becomes the backup.
         rows: the number of rows in the backup.
-        unreadable: lines of the backup that are no whole records, and stay there.
+        unreadable: the number of the backup's lines that are not whole records; they are skipped.
         lines: the rows to add, or all rows of the new ledger.
         added: how many rows the ledger gets.
         removed: how many rows leave the ledger.
-        versions: rows that stay as they are although the backup has another version.
-        usage: the usage rows that the usage ledger lacks.
-        new_usage: all rows of the new usage ledger; None leaves it as it is but for `usage`.
+        versions: how many rows are kept although the backup has them with other contents.
+        usage: the usage rows to add.
+        new_usage: all rows of the new usage ledger; None only adds `usage`.
         changes_usage: whether the usage ledger is to change.
     """
 
-    def __init__(self, name: str, rows: Sequence[Row], unreadable: int, *, replaces: bool) -> None:
-        """Name the backup and count what is in it."""
+    def __init__(
+        self, name: str, rows: Sequence[RawLine], unreadable: int, *, replaces: bool
+    ) -> None:
         self.name = name
         self.replaces = replaces
         self.rows = len(rows)
@@ -67,12 +74,12 @@ class Plan:
 
 
 def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
-    """Return a backup by its name with or without `.csv`, its path or its time stamp.
+    """Return a backup by its name with or without `.csv`, its path or its timestamp.
 
     "" is the newest.
 
     Raises:
-        TokenTrackError: there is none, or none of that name.
+        TokenTrackError: there is no backup, or none of that name.
     """
     names = list(backups_in(folder, paths.ledger))
     if not names:
@@ -86,7 +93,7 @@ def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
         if wanted in (candidate, stem) or stem.endswith(f"_backup_{wanted}"):
             return candidate
     raise TokenTrackError(
-        f"{name!r} is no backup of this ledger: `tokentrack backup list` names them"
+        f"{name!r} is not a backup of this ledger: `tokentrack backup list` lists them"
     )
 
 
@@ -99,36 +106,41 @@ def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: b
     with open_in(folder, name) as file:
         rows, unreadable = record_lines(file, COLUMNS)
     plan = Plan(name, rows, unreadable, replaces=replace)
-    usage_name = _usage_beside(folder, paths, name)
-    with_usage = bool(usage_name)
+    usage_name = _usage_backup(folder, paths, name)
     ids = {row.cells[_ID] for row in rows}
     if replace:
         _plan_replacement(plan, rows, _count(folder, _archived(folder, paths.ledger), ids), ids)
         _count_difference(plan, folder, paths)
     else:
-        standing = _count(folder, names_in(folder, paths.ledger), ids)
-        plan.lines, plan.versions = _missing(rows, *standing)
+        existing = _count(folder, names_in(folder, paths.ledger), ids)
+        plan.lines, plan.versions = _missing(rows, *existing)
         plan.added = len(plan.lines)
-    if with_usage:
+    if usage_name:
         plan.usage = _plan_usage(folder, paths, usage_name, replace=False)
         plan.changes_usage = bool(plan.usage)
-    if with_usage and replace:
+    if usage_name and replace:
         plan.new_usage = _plan_usage(folder, paths, usage_name, replace=True)
         plan.changes_usage = plan.new_usage != _lines_of(folder, paths.usage)
     return plan
 
 
 def restore(ledger: LockedLedger, plan: Plan) -> str:
-    """Do what a plan says, made under the same lock; return the backup of what was replaced.
+    """Carry out a plan that was made under the same lock.
 
-    The caller holds the ledger by `lock_drained`. Rows are added by one append; a ledger is
-    replaced as a whole, after a backup of it was made.
+    Rows are added by one append. A ledger is replaced as a whole, after a backup of it was made.
+
+    Args:
+        ledger: locked by `lock_drained`.
+        plan: what to change.
+
+    Returns:
+        The name of that backup, "" when nothing was replaced.
 
     Raises:
         OSError: a file can't be written.
     """
     kept = copy_ledger(ledger) if plan.replaces else ""
-    # The usage first: a row of the ledger must never lack the mark of what its number is.
+    # The usage rows first: a ledger row without one would lose what its numbers are.
     if plan.usage:
         ledger.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
     if plan.replaces:
@@ -146,7 +158,7 @@ def _replace(
     ledger.folder.replace(name, [codec.encode_line(list(columns)), *lines], durable=True)
 
 
-def _usage_beside(folder: Directory, paths: LedgerPaths, name: str) -> str:
+def _usage_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
     plain = usage_backup_of(name, paths.ledger, paths.usage)
     return next((n for n in (plain, plain + COMPRESSED) if folder.has(n)), "")
 
@@ -158,30 +170,30 @@ def _archived(folder: Directory, active: str) -> list[str]:
 def _count(
     folder: Directory, names: Iterable[str], ids: set[str]
 ) -> tuple[Counter[bytes], Counter[str]]:
-    # How often each row of these executions stands in the files, and each execution.
+    # How often the files have each row of these executions, and each execution.
     lines: Counter[bytes] = Counter()
     executions: Counter[str] = Counter()
     for name in names:
         with open_in(folder, name) as file:
-            for row in read_rows(file, COLUMNS):
+            for row in read_lines(file, COLUMNS):
                 if row.cells and row.cells[_ID] in ids:
-                    lines[row.line[:-1].removesuffix(b"\r") + b"\n"] += 1
+                    lines[with_lf(row.data)] += 1
                     executions[row.cells[_ID]] += 1
     return lines, executions
 
 
 def _missing(
-    rows: Iterable[Row], lines: Counter[bytes], executions: Counter[str]
+    rows: Iterable[RawLine], lines: Counter[bytes], executions: Counter[str]
 ) -> tuple[list[bytes], int]:
-    # The rows to add, in their order, and how many stay out as other versions.
-    unmatched: list[Row] = []
+    # The rows to add, in their order, and how many are left out as other versions.
+    unmatched: list[RawLine] = []
     room: Counter[str] = Counter()
     left = Counter(lines)
     for row in rows:
         identity = row.cells[_ID]
         room[identity] += 1
-        if left[row.line]:
-            left[row.line] -= 1
+        if left[row.data]:
+            left[row.data] -= 1
         else:
             unmatched.append(row)
     room -= executions
@@ -190,18 +202,21 @@ def _missing(
         identity = row.cells[_ID]
         if room[identity] > 0:
             room[identity] -= 1
-            added.append(row.line)
+            added.append(row.data)
     return added, len(unmatched) - len(added)
 
 
 def _plan_replacement(
-    plan: Plan, rows: Sequence[Row], archived: tuple[Counter[bytes], Counter[str]], ids: set[str]
+    plan: Plan,
+    rows: Sequence[RawLine],
+    archived: tuple[Counter[bytes], Counter[str]],
+    ids: set[str],
 ) -> None:
-    # Rows that an archive holds stay there: the ledger and its archives count together.
+    # Rows that an archive has stay there: the ledger and its archives are one.
     if ids & set(archived[1]):
         plan.lines, plan.versions = _missing(rows, *archived)
     else:
-        plan.lines = [row.line for row in rows]
+        plan.lines = [row.data for row in rows]
 
 
 def _count_difference(plan: Plan, folder: Directory, paths: LedgerPaths) -> None:
@@ -209,8 +224,8 @@ def _count_difference(plan: Plan, folder: Directory, paths: LedgerPaths) -> None
     others = 0
     if paths.ledger in folder.names():
         with open_in(folder, paths.ledger) as file:
-            standing, others = record_lines(file, COLUMNS)
-        now = Counter([row.line for row in standing])
+            existing, others = record_lines(file, COLUMNS)
+        now = Counter([row.data for row in existing])
     then = Counter(plan.lines)
     plan.added = (then - now).total()
     plan.removed = (now - then).total() + others
@@ -222,17 +237,17 @@ def _plan_usage(folder: Directory, paths: LedgerPaths, name: str, *, replace: bo
     names = _archived(folder, paths.usage) if replace else names_in(folder, paths.usage)
     lines: set[bytes] = set()
     newest: dict[str, int] = {}
-    for standing in names:
-        with open_in(folder, standing) as file:
+    for existing in names:
+        with open_in(folder, existing) as file:
             for row in record_lines(file, USAGE_COLUMNS)[0]:
-                lines.add(row.line)
+                lines.add(row.data)
                 identity = row.cells[_USAGE_ID]
                 newest[identity] = max(newest.get(identity, 0), _recorded(row))
-    # A later line supersedes an earlier one, so what is older than the newest must not follow it.
+    # A later line supersedes an earlier one, so no line may follow a newer one.
     return [
-        row.line
+        row.data
         for row in rows
-        if row.line not in lines
+        if row.data not in lines
         and (replace or _recorded(row) >= newest.get(row.cells[_USAGE_ID], 0))
     ]
 
@@ -241,9 +256,9 @@ def _lines_of(folder: Directory, name: str) -> list[bytes]:
     if name not in folder.names():
         return []
     with open_in(folder, name) as file:
-        return [row.line for row in record_lines(file, USAGE_COLUMNS)[0]]
+        return [row.data for row in record_lines(file, USAGE_COLUMNS)[0]]
 
 
-def _recorded(row: Row) -> int:
+def _recorded(row: RawLine) -> int:
     bounds = earliest_and_latest(row.cells[_RECORDED_AT])
     return bounds[1] if bounds else 0

@@ -1,12 +1,16 @@
-"""Remove the rows that are older than `retention_days`, and nothing else."""
+"""Remove the rows that are older than `retention_days`, and nothing else.
+
+A plan decides once for each line of each file whether it goes; a prune carries that plan out.
+"""
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.common.timestamps import format_us, parse
+from tokentrack.common.timestamps import format_us
 from tokentrack.errors import TokenTrackError
-from tokentrack.maintenance.lines import Row, earliest_and_latest, read_rows
+from tokentrack.maintenance.lines import earliest_and_latest, read_lines
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in
@@ -19,80 +23,10 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
 
 _DAY_US = 24 * 3600 * 1_000_000
-# When this was written: no clock that is right shows less.
-_WRITTEN_US = 1_793_491_200_000_000  # 2026-11-01T00:00:00Z
-# No record is older than this: what shows less was made by a clock without its battery.
+# The release of this code: a correct clock can't show an earlier time.
+RELEASED_US = 1_793_491_200_000_000  # 2026-11-01T00:00:00Z
+# No turn was recorded earlier: a row dated before was made under a reset clock.
 EARLIEST_US = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
-_SILENCE_DAYS = 31
-_TRUSTED_NAME = "clock_trusted"
-_MAX_BYTES = 100
-
-
-def reason_to_distrust(
-    now: int, records: Sequence[int], touched: int, cutoff: int, trusted: int
-) -> str:
-    """Return why the clock can't be believed as a part of a sentence, "" when it can.
-
-    Args:
-        now: the clock's time; all times in microseconds since the epoch.
-        records: the times of all records.
-        touched: the newest modification time of the ledger's files.
-        cutoff: the time before which records are to go.
-        trusted: when the user last said that the clock is right; 0 is never.
-
-    A clock that jumped back shows records or files of the future. One that jumped forward shows a
-    long silence before now, or before the records that it made itself; a real pause looks the
-    same, so the user decides. A silence that ended before the cutoff does no harm: what is older
-    is expired by the time since then alone.
-    """
-    if now < _WRITTEN_US:
-        return f"it shows {format_us(now)}, which is before this program was written"
-    newest = max(records, default=now)
-    if newest > now + _DAY_US:
-        return f"a record is of {format_us(newest)}, in its future"
-    if touched > now + _DAY_US:
-        return f"a file was changed at {format_us(touched)}, in its future"
-    return _doubt_forward(now, records, cutoff, trusted)
-
-
-def _doubt_forward(now: int, records: Sequence[int], cutoff: int, trusted: int) -> str:
-    # A time at which the clock was right is as good as a record of then.
-    known = [record for record in records if record > trusted]
-    since = now
-    for record in sorted([trusted, *known] if trusted else known, reverse=True):
-        if since < cutoff:
-            return ""
-        if since - record > _SILENCE_DAYS * _DAY_US:
-            return (
-                f"nothing was recorded between {format_us(record)} and {format_us(since)}, "
-                "so it may have jumped"
-            )
-        since = record
-    return ""
-
-
-def last_trusted(folder: Directory, paths: LedgerPaths, now: int) -> int:
-    """Return when the user last said that the clock is right, 0 for never.
-
-    A time of the future was said of a clock that was wrong.
-    """
-    try:
-        with folder.child(paths.state) as state:
-            at = parse(state.read(_TRUSTED_NAME, _MAX_BYTES).decode("ascii").strip())
-    except (OSError, ValueError):
-        return 0
-    return at if at <= now else 0
-
-
-def note_trust(state: Directory, now: int) -> None:
-    """Remember that the user says that the clock is right.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    state.replace(_TRUSTED_NAME, f"{format_us(now)}\n".encode("ascii"), durable=True)
-
-
 _TIME = COLUMNS.index("timestamp")
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
@@ -100,57 +34,61 @@ _RECORDED_AT = USAGE_COLUMNS.index("recorded_at")
 
 
 class FilePlan(NamedTuple):
-    """What becomes of a file: its expired records, and the lines that stay."""
+    """What happens to a file.
+
+    Attributes:
+        name: the file.
+        drops: a byte for each line: 1 if it is removed, else 0.
+        kept: the number of lines that stay, without headers.
+        is_archive: whether it is an archive, which goes when no line but headers would stay.
+    """
 
     name: str
-    expired: int
+    drops: bytearray
     kept: int
     is_archive: bool
 
     @property
+    def expired(self) -> int:
+        """The number of rows to remove."""
+        return self.drops.count(1)
+
+    @property
     def is_removed(self) -> bool:
-        """Whether the file goes as a whole: an archive in which nothing else is."""
+        """Whether the whole file is removed."""
         return self.is_archive and not self.kept
 
 
-class Plan:
-    """What a prune removes."""
+class Plan(NamedTuple):
+    """What a prune removes.
 
-    def __init__(self, cutoff: int, earliest: int) -> None:
-        """Name between which times records are expired, in microseconds since the epoch."""
-        self.cutoff = cutoff
-        self.earliest = earliest
-        self.files: list[FilePlan] = []
-        self.usage_files: list[FilePlan] = []
-        self.gone: set[str] = set()
-        self.remaining: set[str] = set()
+    Attributes:
+        cutoff: rows from before this time are expired, in microseconds since the epoch.
+        files: the ledger's files, the oldest first.
+        usage_files: the usage ledger's.
+        digest: a digest of the lines to remove, in their order: two plans with the same one remove
+            the same rows, though a rotation may have renamed the files.
+    """
+
+    cutoff: int
+    files: list[FilePlan]
+    usage_files: list[FilePlan]
+    digest: bytes
 
     @property
     def expired(self) -> int:
-        """The number of expired ledger rows."""
+        """The number of ledger rows to remove."""
         return sum(file.expired for file in self.files)
 
-    def drops(self, row: Row) -> bool:
-        """Tell whether a ledger row is expired; what can't be read never is."""
-        return bool(row.cells) and self._is_expired(row.cells[_TIME])
+    @property
+    def kept(self) -> int:
+        """The number of ledger rows that stay."""
+        return sum(file.kept for file in self.files)
 
-    def drops_usage(self, row: Row) -> bool:
-        """Tell whether a usage row goes with its ledger row.
-
-        An expired one without any ledger row goes too: a crash may have come between the two.
-        """
-        if not row.cells or row.cells[_USAGE_ID] in self.remaining:
-            return False
-        return row.cells[_USAGE_ID] in self.gone or self._is_expired(row.cells[_RECORDED_AT])
-
-    def time_of(self, text: str) -> tuple[int, int] | None:
-        """Return between which times a timestamp lies, None for one that can't be true."""
-        bounds = earliest_and_latest(text)
-        return bounds if bounds is not None and bounds[0] >= self.earliest else None
-
-    def _is_expired(self, text: str) -> bool:
-        bounds = self.time_of(text)
-        return bounds is not None and bounds[1] < self.cutoff
+    @property
+    def removes_anything(self) -> bool:
+        """Whether any row or usage row is to be removed."""
+        return any(file.expired for file in [*self.files, *self.usage_files])
 
 
 def plan_prune(
@@ -161,26 +99,19 @@ def plan_prune(
     Args:
         folder: the ledger's folder.
         paths: the ledger.
-        days: how long rows are kept; days of 24 hours, so no change of the clock counts.
+        days: how long rows are kept; days of 24 hours, so daylight saving time has no effect.
         now: the time in microseconds since the epoch.
-        trust_clock: whether the user has looked at the clock.
+        trust_clock: whether the user says that the clock is right.
 
     Raises:
-        TokenTrackError: something would be removed by a clock that can't be believed.
+        TokenTrackError: rows would be removed although the clock looks wrong.
         OSError: a file can't be read.
     """
-    plan = Plan(now - days * _DAY_US, 0 if trust_clock else EARLIEST_US)
-    times: list[int] = []
-    touched = 0
-    for name in names_in(folder, paths.ledger):
-        touched = max(touched, folder.status(name).st_mtime_ns // 1000)
-        plan.files.append(_plan_file(folder, paths, name, plan, times))
-    plan.gone -= plan.remaining
-    for name in names_in(folder, paths.usage):
-        plan.usage_files.append(_plan_usage_file(folder, paths, name, plan))
-    trusted = last_trusted(folder, paths, now)
-    problem = reason_to_distrust(now, times, touched, plan.cutoff, trusted)
-    if problem and not trust_clock and _removes(plan):
+    planner = _Planner(now - days * _DAY_US, 0 if trust_clock else EARLIEST_US)
+    plan = planner.plan(folder, paths)
+    modified = [folder.status(file.name).st_mtime_ns // 1000 for file in plan.files]
+    problem = reason_to_distrust(now, plan.cutoff, planner.newest, max(modified, default=0))
+    if problem and plan.removes_anything and not trust_clock:
         raise TokenTrackError(
             f"nothing was removed, because the clock may be wrong: {problem}. If the clock is "
             "right, add --trust-clock"
@@ -188,68 +119,129 @@ def plan_prune(
     return plan
 
 
+def reason_to_distrust(now: int, cutoff: int, newest: int | None, modified: int) -> str:
+    """Return why the clock may be wrong, as a part of a sentence; "" without a reason.
+
+    A clock that jumped back shows rows or files from the future. Under one that jumped forward by
+    more than the retention, every row is expired; an abandoned ledger looks the same.
+
+    Args:
+        now: the clock's time; all times are in microseconds since the epoch.
+        cutoff: the time before which rows are expired.
+        newest: the time of the newest row, None without any.
+        modified: when the ledger's files were last modified.
+    """
+    if now < RELEASED_US:
+        return f"it shows {format_us(now)}, which is before this program was released"
+    if newest is not None and newest > now + _DAY_US:
+        return f"a row is dated {format_us(newest)}, in the future"
+    if modified > now + _DAY_US:
+        return f"a file was modified at {format_us(modified)}, in the future"
+    if newest is not None and newest < cutoff:
+        return f"every row is expired, the newest is from {format_us(newest)}"
+    return ""
+
+
 def prune(ledger: LockedLedger, plan: Plan) -> None:
-    """Remove what a plan says, made under the same lock; a crash leaves whole files only.
+    """Carry out a plan that was made under the same lock; a crash leaves whole files only.
+
+    Args:
+        ledger: locked by `lock_drained`.
+        plan: what to remove.
 
     Raises:
-        OSError: a file can't be written; it is as it was.
+        OSError: a file can't be written; it is unchanged.
     """
-    # The usage rows last: a ledger row must never lack the mark of what its number is.
+    # The usage rows last: a ledger row without one would lose what its numbers are.
     for file in plan.files:
-        _rewrite(ledger.folder, file, COLUMNS, plan.drops)
+        _rewrite(ledger.folder, file, COLUMNS)
     for file in plan.usage_files:
-        _rewrite(ledger.folder, file, USAGE_COLUMNS, plan.drops_usage)
+        _rewrite(ledger.folder, file, USAGE_COLUMNS)
 
 
-def _removes(plan: Plan) -> bool:
-    return any(file.expired for file in [*plan.files, *plan.usage_files])
+class _Planner:
+    # Decides which lines are expired, by one rule for both kinds of files.
+
+    def __init__(self, cutoff: int, earliest: int) -> None:
+        self._cutoff = cutoff
+        self._earliest = earliest
+        self._expired_ids: set[str] = set()
+        self._kept_ids: set[str] = set()
+        self._digest = blake2b()
+        self.newest: int | None = None
+
+    def plan(self, folder: Directory, paths: LedgerPaths) -> Plan:
+        files = [
+            self._plan_file(folder, name, COLUMNS, self._drops, is_archive=name != paths.ledger)
+            for name in names_in(folder, paths.ledger)
+        ]
+        usage_files = [
+            self._plan_file(
+                folder, name, USAGE_COLUMNS, self._drops_usage, is_archive=name != paths.usage
+            )
+            for name in names_in(folder, paths.usage)
+        ]
+        return Plan(self._cutoff, files, usage_files, self._digest.digest())
+
+    def _plan_file(
+        self,
+        folder: Directory,
+        name: str,
+        columns: Sequence[str],
+        drops: Callable[[list[str]], bool],
+        *,
+        is_archive: bool,
+    ) -> FilePlan:
+        flags = bytearray()
+        kept = 0
+        with open_in(folder, name) as file:
+            for line in read_lines(file, columns):
+                # A line that is not a whole record always stays.
+                is_dropped = bool(line.cells) and drops(line.cells)
+                flags.append(is_dropped)
+                kept += not is_dropped and not line.is_header
+                if is_dropped:
+                    self._digest.update(line.data)
+        return FilePlan(name, flags, kept, is_archive)
+
+    def _drops(self, cells: list[str]) -> bool:
+        bounds = self._bounds_of(cells[_TIME])
+        if bounds is not None:
+            self.newest = max(self.newest or 0, bounds[0])
+        is_expired = self._is_expired(bounds)
+        (self._expired_ids if is_expired else self._kept_ids).add(cells[_ID])
+        return is_expired
+
+    def _drops_usage(self, cells: list[str]) -> bool:
+        # It goes with its ledger row. Without one, as a crash between the two leaves it, its own
+        # time decides.
+        if cells[_USAGE_ID] in self._kept_ids:
+            return False
+        if cells[_USAGE_ID] in self._expired_ids:
+            return True
+        return self._is_expired(self._bounds_of(cells[_RECORDED_AT]))
+
+    def _bounds_of(self, text: str) -> tuple[int, int] | None:
+        bounds = earliest_and_latest(text)
+        return bounds if bounds is not None and bounds[0] >= self._earliest else None
+
+    def _is_expired(self, bounds: tuple[int, int] | None) -> bool:
+        return bounds is not None and bounds[1] < self._cutoff
 
 
-def _plan_file(
-    folder: Directory, paths: LedgerPaths, name: str, plan: Plan, times: list[int]
-) -> FilePlan:
-    expired = kept = 0
-    with open_in(folder, name) as file:
-        for row in read_rows(file, COLUMNS):
-            if not row.cells:
-                kept += not row.is_header
-                continue
-            bounds = plan.time_of(row.cells[_TIME])
-            if bounds is not None:
-                times.append(bounds[0])
-            is_expired = bounds is not None and bounds[1] < plan.cutoff
-            (plan.gone if is_expired else plan.remaining).add(row.cells[_ID])
-            expired += is_expired
-            kept += not is_expired
-    return FilePlan(name, expired, kept, is_archive=name != paths.ledger)
-
-
-def _plan_usage_file(folder: Directory, paths: LedgerPaths, name: str, plan: Plan) -> FilePlan:
-    expired = kept = 0
-    with open_in(folder, name) as file:
-        for row in read_rows(file, USAGE_COLUMNS):
-            is_dropped = plan.drops_usage(row)
-            expired += is_dropped
-            kept += not is_dropped and not row.is_header
-    return FilePlan(name, expired, kept, is_archive=name != paths.usage)
-
-
-def _rewrite(
-    folder: Directory, file: FilePlan, columns: Sequence[str], drops: Callable[[Row], bool]
-) -> None:
+def _rewrite(folder: Directory, file: FilePlan, columns: Sequence[str]) -> None:
     if file.is_removed:
         folder.remove(file.name)
         folder.sync()
     elif file.expired:
-        lines = _kept_lines(folder, file.name, columns, drops)
-        packed = file.name.endswith(COMPRESSED)
-        folder.replace(file.name, compress(lines) if packed else lines, durable=True)
+        lines = _kept_lines(folder, file, columns)
+        is_compressed = file.name.endswith(COMPRESSED)
+        data = compress(lines) if is_compressed else lines
+        folder.replace(file.name, data, durable=True)
 
 
-def _kept_lines(
-    folder: Directory, name: str, columns: Sequence[str], drops: Callable[[Row], bool]
-) -> Iterator[bytes]:
-    with open_in(folder, name) as file:
-        for row in read_rows(file, columns):
-            if not drops(row):
-                yield row.line
+def _kept_lines(folder: Directory, file: FilePlan, columns: Sequence[str]) -> Iterator[bytes]:
+    with open_in(folder, file.name) as opened:
+        for line, is_dropped in zip(read_lines(opened, columns), file.drops, strict=True):
+            if not is_dropped:
+                yield line.data

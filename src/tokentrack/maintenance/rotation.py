@@ -29,7 +29,7 @@ _CHUNK = 1024 * 1024
 
 
 def reason_to_rotate(folder: Directory, paths: LedgerPaths, config: TrackerConfig, now: int) -> str:
-    """Return why the ledger should be rotated, "" when nothing says so.
+    """Return why the ledger should be rotated, "" when it should not.
 
     Raises:
         OSError: the ledger can't be read.
@@ -42,22 +42,21 @@ def reason_to_rotate(folder: Directory, paths: LedgerPaths, config: TrackerConfi
     if limit and size >= limit * _MEGABYTE:
         return f"it is larger than {limit:,} MB"
     if config.rotate_monthly:
-        month = _first_month(folder, paths)
+        month = first_time(folder, paths.ledger)[:7]
         if month and month < time.strftime("%Y-%m", time.gmtime(now // 1_000_000)):
-            return f"its first row is of {month}"
+            return f"its first row is from {month}"
     return ""
 
 
-def _first_month(folder: Directory, paths: LedgerPaths) -> str:
-    return first_time(folder, paths.ledger)[:7]
-
-
 def rotate(ledger: LockedLedger, now: int) -> str:
-    """Make the ledger an archive and return its name, "" when there is nothing in it.
+    """Turn the ledger and its usage ledger into archives; return the name, "" without any row.
 
-    The caller holds the ledger by `lock_drained`. The usage ledger goes along; the file is renamed
-    and not copied, so no crash can lose or double a row. The archive has the date of the
-    rotation, in UTC.
+    The files are renamed and not copied, so no crash can lose or double a row. The archive has the
+    date of the rotation, in UTC.
+
+    Args:
+        ledger: locked by `lock_drained`.
+        now: the time in microseconds since the epoch.
 
     Raises:
         OSError: a file can't be renamed.
@@ -71,17 +70,14 @@ def rotate(ledger: LockedLedger, now: int) -> str:
         if active in folder.names():
             folder.rename_to(active, folder, f"{stem_of(active)}{suffix}.csv")
     folder.sync()
-    # The next append makes the header as well, when the disk has room again.
+    # On a full disk the next append writes the header.
     with suppress(OSError):
         ledger.append(COLUMNS, [], durable=True)
     return f"{stem_of(paths.ledger)}{suffix}.csv"
 
 
 def uncompressed(folder: Directory, paths: LedgerPaths) -> list[str]:
-    """Return the archives that are not compressed yet.
-
-    Without those beside which something else has the name of the compressed one.
-    """
+    """Return the archives that can be compressed: no other file has the compressed one's name."""
     return [
         archive.name
         for active in (paths.usage, paths.ledger)
@@ -93,11 +89,11 @@ def uncompressed(folder: Directory, paths: LedgerPaths) -> list[str]:
 def compress_archives(ledger: LockedLedger) -> list[str]:
     """Compress the archives and return the names of the new files.
 
-    The compressed file is whole and on the disk before the plain one goes; while both stand,
+    The compressed file is whole and on the disk before the plain one is removed; while both exist,
     readers take the plain one.
 
     Raises:
-        OSError: a file can't be written; the plain archive is still there.
+        OSError: a file can't be written; the plain archive still exists.
     """
     made = []
     for name in uncompressed(ledger.folder, ledger.paths):

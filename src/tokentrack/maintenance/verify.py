@@ -1,4 +1,4 @@
-"""Look at every file of a ledger and say where it is damaged; nothing is written."""
+"""Examine every file of a ledger for damage; nothing is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK = 256 * 1024
 
 
 class Examined(NamedTuple):
-    """A file and what it holds."""
+    """A file and what was found in it."""
 
     name: str
     table: Table
@@ -35,8 +35,8 @@ class Examined(NamedTuple):
 def verify(paths: LedgerPaths, config: TrackerConfig) -> list[Examined]:
     """Examine the ledger, the usage ledger and their archives, the oldest first.
 
-    Nobody is kept waiting: only when a last line is not whole, the lock is taken for one more
-    look, since it may be one that is being written.
+    No writer has to wait, with one exception: if a last line is torn, the files are examined again
+    under the lock, since that line may be one that is being written.
 
     Raises:
         FileSystemError: a file can't be read.
@@ -45,7 +45,7 @@ def verify(paths: LedgerPaths, config: TrackerConfig) -> list[Examined]:
         with with_path(paths.folder, paths.ledger), paths.open_folder(create=False) as folder:
             found = list(examine_files(folder, paths))
             if any(_ends_torn(file) for file in found):
-                found = _look_again(folder, paths, config, found)
+                found = _examine_locked(folder, paths, config, found)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -74,7 +74,7 @@ def _examine_file(folder: Directory, name: str, table: Table) -> Examination:
 
 
 def read_whole(folder: Directory, name: str) -> tuple[bytes, str]:
-    """Return what can be read of a file, and what ended it early: damage of an archive.
+    """Return the readable bytes of a file, and the damage of an archive that ended them early.
 
     Raises:
         OSError: the file can't be read.
@@ -95,14 +95,14 @@ def _ends_torn(file: Examined) -> bool:
     return any(finding.reason.startswith("a torn last line") for finding in file.found.findings)
 
 
-def _look_again(
+def _examine_locked(
     folder: Directory, paths: LedgerPaths, config: TrackerConfig, found: list[Examined]
 ) -> list[Examined]:
     try:
-        held = lock_ledger(paths, config.file_lock_timeout_seconds, create=False)
+        ledger = lock_ledger(paths, config.file_lock_timeout_seconds, create=False)
     except OSError:
-        return found  # a place that can't be written has no writer
-    if held is None:
+        return found  # a folder that can't be written has no writer
+    if ledger is None:
         return found
-    with held:
+    with ledger:
         return list(examine_files(folder, paths))

@@ -69,7 +69,7 @@ class Space(Maintained):
         from tokentrack.cli import cli
 
         words, told = self.words_of(step), io.StringIO()
-        schedule._next_look.clear()  # a process of its own has not looked yet
+        schedule._next_check.clear()  # a process of its own has not looked yet
         try:
             with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
                 if step.program == "tokentrack":

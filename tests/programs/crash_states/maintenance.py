@@ -49,7 +49,7 @@ class Due(Maintenance):
 
 class Prune(Maintenance):
     job = sweep.Prune
-    steps = (command("prune", "--trust-clock"),)
+    steps = (command("prune", "--yes", "--trust-clock"),)
 
 
 class Backup(Maintenance):
