@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.ledgers import HEADER, ID, Workspace, finished, line_of, transaction
 from support.texts import TEXT
 from tokentrack.models.columns import COLUMNS
-from tokentrack.store.reader import MAX_LINE, has_header, read_records
+from tokentrack.store.codec import decode_line
+from tokentrack.store.reader import MAX_LINE, has_header, join_quoted, read_records
 
 ONE, TWO, THREE = (line_of(transaction(f"row-{n}", prompt_text='a "b", c')) for n in (1, 2, 3))
 ALL = HEADER + ONE + TWO + THREE
@@ -70,6 +71,29 @@ def test_quoted_line_feeds_of_others_are_read(line_end):
     assert [record.line for record in records] == [2, 6]
     assert records[0].cells[1].encode() == prompt[1:-1]
     assert records[1].cells[ID] == "row-2"
+
+
+def join(*lines, ends=None):
+    """Join lines of two cells; a line that is `ends` is a record of its own."""
+    rest = iter(lines[1:])
+
+    def cells_of(text):
+        cells = decode_line(text.decode())
+        return cells if len(cells) == 2 else None
+
+    found = join_quoted(lines[0], rest, lambda line: line == ends, cells_of)
+    return found, list(rest)
+
+
+def test_the_lines_of_a_record_are_joined_up_to_the_closing_quote():
+    lines = (b'a,"b', b"", b'c "" d', b'e"', b"next")
+    assert join(*lines) == ((["a", 'b\n\nc " d\ne'], 4), [b"next"])
+
+
+def test_lines_are_not_joined_beyond_a_record_or_into_something_else():
+    assert join(b'a,"b', b"x,y", b'"', ends=b"x,y") == (None, [b'"'])
+    assert join(b'a,"b', b'c",d', b'e"') == (None, [b'e"'])
+    assert join(b'a,"b', *[b"c"] * 300, b'"')[0] is None
 
 
 DAMAGE = {

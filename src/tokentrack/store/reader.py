@@ -7,15 +7,16 @@ feed is still being written, or torn: readers leave it out, the next append deal
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# How many physical lines a record with quoted line feeds may have.
+# How many physical lines after its first a record with quoted line feeds may have.
 _MAX_JOINED = 200
 # Bytes of a physical line; a longer one is no record, and is not kept in memory.
 MAX_LINE = 32 * 1024 * 1024
@@ -101,26 +102,57 @@ def _record(lines: _Lines, line: bytes, layout: _Layout) -> Record:
     return Record(number, arranged)
 
 
-def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
-    # A quoted line feed, if the lines up to the closing quote make a record of the right width.
-    taken: list[bytes] = []
+def join_quoted(
+    line: bytes,
+    following: Iterable[bytes],
+    is_record: Callable[[bytes], bool],
+    cells_of: Callable[[bytes], list[str] | None],
+) -> tuple[list[str], int] | None:
+    """Join the physical lines of a record that has line feeds inside quotes.
+
+    Args:
+        line: the record's first line, in which a quote is still open.
+        following: the lines after it, without their line feeds; only those needed are taken.
+        is_record: tells whether a line is a record of its own. Then the quote was never closed.
+        cells_of: returns the cells of the joined lines, None where they are not a record. It
+            raises ValueError while the quote is open.
+
+    Returns:
+        the cells and the number of physical lines, None where the lines do not make a record.
+    """
     text = line
-    while len(taken) < _MAX_JOINED and (more := lines.next()) is not None:
-        taken.append(more)
-        if _is_record(more, layout):
-            break  # the quote was never closed: this one is a record of its own
+    for count, more in enumerate(itertools.islice(following, _MAX_JOINED), start=2):
+        if is_record(more):
+            break
         text += b"\n" + more
         if len(text) >= MAX_LINE:
             break
         if b'"' not in more:
             continue
         try:
-            arranged = layout.arrange(codec.decode_line(_text(text)))
+            cells = cells_of(text)
         except ValueError:
             continue
-        if arranged is not None:
-            return arranged
-        break
+        return None if cells is None else (cells, count)
+    return None
+
+
+def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
+    taken: list[bytes] = []
+
+    def following() -> Iterator[bytes]:
+        while (more := lines.next()) is not None:
+            taken.append(more)
+            yield more
+
+    joined = join_quoted(
+        line,
+        following(),
+        lambda more: _is_record(more, layout),
+        lambda text: layout.arrange(codec.decode_line(_text(text))),
+    )
+    if joined:
+        return joined[0]
     for back in reversed(taken):
         lines.push(back)
     return None
