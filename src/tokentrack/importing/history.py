@@ -17,7 +17,7 @@ from tokentrack.importing.turns import has_ended, names_for, record_of, time_of
 from tokentrack.kiro import all_sources
 from tokentrack.kiro.kiro_paths import KiroPaths
 from tokentrack.kiro.read_pass import DUPLICATE, ReadPass
-from tokentrack.kiro.reconcile.numbers import SURFACE_OF, take_secrets_out, with_numbers
+from tokentrack.kiro.reconcile.numbers import SURFACE_OF, redact_turn, with_numbers
 from tokentrack.maintenance.reconcile import reconcile
 from tokentrack.store.paths import workspace_paths
 
@@ -147,7 +147,7 @@ class HistoryImport:
 
     def _take_turn(self, turn: Turn, batch: Batch) -> None:
         if self._config.redact_secrets:
-            take_secrets_out(turn)
+            redact_turn(turn)
         at = time_of(turn)
         root = self._root_of(turn.workspace)
         folder = self._stored(os.path.basename(root.replace("\\", "/")))

@@ -59,7 +59,7 @@ class ReadPass:
         self._seen: SeenTurns | None = None
 
     def skip(self, reason: str, path: str, line: int = 0, count: int = 1) -> None:
-        """Note that something was left out; a duplicate is only counted, since it is no damage."""
+        """Note that something was left out; a duplicate is only counted, as it is not damage."""
         if count:
             self.counts[reason] = self.counts.get(reason, 0) + count
         if reason != DUPLICATE:

@@ -14,7 +14,7 @@ from support.kiro_homes.cli import CliSession
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
 from support.played import latest, notes, tokentrack
-from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window, choose
+from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window, match_turn
 from tokentrack.kiro.turn import Turn
 
 SECOND = 1_000_000
@@ -202,7 +202,7 @@ def test_an_execution_is_the_turn_that_ran_within_its_window(times, turns, expec
     scaled = [[t and t * SECOND for t in turn] for turn in turns]
     made = [turn_of(str(n), *turn) for n, turn in enumerate(scaled)]
     window = Window("e", times[0] and times[0] * SECOND, times[1] * SECOND)
-    found = choose(window, made, lambda _: False)
+    found = match_turn(window, made, lambda _: False)
     assert (found and (int(found[0].source_id), found[1])) == (
         None if expected is None else (expected, WINDOW)
     )
@@ -211,13 +211,13 @@ def test_an_execution_is_the_turn_that_ran_within_its_window(times, turns, expec
 def test_kiros_own_id_wins_over_every_window():
     window = Window("e1", 100 * SECOND, 130 * SECOND)
     turns = [turn_of("a", 100 * SECOND, 130 * SECOND), turn_of("b", 1, 2, "e1")]
-    assert choose(window, turns, lambda _: False) == (turns[1], EXACT)
+    assert match_turn(window, turns, lambda _: False) == (turns[1], EXACT)
 
 
 def test_a_turn_that_another_execution_has_is_not_taken_again():
     window = Window("e", 100 * SECOND, 130 * SECOND)
     turns = [turn_of("a", 100 * SECOND, 130 * SECOND)]
-    assert choose(window, turns, lambda _: True) is None
+    assert match_turn(window, turns, lambda _: True) is None
 
 
 def test_a_turn_with_nothing_due_does_not_load_the_readers(machine):

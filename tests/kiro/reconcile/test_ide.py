@@ -76,6 +76,25 @@ def test_a_turn_alone_in_its_time_is_joined_when_no_other_can_come(machine):
     assert row["tags"] == "match=time"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(15, ""), (30, "0.5"), (80, "")],
+    ids=["before the stop hook ran", "with it", "long after it"],
+)
+def test_a_turn_alone_in_its_time_is_joined_only_if_it_ended_with_the_execution(
+    machine, seconds, expected
+):
+    ide = UnprovenIde(machine)
+    ide.start()
+    ide.wait(30)
+    ide.stop()
+    ide.wait(100)
+    ide.write([0.5], seconds=seconds)
+    reconcile(ide)
+    assert credits_of(machine) == [expected]
+    assert len(notes(machine)) == (expected == "")
+
+
 def test_a_workspace_with_a_proven_folder_takes_no_turn_of_an_unknown_one(machine):
     ide = Ide(machine)
     ide.turn([0.25])

@@ -1,1 +1,1 @@
-"""Join executions that a hook recorded with the numbers that Kiro wrote about them afterwards."""
+"""Give executions that a hook recorded the numbers that Kiro wrote about them afterwards."""

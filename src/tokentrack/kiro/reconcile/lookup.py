@@ -1,4 +1,4 @@
-"""The turns that Kiro's files have for an execution, as one pass looks at them."""
+"""Look up the turns that may be an execution in Kiro's files, each of which is read once."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ if TYPE_CHECKING:
 
     from tokentrack.kiro.cli_database import RecentConversations
     from tokentrack.kiro.ide_storage import RecentExecutions
-    from tokentrack.kiro.reconcile.notes import PendingNote
+    from tokentrack.kiro.reconcile.pending_note import PendingNote
     from tokentrack.kiro.turn import Turn
 
 _SECOND = 1_000_000
-# What a hook reads of a session; a turn further back is left to the commands.
+# How much of a session a hook reads; turns further back are left to the commands.
 _HOOK_TURNS, _HOOK_TAIL = 4, 128 * 1024
-_ALL_TURNS = 2**31  # of what a command reads, which is bounded in bytes
-# A clock's and a file system's coarseness, and a start hook that ran after its turn began.
+# A command reads all turns within its limit in bytes.
+_ALL_TURNS = 2**31
+# For coarse clocks and file systems, and start hooks that run after their turn began.
 _SLACK = 10 * _SECOND
-# A turn whose file was written later than so after the execution's end did not end with it.
+# A turn whose file was written this long after an execution's end did not end with it.
 _WRITTEN = 600 * _SECOND
-_EVER = 2**63
+_FOREVER = 2**63
 
 
-class Found:
-    """What may be an execution's turn.
+class Candidates:
+    """The turns that may be an execution.
 
     Attributes:
-        turns: those of its session, or of its workspace.
-        others: those of which nothing says whose workspace they are.
-        is_whole: whether nothing else may be its turn that was left out for its size or number.
+        turns: turns of its session, or of its workspace.
+        unassigned: turns whose workspace is unknown.
+        is_whole: whether no other turn may be the execution: none was left out because of limits.
     """
 
-    __slots__ = ("is_whole", "others", "turns")
+    __slots__ = ("is_whole", "turns", "unassigned")
 
     def __init__(
-        self, turns: list[Turn], others: list[Turn] | None = None, *, is_whole: bool = True
+        self, turns: list[Turn], unassigned: list[Turn] | None = None, *, is_whole: bool = True
     ) -> None:
-        """Keep all three."""
         self.turns = turns
-        self.others = others or []
+        self.unassigned = unassigned or []
         self.is_whole = is_whole
 
 
 class TurnLookup:
-    """Kiro's files; each place is read once.
+    """Kiro's files in one pass, each of which is read once.
 
-    What a hook reads is bounded: ends of sessions and small files, no databases, and only the
-    workspace's own folder of IDE 0.x.
+    What a hook reads is limited: ends of sessions and small files, no databases, and of IDE 0.x
+    only the workspace's own folder.
     """
 
     def __init__(self, environ: Mapping[str, str], root: str, *, in_hook: bool) -> None:
-        """Name the user and the workspace.
+        """Prepare a lookup; nothing is read yet.
 
         Args:
-            environ: says where Kiro's files are.
-            root: the workspace's root, "" for a ledger that several share.
-            in_hook: whether this is a hook, which reads little.
+            environ: the environment, by which Kiro's files are found.
+            root: the workspace's root, "" for a ledger that several workspaces share.
+            in_hook: whether to stay within a hook's limits.
         """
         self._environ = environ
         self._paths = KiroPaths(environ)
@@ -73,21 +73,22 @@ class TurnLookup:
         self._executions: RecentExecutions | None = None
         self._roots: dict[str, str] = {}
 
-    def find(self, note: PendingNote) -> Found:
-        """Return what may be the turn of an execution."""
+    def find(self, note: PendingNote) -> Candidates:
+        """Return the turns that may be an execution."""
         if note.surface == "ide-0":
             return self._in_storage(note)
         turns = self._of_session(note.surface, note.session) if note.session else []
         if turns or note.surface != "cli-2" or self._in_hook:
-            # A session runs one turn at a time: what was not read ended before what was.
-            is_whole = any(_began_before(turn, note.window.first) for turn in turns)
-            return Found(turns, is_whole=is_whole)
+            # A session runs one turn at a time. So if one of these began before the execution,
+            # the turns before it, which were not read, can't be the execution.
+            is_whole = any(_began_before(turn, note.window.start) for turn in turns)
+            return Candidates(turns, is_whole=is_whole)
         return self._in_databases(note)
 
     def _of_session(self, surface: str, session: str) -> list[Turn]:
         key = (surface, session)
         if key not in self._sessions:
-            # Nobody says where Crew keeps a session: it may be either.
+            # It is unknown where Crew keeps a session, so both are tried for it.
             found = self._of_v1_session(session) if surface != "cli-2" else []
             self._sessions[key] = found or (
                 self._of_cli_session(session) if surface != "v1" else []
@@ -111,37 +112,42 @@ class TurnLookup:
         found = (read(folder, session, limit, self._reading, size) for folder in folders)
         return next(filter(None, found), [])
 
-    def _in_databases(self, note: PendingNote) -> Found:
+    def _in_databases(self, note: PendingNote) -> Candidates:
+        databases = self._open_databases()
+        if note.session:
+            return Candidates([t for base in databases for t in base.of_session(note.session)])
+        since = note.window.start - _SLACK
+        turns = [
+            turn
+            for database in databases
+            for turn in database.of_folders(lambda path: self._is_of(path, note), since)
+        ]
+        return Candidates(turns) if self._root else Candidates([], turns)
+
+    def _open_databases(self) -> list[RecentConversations]:
         if self._databases is None:
             from tokentrack.kiro.cli_database import RecentConversations
 
             existing = [path for path in self._paths.cli_databases if os.path.lexists(path)]
             self._databases = [RecentConversations(path, self._reading) for path in existing]
-        if note.session:
-            return Found([t for base in self._databases for t in base.of_session(note.session)])
-        since = note.window.first - _SLACK
-        turns = [
-            turn
-            for base in self._databases
-            for turn in base.of_folders(lambda path: self._is_of(path, note), since)
-        ]
-        return Found(turns) if self._root else Found([], turns)
+        return self._databases
 
-    def _in_storage(self, note: PendingNote) -> Found:
+    def _in_storage(self, note: PendingNote) -> Candidates:
         own, others = self._folders(note)
         window = note.window
-        first = window.first - _SLACK
-        # A file is created when its turn begins, which is known only with a start hook.
-        created = 0 if window.started_at is None or not self._in_hook else first
-        at = window.first if window.is_aborted else window.ended_at
+        earliest = window.start - _SLACK
+        # A turn's file is created when the turn begins, which is known only with a start hook.
+        created = 0 if window.started_at is None or not self._in_hook else earliest
+        at = window.start if window.is_aborted else window.ended_at
         if own or self._in_hook:
-            turns, is_whole = self._storage().around(own, at, (first, _EVER), created)
-            return Found(turns, is_whole=is_whole)
-        written = (first, window.ended_at + _WRITTEN)
-        turns, is_whole = self._storage().around(others, at, written, created)
-        return Found([], turns, is_whole=is_whole)
+            written = (earliest, _FOREVER)
+            turns, is_whole = self._open_storage().around(own, at, written, created)
+            return Candidates(turns, is_whole=is_whole)
+        written = (earliest, window.ended_at + _WRITTEN)
+        turns, is_whole = self._open_storage().around(others, at, written, created)
+        return Candidates([], turns, is_whole=is_whole)
 
-    def _storage(self) -> RecentExecutions:
+    def _open_storage(self) -> RecentExecutions:
         if self._executions is None:
             from tokentrack.kiro.ide_storage import FOR_A_COMMAND, FOR_A_HOOK, RecentExecutions
 
@@ -150,7 +156,7 @@ class TurnLookup:
         return self._executions
 
     def _folders(self, note: PendingNote) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        # The folders of an execution's workspace, and those that may be.
+        # The storage folders of an execution's workspace, and those that may be.
         if self._in_hook:
             return self._guessed_folders(), ()
         own: list[str] = []
@@ -163,6 +169,7 @@ class TurnLookup:
         return tuple(own), tuple(others)
 
     def _guessed_folders(self) -> tuple[str, ...]:
+        # Without reading which workspaces VS Code knows.
         from tokentrack.kiro.ide_workspaces import names_of
         from tokentrack.kiro.kiro_files import is_real_folder
 
@@ -172,7 +179,7 @@ class TurnLookup:
         return tuple([path for path in paths if is_real_folder(path)])
 
     def _known_folders(self) -> dict[str, str]:
-        # The workspace's path by its folder in the storage, "" where it is unknown.
+        # The workspace's path for each folder in the storage, "" where it is unknown.
         if self._storages is None:
             from tokentrack.kiro.ide_storage import workspace_folders
             from tokentrack.kiro.ide_workspaces import workspaces
@@ -186,12 +193,13 @@ class TurnLookup:
         return self._storages
 
     def _is_of(self, path: str, note: PendingNote) -> bool:
-        # A ledger that several workspaces share knows of each only its folder's name.
+        # Whether a path is in an execution's workspace. A ledger that several workspaces share
+        # has only the names of their folders.
         root = self._root_of(path)
         return root == self._root if self._root else os.path.basename(root) == note.folder
 
     def _root_of(self, path: str) -> str:
-        # As the hook found it; the folder may be gone. A place of no workspace has "".
+        # The workspace's root as a hook finds it, "" outside of any. The folder may be gone.
         if path not in self._roots:
             from tokentrack.workspace import find_root, is_no_workspace
 

@@ -8,27 +8,28 @@ if TYPE_CHECKING:
 
     from tokentrack.kiro.turn import Turn
 
-# How both were joined: by Kiro's own id; by the session, or the workspace where the hook had no
-# session, and the time; by the time alone; as a part of a turn that another execution has.
+# How an execution and a turn were matched: by Kiro's own id; by time within one session, or within
+# one workspace where the hook had no session; by time alone; or as a part of a turn that another
+# execution has.
 EXACT, WINDOW, TIME, PART = "exact", "window", "time", "part"
 
 _SECOND = 1_000_000
 # Kiro writes a turn's end after its stop hook has begun, by up to 15 seconds.
 LATE = 20 * _SECOND
-# A hook without its start knows only when it ran: shortly after the turn's end.
+# Without a start hook only the stop hook's time is known, shortly after the turn's end.
 SOON = 5 * _SECOND
-# A turn begins when its start hooks have run; nobody waits for them longer than this.
+# A turn begins after its start hooks have run, and Kiro does not wait longer than this for them.
 _BEGUN = 60 * _SECOND
 
 
 class Window:
-    """An execution as a hook saw it.
+    """The time in which an execution ran, as its hooks saw it.
 
     Attributes:
-        execution_id: the ledger's id of it; Kiro's own where the payload had one.
+        execution_id: its id in the ledger; Kiro's own where the payload had one.
         started_at: microseconds since the epoch, None without a start hook.
         ended_at: the same.
-        is_aborted: no stop hook ran: `ended_at` is only when that was noticed.
+        is_aborted: no stop hook ran; then `ended_at` is only when that was noticed.
     """
 
     __slots__ = ("ended_at", "execution_id", "is_aborted", "started_at")
@@ -36,21 +37,20 @@ class Window:
     def __init__(
         self, execution_id: str, started_at: int | None, ended_at: int, *, is_aborted: bool = False
     ) -> None:
-        """Keep all four."""
         self.execution_id = execution_id
         self.started_at = started_at
         self.ended_at = ended_at
         self.is_aborted = is_aborted
 
     @property
-    def first(self) -> int:
-        """The earliest time, in microseconds since the epoch, at which its turn can have ended."""
+    def start(self) -> int:
+        """The start, or without a start hook a time shortly before the end."""
         return self.ended_at - SOON if self.started_at is None else self.started_at
 
     def overlap(self, turn: Turn) -> int | None:
-        """Return for how long a turn ran within the window, None if it can't be the one.
+        """Return for how many microseconds a turn ran within the window; None if it can't match.
 
-        A session runs one turn at a time, so the one that overlaps most is the execution.
+        A session runs one turn at a time, so the turn with the largest overlap is the execution.
         """
         ended = _end_of(turn)
         if ended is None:
@@ -58,12 +58,12 @@ class Window:
         if turn.started_at is None:
             started, latest = ended, self.ended_at + LATE
         elif self.is_aborted:
-            started, latest = turn.started_at, min(self.ended_at, self.first + _BEGUN)
+            started, latest = turn.started_at, min(self.ended_at, self.start + _BEGUN)
         else:
             started, latest = turn.started_at, self.ended_at
-        if started > latest or ended < self.first:
+        if started > latest or ended < self.start:
             return None
-        return min(ended, self.ended_at) - max(started, self.first)
+        return min(ended, self.ended_at) - max(started, self.start)
 
     def ends_with(self, turn: Turn) -> bool:
         """Tell whether a turn ended about when its stop hook would have run."""
@@ -73,22 +73,25 @@ class Window:
     def is_part_of(self, turn: Turn) -> bool:
         """Tell whether the whole window can be a part of a turn.
 
-        A stop hook also runs when an agent pauses, and for a subagent: then several executions
-        are parts of one turn.
+        Kiro also runs the stop hook when an agent pauses, and for a subagent. Then several
+        executions are parts of one turn.
         """
         overlap = self.overlap(turn)
         if overlap is None or turn.started_at is None or turn.ended_at is None:
             return False
         covers_end = turn.ended_at >= self.ended_at - SOON
-        return covers_end and 2 * overlap >= self.ended_at - self.first
+        return covers_end and 2 * overlap >= self.ended_at - self.start
 
 
-def choose(
+def match_turn(
     window: Window, turns: Iterable[Turn], is_taken: Callable[[Turn], bool]
 ) -> tuple[Turn, str] | None:
-    """Return the turn of an execution and how it was found, `exact` or `window`; None if none is.
+    """Return an execution's turn and how it was matched, `exact` or `window`; None if none is.
 
-    `is_taken` tells of a turn that it is another execution's.
+    Args:
+        window: the execution.
+        turns: turns of its session or workspace.
+        is_taken: tells whether a turn belongs to another execution.
     """
     best: tuple[int, int] | None = None
     found = None
@@ -104,12 +107,17 @@ def choose(
     return None if found is None else (found, WINDOW)
 
 
-def choose_only(
+def match_by_time(
     window: Window, turns: Iterable[Turn], is_taken: Callable[[Turn], bool]
 ) -> tuple[Turn, str] | None:
-    """Return the turn that nothing but its time joins with an execution, None if that may err.
+    """Return the turn that matches an execution by time alone, and `time`; None if unsure.
 
-    It must be the only one that ran within the window, and have ended with it.
+    It must be the only turn that ran within the window, and have ended when the stop hook ran.
+
+    Args:
+        window: the execution.
+        turns: turns whose workspace is unknown.
+        is_taken: tells whether a turn belongs to another execution.
     """
     found = {
         turn.source_id: turn

@@ -1,4 +1,4 @@
-"""Usage cells with a turn's real numbers in them."""
+"""Usage rows with the real numbers of a turn."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MATCH = "match="
 _PART_OF = "part_of="
 
 
-def take_secrets_out(turn: Turn) -> None:
-    """Change a turn's ids and model to what a hook of the same turn would have stored."""
+def redact_turn(turn: Turn) -> None:
+    """Redact a turn's ids, model and origin, as a hook of the same turn would have done."""
     turn.execution_id = redact_id(turn.execution_id)
     turn.session_id = redact_id(turn.session_id)
     turn.source_id = redact_id(turn.source_id)
@@ -35,12 +35,12 @@ def take_secrets_out(turn: Turn) -> None:
 
 
 def with_numbers(cells: Sequence[str], turn: Turn, match: str, at: int) -> list[str]:
-    """Return a usage row's cells with what Kiro says of its execution; what it does not say stays.
+    """Return an execution's usage row with the numbers that Kiro wrote; other cells are kept.
 
     Args:
         cells: the row so far, in the order of the columns.
         turn: what Kiro wrote.
-        match: how both were joined (see `matching`), which becomes a tag; "" leaves the tags.
+        match: how the turn was matched (see `matching`), which becomes a tag; "" keeps the tags.
         at: when the numbers were read, in microseconds since the epoch.
     """
     row = dict(zip(USAGE_COLUMNS, cells, strict=True))
@@ -63,20 +63,20 @@ def with_numbers(cells: Sequence[str], turn: Turn, match: str, at: int) -> list[
     return [row[name] for name in USAGE_COLUMNS]
 
 
-def as_part(cells: Sequence[str], holder: str, source: str, at: int) -> list[str]:
-    """Return the cells of an execution whose numbers are in the row of another one.
+def as_part(cells: Sequence[str], owner: str, source: str, at: int) -> list[str]:
+    """Return the usage row of an execution that is a part of another one's turn.
 
-    It has neither credits nor Kiro's id, so that both count once.
+    It has neither credits nor the turn's id, so that the turn is counted once.
 
     Args:
-        cells: its row so far.
-        holder: the id of the execution that has them.
-        source: the place that has the turn.
+        cells: its row so far, in the order of the columns.
+        owner: the id of the execution whose row has the turn's numbers.
+        source: the source that has the turn.
         at: when that was found, in microseconds since the epoch.
     """
     row = dict(zip(USAGE_COLUMNS, cells, strict=True))
     row |= {"recorded_at": format_us(at), "source": source}
-    row["tags"] = _tagged(row["tags"], PART, _PART_OF + holder)
+    row["tags"] = _tagged(row["tags"], PART, _PART_OF + owner)
     return [row[name] for name in USAGE_COLUMNS]
 
 
@@ -86,6 +86,6 @@ def _tagged(tags: str, match: str, *more: str) -> str:
 
 
 def reported_tokens(turn: Turn) -> int | None:
-    """Return the tokens of a turn that Kiro counted, None as long as it counts none."""
+    """Return a turn's tokens as Kiro reported them, None if it reported none."""
     known = [count for count in (turn.input_tokens, turn.output_tokens) if count is not None]
     return sum(known) if known else None

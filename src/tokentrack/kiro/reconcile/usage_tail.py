@@ -1,4 +1,4 @@
-"""What a usage ledger says already: who has which turn, and whose credits are known."""
+"""The end of a usage ledger: which execution has which turn, and whose credits are known."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SOURCE_ID = USAGE_COLUMNS.index("source_id")
 
 
 class RecordedUsage:
-    """The end of a usage ledger, and what this process is about to append to it."""
+    """The end of a usage ledger, with the lines that this process is about to append."""
 
-    def __init__(self, held: LockedLedger, length: int, *, in_hook: bool) -> None:
-        """Read at most the last `length` bytes; a ledger that can't be read is empty.
+    def __init__(self, ledger: LockedLedger, length: int, *, in_hook: bool) -> None:
+        """Read at most the last `length` bytes; a ledger that can't be read is taken as empty.
 
-        A command goes on with the archives, as far as it has to; for a hook they take too long.
+        A command also reads archives, as far as `reaches` needs them. A hook has no time for that.
         """
-        self._place = held.paths
-        data, has_archives = _read_active(held.paths, length)
+        self._paths = ledger.paths
+        data, has_archives = _read_active(ledger.paths, length)
         is_cut = len(data) >= length
-        # From a line feed on: what is before it is the heading, or the rest of a cut line.
+        # From the first line feed on: before it is the header, or the rest of a cut line.
         self._data = data[max(0, data.find(b"\n")) :]
         self._added = b"\n"
         self._is_whole = not is_cut and not has_archives
@@ -38,11 +38,11 @@ class RecordedUsage:
         self._archives: list[str] | None = None
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """Take over lines that are about to be appended."""
+        """Add lines that are about to be appended."""
         self._added += b"".join(lines)
 
     def reaches(self, at: int) -> bool:
-        """Tell whether all is here that was recorded since a time, microseconds since the epoch."""
+        """Tell whether all rows recorded since a time are here; microseconds since the epoch."""
         since = format_us(at)
         while not self._is_whole:
             cells = _cells_at(self._data, 0)
@@ -52,22 +52,47 @@ class RecordedUsage:
                 return False
         return True
 
+    def has_credits(self, execution_id: str) -> bool:
+        """Tell whether Kiro's credits of an execution are known."""
+        cells = self._last_row(execution_id)
+        return bool(cells) and cells[_BASIS] == REPORTED
+
+    def owner(self, source_id: str, execution_id: str) -> list[str]:
+        """Return the last row of another execution that has a turn, [] if there is none."""
+        mark = b"," + codec.encode_line([source_id])[:-1] + b","
+        for data in (self._added, self._data):
+            at = data.find(mark)
+            while at >= 0:
+                cells = _cells_at(data, data.rfind(b"\n", 0, at))
+                if cells and cells[_SOURCE_ID] == source_id and cells[0] != execution_id:
+                    return self._last_row(cells[0])
+                at = data.find(mark, at + 1)
+        return []
+
+    def _last_row(self, execution_id: str) -> list[str]:
+        own = b"\n" + codec.encode_line([execution_id])[:-1] + b","
+        for data in (self._added, self._data):
+            at = data.rfind(own)
+            if at >= 0:
+                return _cells_at(data, at)
+        return []
+
     def _read_archive(self) -> bool:
-        # Put the next older archive before what is here; False if there is no more to read.
+        # Put the next older archive before what was read; False if no more can be read.
         if self._left <= 0:
             return False
         from tokentrack.store import archives
 
         try:
-            with self._place.open_folder(create=False) as folder:
+            with self._paths.open_folder(create=False) as folder:
                 if self._archives is None:
-                    found = archives.archives_in(folder, self._place.usage)
+                    found = archives.archives_in(folder, self._paths.usage)
                     self._archives = [archive.name for archive in found]
                 if self._archives:
                     with archives.open_in(folder, self._archives.pop()) as file:
-                        self._put_before(_end_of(file, self._left + 1))
+                        self._put_before(_read_end(file, self._left + 1))
         except OSError:
-            self._left = 0  # what is older can't be known
+            self._left = 0  # older rows can't be known
             return False
         self._is_whole = self._left > 0 and not self._archives
         return True
@@ -76,35 +101,11 @@ class RecordedUsage:
         self._left -= len(data)
         self._data = data[max(0, data.find(b"\n")) :] + self._data
 
-    def has_credits(self, execution_id: str) -> bool:
-        """Tell whether Kiro's credits of an execution are known."""
-        cells = self._last_of(execution_id)
-        return bool(cells) and cells[_BASIS] == REPORTED
-
-    def holder(self, source_id: str, execution_id: str) -> list[str]:
-        """Return the last row of another execution than this one that has a turn, [] if none."""
-        mark = b"," + codec.encode_line([source_id])[:-1] + b","
-        for data in (self._added, self._data):
-            at = data.find(mark)
-            while at >= 0:
-                cells = _cells_at(data, data.rfind(b"\n", 0, at))
-                if cells and cells[_SOURCE_ID] == source_id and cells[0] != execution_id:
-                    return self._last_of(cells[0])
-                at = data.find(mark, at + 1)
-        return []
-
-    def _last_of(self, execution_id: str) -> list[str]:
-        own = b"\n" + codec.encode_line([execution_id])[:-1] + b","
-        for data in (self._added, self._data):
-            at = data.rfind(own)
-            if at >= 0:
-                return _cells_at(data, at)
-        return []
-
 
 def _read_active(paths: LedgerPaths, length: int) -> tuple[bytes, bool]:
-    # The end of the active file, and whether there are others. `store.archives` costs a hook
-    # too much; a name that only looks like an archive's leaves more to the commands.
+    # The end of the active file, and whether there are archives. They are recognised by their
+    # names' beginning, because loading `store.archives` costs a hook too much. Where that is
+    # wrong, more notes are left to the commands.
     prefix = paths.usage.removesuffix(".csv") + "_"
     has_archives = False
     try:
@@ -115,8 +116,8 @@ def _read_active(paths: LedgerPaths, length: int) -> tuple[bytes, bool]:
         return b"", has_archives
 
 
-def _end_of(file: BinaryIO, length: int) -> bytes:
-    # A compressed file can only be read from its beginning.
+def _read_end(file: BinaryIO, length: int) -> bytes:
+    # Read from the beginning, since a compressed file has no other way.
     end = b""
     while chunk := file.read(length):
         end = (end + chunk)[-length:]
@@ -124,7 +125,7 @@ def _end_of(file: BinaryIO, length: int) -> bytes:
 
 
 def _cells_at(data: bytes, line_feed: int) -> list[str]:
-    # The cells of the whole line after a line feed, [] for one that can't be read.
+    # The cells of the whole line after a line feed, [] if it can't be read.
     start = line_feed + 1
     end = data.find(b"\n", start)
     if end < 0:

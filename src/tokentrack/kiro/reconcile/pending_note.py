@@ -1,4 +1,4 @@
-"""What the recorder noted of an execution whose real numbers are still to come."""
+"""The note that the recorder leaves of an execution whose real numbers are pending."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 _SECOND = 1_000_000
-_DAY = 24 * 3600 * _SECOND  # a clock that was put back may be wrong by less
+_DAY = 24 * 3600 * _SECOND
 _FIRST_PAUSE, _LONGEST_PAUSE = 5, 6 * 3600
 _MAX_NOTE = 256 * 1024
 
@@ -25,20 +25,20 @@ _SURFACE = USAGE_COLUMNS.index("surface")
 
 
 class PendingNote:
-    """One execution that waits for its numbers.
+    """One execution whose real numbers are pending.
 
     Attributes:
         cells: its usage row.
         surface: Kiro's surface, as in the row.
-        session: Kiro's session, "" where the hook had none.
-        folder: the name of its workspace's folder, "" for no workspace.
+        session: Kiro's session, "" if the hook had none.
+        folder: the name of its workspace's folder, "" if it has no workspace.
         window: when it ran.
     """
 
     __slots__ = ("_due", "_rest", "cells", "folder", "session", "surface", "window")
 
     def __init__(self, folder: Directory, name: str) -> None:
-        """Read a note.
+        """Read the note of this name in a folder.
 
         Raises:
             OSError: it can't be read.
@@ -49,23 +49,25 @@ class PendingNote:
         self._due = int(due)
         self.cells = [str(cell) for cell in data["usage"]]
         if len(self.cells) != len(USAGE_COLUMNS):
-            raise ValueError("a usage row has another number of cells")
+            raise ValueError("wrong number of cells in the usage row")
         self.surface = self.cells[_SURFACE]
         self.session = self.cells[_SESSION]
-        self.session.encode("utf-8")  # a lone surrogate is in no name and no database
+        self.session.encode("utf-8")  # raises for a lone surrogate, which no session id has
         self.folder = str(data.get("folder", ""))
         elapsed, ended = data["elapsed"], data["at"]
         if not ((elapsed is None or is_duration(elapsed)) and is_time(ended)):
-            raise ValueError("a time is none")
+            raise ValueError("invalid times")
         started: int | None = None if elapsed is None else ended - int(elapsed * _SECOND)
         is_aborted = data["trigger"] == STARTED
         if is_aborted:
-            # Nothing completed it, so its time is that of the start.
+            # No completion was seen, so `at` is the time of the start.
             from tokentrack.kiro.values import microseconds
 
             started, ended = ended, microseconds(self.cells[_RECORDED]) or ended
         if (started or 0) < 0 or ended > now_us() + _DAY:
-            raise ValueError("a time is before 1970 or still to come")  # it would never end
+            # Otherwise it would stay pending for ever. A clock that was set back may be wrong by
+            # up to a day.
+            raise ValueError("a time before 1970 or in the future")
         self.window = Window(self.cells[_EXECUTION], started, ended, is_aborted=is_aborted)
 
     @property
@@ -74,19 +76,19 @@ class PendingNote:
         return max(0, now_us() - self.window.ended_at)
 
     @property
-    def is_over(self) -> bool:
+    def is_expired(self) -> bool:
         """Whether its numbers will not come any more."""
         return self.age > GIVE_UP_SECONDS * _SECOND
 
-    def renamed(self, *, for_hooks: bool) -> str:
-        """Return the note's name for the next look, which is the later the older it is.
+    def next_name(self, *, for_hooks: bool) -> str:
+        """Return the note's name until the next search; the older the note, the later that is.
 
-        Without `for_hooks` no hook looks at it any more, until it is given up.
+        Without `for_hooks`, no hook searches for its numbers any more; only commands do.
         """
         if for_hooks:
             pause = min(max(_FIRST_PAUSE, self.age // _SECOND // 2), _LONGEST_PAUSE)
             due = now_us() // _SECOND + pause
         else:
             due = self.window.ended_at // _SECOND + GIVE_UP_SECONDS
-        # What was left to the commands stays theirs.
+        # A note that was left to the commands is never given back to the hooks.
         return note_name(max(due, self._due), self._rest)
