@@ -76,7 +76,7 @@ class TokenTracker:
 
     def record_event(self, event: Event) -> bool:
         """Record a Kiro event as `tokentrack hook-run` does; return whether it is safe."""
-        return self._recorder.record_event(event)
+        return self._recorder.record([event], self.config.hook_lock_timeout_ms / 1000) == 1
 
     def record_transaction(
         self,

@@ -177,7 +177,7 @@ def test_an_event_does_not_overtake_a_backlog_that_takes_too_long(space):
     space.put_in_spool(start(space, "s"))
     assert space.record(stop(space, "s"))
     while space.spooled():
-        space.tracker._recorder.drain()
+        space.recorder.drain()
     assert prompts(space, "s") == ["do it"]
     assert list((space.state / "running").glob("*.json")) == []
 
@@ -233,7 +233,7 @@ def test_a_tail_that_is_torn_after_a_crash_pushes_no_row_out(space):
 def test_a_crash_before_the_spool_file_goes_does_not_count_twice(space):
     with space.locked():
         assert space.complete("one")
-        assert space.tracker._recorder.record([finished(transaction("given"))], 0) == 1
+        assert space.recorder.record([finished(transaction("given"))], 0) == 1
     waiting = keep_spool(space)
     assert space.complete("next")
     put_back(waiting)
@@ -291,11 +291,11 @@ def test_large_rows_are_known_again_after_a_crash(space, sizes, given):
         for number, size in enumerate(sizes):
             row = transaction(f"row-{number}", prompt_text="x" * size, timestamp=10**15 + number)
             if given:
-                assert space.tracker._recorder.record([finished(row)], 0) == 1
+                assert space.recorder.record([finished(row)], 0) == 1
             else:
                 assert space.complete(f"row-{number}", prompt="x" * size, at=10**15 + number)
     waiting = keep_spool(space)
-    space.tracker._recorder.drain()
+    space.recorder.drain()
     put_back(waiting)
     assert space.complete("later")
     assert twice(space.ids()) == []
@@ -310,7 +310,7 @@ def test_aborted_turns_are_known_again_after_a_crash(space):
             assert space.record(start(space, f"s{number}", "the next"))
     waiting, before = keep_spool(space), space.root.parent / "before"
     shutil.copytree(space.state / "running", before)
-    space.tracker._recorder.drain()
+    space.recorder.drain()
     put_back(waiting)  # as if killed after the append: neither spool nor state was changed
     shutil.rmtree(space.state / "running")
     shutil.copytree(before, space.state / "running")
@@ -349,7 +349,7 @@ def test_a_batch_of_which_a_part_fits_the_spool_counts_once(tmp_path):
         "        finished(transaction('large', prompt_text='x' * 50_000))]\n"
         "with space.locked():\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))\n"
-        "    safe = space.tracker._recorder.record(rows, 0)\n"
+        "    safe = space.recorder.record(rows, 0)\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
         "assert safe == 1, safe\n"
         "assert space.complete('next')\n"
@@ -362,7 +362,7 @@ def test_a_batch_of_which_a_part_fits_the_spool_counts_once(tmp_path):
 def test_the_same_record_twice_in_a_spool_is_one_only_if_it_came_back(space):
     given = finished(transaction("given"))
     with space.locked():
-        assert space.tracker._recorder.record([given, given], 0) == 2
+        assert space.recorder.record([given, given], 0) == 2
     assert space.complete("next")
     assert space.ids() == ["given", "given", "next"]
 
@@ -512,7 +512,7 @@ def test_a_broken_state_folder_costs_neither_event_nor_descriptor(space, break_i
 def test_an_accepted_record_of_any_size_comes_out_of_the_spool(space):
     with space.locked():
         row = transaction("huge", prompt_text="x" * 17 * 1024 * 1024)
-        safe = space.tracker._recorder.record([finished(row)], 0)
+        safe = space.recorder.record([finished(row)], 0)
     assert space.complete("next")
     assert len(space.ids()) == 1 + safe
     assert twice(space.ids()) == []

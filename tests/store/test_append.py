@@ -58,7 +58,7 @@ def test_a_row_without_an_error_that_lacks_only_its_line_feed_is_kept(space):
 
 def test_a_row_with_a_message_but_no_error_can_not_be_cut_to_a_whole_one(space):
     row = transaction("torn", error_message="only a warning")
-    assert space.tracker._recorder.record([finished(row)], 0) == 1
+    assert space.recorder.record([finished(row)], 0) == 1
     torn = space.lines()[0]
     for length in range(1, len(torn)):
         assert ids_after(space, HEADER + NEIGHBOUR + torn[:length]) == ["neighbour", "next"]

@@ -244,7 +244,7 @@ def test_writers_with_either_lock_lose_nothing_of_each_other(space):
     for writer in writers:
         writer.stdin.close()
     assert [writer.wait() for writer in writers] == [0] * 4
-    space.tracker._recorder.drain()
+    space.recorder.drain()
     assert len(set(space.ids())) == len(space.ids()) == 801
 
 

@@ -243,7 +243,7 @@ class Agreement(RuleBasedStateMachine):
     def append_through_the_spool(self, text):
         row = self._row(text)
         with self.space.locked():
-            assert self.space.tracker._recorder.record([finished(row)], 0) == 1
+            assert self.space.recorder.record([finished(row)], 0) == 1
         with self.space.tracker:
             pass
         self.model.append(row)

@@ -44,8 +44,8 @@ class InHalves(NoTailCheck):
 class FlawedRecorder(Recorder):
     flaw = NoTailCheck
 
-    def _hold(self, seconds):
-        held = super()._hold(seconds)
+    def _lock(self, seconds):
+        held = super()._lock(seconds)
         if held is None:
             return None
         return self.flaw(held.paths, held.folder, held.state, held._lock)

@@ -17,6 +17,7 @@ from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import USAGE_COLUMNS, usage_row
 from tokentrack.recorder.events import Event, parse
+from tokentrack.recorder.recorder import Recorder
 from tokentrack.recorder.rows import FinishedExecution
 from tokentrack.store import codec, spool
 from tokentrack.store.directory import Directory
@@ -55,6 +56,10 @@ class Workspace:
         return TokenTracker.for_workspace(str(self.root), self.config, self.environ)
 
     @property
+    def recorder(self) -> Recorder:
+        return Recorder(self.paths, self.config, self.environ)
+
+    @property
     def paths(self):
         return self.tracker.paths
 
@@ -75,7 +80,7 @@ class Workspace:
     def put_in_spool(self, event: Event) -> Path:
         from tokentrack.recorder import spooled
 
-        with self.tracker.open_state() as state:
+        with self.recorder.open_state() as state:
             name = spool.put(state, event.at, spooled.encode(event), durable=False)
         return self.spool / name
 
@@ -162,7 +167,7 @@ def line_of(given: TokenTransaction) -> bytes:
 
 def finished(given: TokenTransaction) -> FinishedExecution:
     usage = usage_row(given.agent_execution_id, AT, "", "api", "", {}, "reported", {})
-    return FinishedExecution(given, usage, given=True)
+    return FinishedExecution(given, usage, from_caller=True)
 
 
 def open_descriptors() -> int:

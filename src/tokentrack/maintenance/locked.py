@@ -255,10 +255,10 @@ def _forget_offsets(ledger: LockedLedger) -> None:
                 started.ledger_size = 0
                 state.open(name, started)
         closed = state.named_completions()
-        tails = _tails(ledger, (done["since"] for _, done in closed))
+        tails = _tails(ledger, (done.search_from or 0 for _, done in closed))
         for key, done in closed:
-            recorded = _is_recorded(tails, done["execution_id"])
-            state.remember_completion(key, {**done, "since": 0, "recorded": recorded})
+            done.search_from, done.recorded = 0, _is_recorded(tails, done.execution_id)
+            state.remember_completion(key, done)
         state.commit(durable=True)
     finally:
         state.close()

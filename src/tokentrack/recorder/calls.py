@@ -6,15 +6,20 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.common.redaction import redact, redact_all, redact_id, truncate_prompt
-from tokentrack.common.timestamps import now_us
+from tokentrack.common.redaction import redact, redact_all, redact_id
 from tokentrack.errors import CollectorError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
+from tokentrack.models.usage_record import REPORTED
 from tokentrack.recorder import events
 from tokentrack.recorder.metadata import MetadataCollector
-from tokentrack.recorder.rows import FinishedExecution, default_hook_name
+from tokentrack.recorder.rows import (
+    FinishedExecution,
+    count_tokens,
+    default_hook_name,
+    stored_prompt,
+    with_usage,
+)
 from tokentrack.recorder.tokens import estimate_tokens
 from tokentrack.workspace import home_folder
 
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
 
 MANUAL = "manual"
+SURFACE = "api"
 _MAX_TAGS = 50
 _MAX_TAG = 200
 
@@ -81,24 +87,32 @@ def finish_call(
     _complete(event, around)
     if config.redact_secrets:
         events.redact_event(event)
-    tokens, basis = _tokens(prompt_text, tokens_used, event.usage, config)
-    fields_of_row: dict[str, Any] = {
-        "timestamp": event.at,
-        "prompt_text": _stored(prompt_text, config),
-        "tokens_used": tokens,
-        "elapsed_time": event.elapsed if elapsed_time is None else elapsed_time,
-        "session_id": event.session_id,
-        "workspace_folder": event.workspace_folder,
-        "hook_trigger_type": event.trigger or MANUAL,
-        "agent_execution_id": event.execution_id or event.event_id,
-        "file_patterns": event.patterns,
-        "hook_name": event.hook_name or default_hook_name(config),
-        "error_occurred": event.error,
-        "error_message": event.error_message,
-    }
+    reported = event.usage.get("total") if tokens_used is None else tokens_used
+    tokens, basis = count_tokens(reported, estimate_tokens(prompt_text), config)
+    transaction = TokenTransaction.recorded(
+        timestamp=event.at,
+        prompt_text=stored_prompt(prompt_text, config),
+        tokens_used=tokens,
+        elapsed_time=event.elapsed if elapsed_time is None else elapsed_time,
+        session_id=event.session_id,
+        workspace_folder=event.workspace_folder,
+        hook_trigger_type=event.trigger or MANUAL,
+        agent_execution_id=event.execution_id or event.event_id,
+        file_patterns=event.patterns,
+        hook_name=event.hook_name or default_hook_name(config),
+        error_occurred=event.error,
+        error_message=event.error_message,
+    )
     branch = {"branch": event.branch} if event.branch else {}
-    tags = {**branch, **_tags(fields, config), **event.tags}
-    return _with_usage(TokenTransaction.recorded(**fields_of_row), event, basis, tags)
+    return with_usage(
+        transaction,
+        SURFACE,
+        basis,
+        model=event.model,
+        usage=event.usage,
+        tags={**branch, **_tags(fields, config), **event.tags},
+        from_caller=True,
+    )
 
 
 def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
@@ -109,7 +123,7 @@ def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> Finis
         stored = redact_all(given)
         for name in ("session_id", "agent_execution_id"):
             stored[name] = redact_id(given[name])
-    stored["prompt_text"] = _stored(transaction.prompt_text, config)
+    stored["prompt_text"] = stored_prompt(transaction.prompt_text, config)
     if stored != given:
         stored["timestamp"] = transaction.timestamp_us
         transaction = TokenTransaction.recorded(**stored)
@@ -117,34 +131,9 @@ def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> Finis
 
 
 def as_finished(transaction: TokenTransaction) -> FinishedExecution:
-    """Return a record as it is, with its number marked as the caller's own."""
-    usage = usage_row(
-        transaction.agent_execution_id,
-        now_us(),
-        transaction.session_id,
-        "api",
-        "",
-        {"total": transaction.tokens_used},
-        REPORTED,
-        {},
-    )
-    return FinishedExecution(transaction, usage, given=True)
-
-
-def _with_usage(
-    transaction: TokenTransaction, event: events.Event, basis: str, tags: dict[str, str]
-) -> FinishedExecution:
-    usage = usage_row(
-        transaction.agent_execution_id,
-        now_us(),
-        transaction.session_id,
-        "api",
-        event.model,
-        event.usage,
-        basis,
-        tags,
-    )
-    return FinishedExecution(transaction, usage, given=True)
+    """Return the finished execution of a record as it is; its tokens are marked as reported."""
+    usage = {"total": transaction.tokens_used}
+    return with_usage(transaction, SURFACE, REPORTED, usage=usage, from_caller=True)
 
 
 def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
@@ -179,23 +168,6 @@ def _complete(event: events.Event, around: CallContext) -> None:
     collector = MetadataCollector(around.config, cwd=folder, environ=around.environ)
     for problem in collector.complete(event):
         around.on_metadata_error(CollectorError(problem))
-
-
-def _tokens(
-    prompt: str, given: int | None, reported: Mapping[str, int], config: TrackerConfig
-) -> tuple[int, str]:
-    if given is not None:
-        return given, REPORTED
-    if "total" in reported:
-        return reported["total"], REPORTED
-    estimate = estimate_tokens(prompt) if config.estimate_tokens else 0
-    return estimate, ESTIMATED if estimate else UNKNOWN
-
-
-def _stored(prompt: str, config: TrackerConfig) -> str:
-    # The cut comes second: it could leave a part of a secret that no rule knows.
-    whole = redact(prompt) if config.redact_secrets else prompt
-    return truncate_prompt(whole, config.max_prompt_length)
 
 
 def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:

@@ -10,8 +10,7 @@ from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder import spooled
 from tokentrack.recorder.events import Event
-from tokentrack.recorder.execution_state import expect_numbers
-from tokentrack.recorder.rows import new_lines
+from tokentrack.recorder.rows import expect_numbers, new_lines
 from tokentrack.store import spool
 from tokentrack.store.directory import is_entry_name
 from tokentrack.store.ledger import JOURNAL_NAME

@@ -1,24 +1,22 @@
-"""The files of running and just closed executions, beside the ledger and under its lock.
+"""The files of running and just completed executions, in the state folder, under the ledger's lock.
 
-`running/` has a file for each open execution, `closed/` the last completion of each session.
-Changes are staged, so that a batch of events is written after its rows.
+`running/` has the start of each open execution. `closed/` has the last completion of each session,
+and that of each execution id that a caller gave, to recognise a completion that is reported again.
+Changes are staged: the rows of a batch of events are written first, then its state.
 """
 
 from __future__ import annotations
 
 from tokentrack.common import fastjson
-from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
 from tokentrack.recorder.events import Event
 from tokentrack.store import spool
 from tokentrack.store.directory import is_entry_name
-from tokentrack.store.pending import GIVE_UP_SECONDS, put_note
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from tokentrack.recorder.rows import FinishedExecution
     from tokentrack.store.directory import Directory
 
 _MAX_FILE = 16 * 1024 * 1024
@@ -29,8 +27,61 @@ NAMED = "id-"  # in `closed/`, an execution that its caller gave an id; others g
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
 
 
+class Completion:
+    """What is remembered of a completion, so that it is recognised when it is reported again.
+
+    Attributes:
+        at: when it was reported, in microseconds since the epoch; None is unknown.
+        done: when it was recorded, the same.
+        fingerprint: its event's, "" where the caller gave an execution id.
+        execution_id: that id, "" for any other completion.
+        search_from: the offset in the ledger from which on the row of that id is; None is unknown.
+        recorded: whether that row was seen before a rotation moved it to an archive.
+    """
+
+    __slots__ = ("at", "done", "execution_id", "fingerprint", "recorded", "search_from")
+
+    def __init__(
+        self,
+        at: int | None,
+        done: int | None,
+        *,
+        fingerprint: str = "",
+        execution_id: str = "",
+        search_from: int | None = None,
+        recorded: bool = False,
+    ) -> None:
+        self.at = at
+        self.done = done
+        self.fingerprint = fingerprint
+        self.execution_id = execution_id
+        self.search_from = search_from
+        self.recorded = recorded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the completion as JSON data."""
+        data: dict[str, Any] = {"at": self.at, "done": self.done}
+        if not self.execution_id:
+            return {**data, "fingerprint": self.fingerprint}
+        data |= {"since": self.search_from, "execution_id": self.execution_id}
+        return {**data, "recorded": True} if self.recorded else data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Completion:
+        """Return the completion of JSON data; a value of another type is unknown."""
+        fingerprint, execution_id = data.get("fingerprint"), data.get("execution_id")
+        return cls(
+            _whole(data.get("at")),
+            _whole(data.get("done")),
+            fingerprint=fingerprint if isinstance(fingerprint, str) else "",
+            execution_id=execution_id if isinstance(execution_id, str) else "",
+            search_from=_whole(data.get("since")),
+            recorded=data.get("recorded") is True,
+        )
+
+
 class ExecutionState:
-    """What is open and what was just closed; a file that can't be read counts as absent."""
+    """The open and the just completed executions; a file that can't be read is ignored."""
 
     def __init__(self, state: Directory) -> None:
         """Open the two folders.
@@ -48,7 +99,7 @@ class ExecutionState:
             self.close()
             raise
         self._running: dict[str, Event | None] = {}  # staged: None is to be removed
-        self._closed: dict[str, dict[str, Any]] = {}  # staged
+        self._closed: dict[str, Completion] = {}  # staged
 
     def close(self) -> None:
         """Close the folders."""
@@ -56,13 +107,13 @@ class ExecutionState:
         self._closed_folder.close()
 
     def running(self, name: str) -> Event | None:
-        """Return the start of an open execution by its file's name."""
+        """Return the start of an open execution by the name of its file."""
         if name in self._running:
             return self._running[name]
         return _event(self._running_folder, name) if name in self._names else None
 
     def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:
-        """Return the open executions whose file's name starts with `prefix`, the oldest first."""
+        """Return the open executions whose file name starts with `prefix`, the oldest first."""
         names = [name for name in self._names if name.startswith(prefix)]
         found = [(name, event) for name in names if (event := self.running(name)) is not None]
         return sorted(found, key=lambda item: item[1].at)
@@ -77,39 +128,42 @@ class ExecutionState:
         self._running[name] = None
         self._names.discard(name)
 
-    def last_completion(self, session: str) -> dict[str, Any]:
-        """Return what is remembered of a session's last completion, {} when nothing is."""
-        return self._closed.get(session) or _load(self._closed_folder, session) or {}
+    def last_completion(self, key: str) -> Completion | None:
+        """Return the last completion of a session, or that of an execution id; None without one."""
+        if key in self._closed:
+            return self._closed[key]
+        data = _load(self._closed_folder, key)
+        return Completion.from_dict(data) if data else None
 
-    def remember_completion(self, session: str, completion: dict[str, Any]) -> None:
-        """Stage a session's last completion."""
-        self._closed[session] = completion
+    def remember_completion(self, key: str, completion: Completion) -> None:
+        """Stage the last completion of a session, or that of an execution id."""
+        self._closed[key] = completion
 
-    def named_completions(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the last completions that had an execution id, but those known to be recorded."""
+    def named_completions(self) -> list[tuple[str, Completion]]:
+        """Return the completions with an execution id whose rows were not yet seen in a ledger."""
         found = []
         for key in self._closed_folder.names():
-            done = self.last_completion(key) if key.startswith(NAMED) else {}
-            known = isinstance(done.get("execution_id"), str) and isinstance(done.get("since"), int)
-            if known and not done.get("recorded"):
+            done = self.last_completion(key) if key.startswith(NAMED) else None
+            if done and done.execution_id and done.search_from is not None and not done.recorded:
                 found.append((key, done))
         return found
 
     def staged(self) -> dict[str, Any]:
-        """Return what was staged as JSON data."""
+        """Return the staged changes as JSON data."""
         running = {n: event and event.to_dict() for n, event in self._running.items()}
-        return {"running": running, "closed": dict(self._closed)}
+        closed = {key: completion.to_dict() for key, completion in self._closed.items()}
+        return {"running": running, "closed": closed}
 
     def stage(self, data: Mapping[str, Any]) -> None:
         """Stage again what `staged` returned.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is nothing that `staged` returned.
+            KeyError, TypeError, ValueError, AttributeError: `staged` did not return this.
         """
         running = {n: e and Event.from_dict(e) for n, e in data["running"].items()}
-        closed = {name: dict(completion) for name, completion in data["closed"].items()}
+        closed = {name: Completion.from_dict(done) for name, done in data["closed"].items()}
         if not all(is_entry_name(name) for name in (*running, *closed)):
-            raise ValueError("a name that is no file's in this folder")
+            raise ValueError("a name that a file of this folder can't have")
         for name, event in running.items():
             if event is None:
                 self.discard(name)
@@ -118,12 +172,12 @@ class ExecutionState:
         self._closed.update(closed)
 
     def commit(self, *, durable: bool) -> None:
-        """Write what was staged.
+        """Write the staged changes.
 
         Raises:
-            OSError: an execution could not be opened, or a folder not be changed.
+            OSError: an execution could not be opened, or a folder could not be changed.
         """
-        # What opens comes first: where that fails, what it replaces must still be there.
+        # Executions are opened first: if that fails, those that they replace must still exist.
         for name, event in self._running.items():
             if event is not None:
                 data = fastjson.dumps(event.to_dict()).encode("ascii")
@@ -135,7 +189,7 @@ class ExecutionState:
                 self._running_folder.remove(name)
         for name, completion in self._closed.items():
             # Losing this can at worst let a hook that is installed twice count twice.
-            data = fastjson.dumps(completion).encode("ascii")
+            data = fastjson.dumps(completion.to_dict()).encode("ascii")
             self._closed_folder.replace(name, data, durable=False)
         self._running.clear()
         self._closed.clear()
@@ -144,8 +198,8 @@ class ExecutionState:
         """Tell whether an execution is staged to be opened."""
         return any(event is not None for event in self._running.values())
 
-    def is_sweep_due(self, now_seconds: float) -> bool:
-        """Tell, at most once an hour, that old executions should be looked for."""
+    def start_sweep(self, now_seconds: float) -> bool:
+        """Return whether to look for old executions now, which is once an hour."""
         try:
             last = self._closed_folder.status(_SWEPT).st_mtime
         except OSError:
@@ -156,7 +210,7 @@ class ExecutionState:
         return True
 
     def sweep(self, now_seconds: float) -> None:
-        """Remove the completions that are too old to be repeated, and what a kill left behind."""
+        """Remove completions that are too old to be reported again, and temporary files."""
         spool.remove_leftovers(self._state, now_seconds - _SWEEP_SECONDS)
         for folder in (self._closed_folder, self._running_folder):
             for name in folder.names():
@@ -166,10 +220,10 @@ class ExecutionState:
 
 
 def running_events(state: Directory) -> list[Event]:
-    """Return the starts of the open executions, and make no folder.
+    """Return the starts of the open executions without creating a folder.
 
     Raises:
-        OSError: there is no folder of them, or it can't be opened.
+        OSError: the folder does not exist or can't be opened.
     """
     with state.child(RUNNING) as folder:
         found = [_event(folder, name) for name in folder.names() if name.endswith(".json")]
@@ -177,7 +231,7 @@ def running_events(state: Directory) -> list[Event]:
 
 
 def file_key(text: str) -> str:
-    """Return a text as a part of a file's name: itself where it is plain, else a digest."""
+    """Return what stands for a text in a file name: the text where it is plain, else a digest."""
     if len(text) <= 100 and _PLAIN.issuperset(text):
         return f"s-{text}"
     from hashlib import sha256
@@ -201,36 +255,5 @@ def _load(folder: Directory, name: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-# Where Kiro may keep a turn's numbers: found by the session only, or by the workspace as well.
-_BY_SESSION = frozenset({"v1", "crew"})
-_BY_WORKSPACE = frozenset({"cli-2", "ide-0"})
-
-
-def expect_numbers(state: Directory, finished: Iterable[FinishedExecution]) -> None:
-    """Note the executions whose numbers Kiro has not written yet.
-
-    A note that is lost costs a look-up, not a row, so errors are ignored.
-    """
-    for done in finished:
-        usage = dict(zip(USAGE_COLUMNS, done.usage, strict=True))
-        surface, session = usage["surface"], usage["session_id"]
-        has_place = surface in _BY_WORKSPACE or (session and surface in _BY_SESSION)
-        if usage["credits_basis"] != UNKNOWN or not has_place:
-            continue
-        record = done.transaction
-        note = {
-            "at": record.timestamp_us,
-            "elapsed": record.elapsed_time,
-            "folder": record.workspace_folder,
-            "trigger": record.hook_trigger_type,
-            "usage": done.usage,
-        }
-        due = 0
-        if surface == "cli-2" and not session:
-            # Only the CLI's database has it, which takes longer than a hook may.
-            due = record.timestamp_us // 1_000_000 + GIVE_UP_SECONDS
-        rest = f"{surface}.{file_key(usage['agent_execution_id'])}.json"
-        try:
-            put_note(state, due, rest, fastjson.dumps(note).encode("ascii"))
-        except OSError:
-            pass
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

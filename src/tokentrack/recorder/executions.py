@@ -1,16 +1,14 @@
-"""What an event makes of the running executions: a start opens one, a completion closes it."""
+"""Match events with running executions: a start opens one, a completion ends it."""
 
 from __future__ import annotations
 
 from tokentrack.common.timestamps import now_us
 from tokentrack.recorder.events import ACTIVITY, COMPLETION, START, Event
-from tokentrack.recorder.execution_state import NAMED, ExecutionState, file_key
+from tokentrack.recorder.execution_state import NAMED, Completion, ExecutionState, file_key
 from tokentrack.recorder.rows import FinishedExecution, aborted, completed
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from typing import Any
-
     from tokentrack.config.tracker_config import TrackerConfig
 
 _SECOND_US = 1_000_000
@@ -22,12 +20,12 @@ class Executions:
     """The rules that turn a ledger's events into finished executions."""
 
     def __init__(self, state: ExecutionState, config: TrackerConfig, ledger_size: int) -> None:
-        """Work on a state that the caller opened under the ledger's lock, and commits.
+        """Take the state of a locked ledger; the caller commits what is staged.
 
         Args:
-            state: what is open and was just closed.
-            config: the hours and the window.
-            ledger_size: where the row of an execution that starts now can come at the earliest.
+            state: the open and the just completed executions.
+            config: when a start is too old, and within which time completions are the same.
+            ledger_size: the ledger's size now; the row of an execution that starts now comes after.
         """
         self._state = state
         self._ledger_size = ledger_size
@@ -35,7 +33,7 @@ class Executions:
         self._window = int(config.duplicate_window_seconds * _SECOND_US)
 
     def apply(self, event: Event) -> list[FinishedExecution]:
-        """Stage what an event changes and return the executions that it ended."""
+        """Stage what an event changes, and return the executions that it ended."""
         if event.kind == START:
             return self._start(event)
         if event.kind == COMPLETION:
@@ -45,8 +43,8 @@ class Executions:
         return []
 
     def expire(self, now: int) -> list[FinishedExecution]:
-        """Stage the end of the executions that are too old, looking at most once an hour."""
-        if not self._state.is_sweep_due(now / _SECOND_US):
+        """Stage the end of executions that started too long ago, and return them; once an hour."""
+        if not self._state.start_sweep(now / _SECOND_US):
             return []
         hours = self._config.stale_execution_hours
         ended = [
@@ -70,8 +68,8 @@ class Executions:
             for other, started in self._of_session(event)
             if not (event.execution_id and started.execution_id)
         ]
-        since = self._named_completion(event).get("since")
-        event.ledger_size = since if isinstance(since, int) else self._ledger_size
+        offset = self._named_offset(event)
+        event.ledger_size = self._ledger_size if offset is None else offset
         self._state.open(name, event)
         return ended
 
@@ -82,7 +80,7 @@ class Executions:
                 self._state.discard(name)
             return []
         if started is not None and not started.execution_id and self._was_completed(event):
-            name, started = "", None  # it belongs to another execution
+            name, started = "", None  # the start belongs to another execution
         if started is None:
             if self._is_repeated_completion(event):
                 return []
@@ -95,20 +93,18 @@ class Executions:
         return [finished]
 
     def _remember(self, event: Event, finished: FinishedExecution) -> None:
-        # An event from the spool was done about when it came, not when it is taken.
+        # An event from the spool was completed about when it came, not when it is drained.
         done = min(now_us(), event.at + self._window)
-        last: dict[str, object] = {"at": event.at, "done": done}
-        if event.execution_id:
-            # A second hook brings the same id: it is looked for from here on.
-            since = self._named_completion(event).get("since")
-            if finished.since is None and isinstance(since, int):
-                finished.since = since
-            last["since"] = self._ledger_size if finished.since is None else finished.since
-            last["execution_id"] = event.execution_id
-            self._state.remember_completion(_id_key(event), last)
-        else:
-            last["fingerprint"] = event.fingerprint
+        if not event.execution_id:
+            last = Completion(event.at, done, fingerprint=event.fingerprint)
             self._state.remember_completion(file_key(event.session_key), last)
+            return
+        # A second hook reports the same id: its row is searched for from this offset on.
+        if finished.search_from is None:
+            finished.search_from = self._named_offset(event)
+        offset = self._ledger_size if finished.search_from is None else finished.search_from
+        last = Completion(event.at, done, execution_id=event.execution_id, search_from=offset)
+        self._state.remember_completion(_id_key(event), last)
 
     def _started_by(self, event: Event) -> tuple[str, Event | None]:
         name = _file_name(event)
@@ -121,8 +117,8 @@ class Executions:
         return found[-1] if found else ("", None)
 
     def _started_elsewhere(self, event: Event) -> tuple[str, Event | None]:
-        # What stands in for a missing session id can differ between two hooks of one turn; an
-        # IDE's process does not.
+        # Two hooks of one turn can run in different terminal sessions, which stand in for a missing
+        # session id. The process of an IDE is the same for both.
         if event.session_id or event.surface == "ide-0":
             return "", None
         for name, started in self._state.all_running():
@@ -148,27 +144,32 @@ class Executions:
         return same and abs(event.at - started.at) <= self._window
 
     def _is_repeated_completion(self, event: Event) -> bool:
-        # No payload of Kiro has an execution id: the same completion of the same session within
-        # the window is the same hook, installed twice.
+        # No payload of Kiro has an execution id: an equal completion of the same session within
+        # the window comes from the same hook, installed twice.
         if event.execution_id or not self._window:
             return False
         last = self._state.last_completion(file_key(event.session_key))
-        if last.get("fingerprint") != event.fingerprint:
+        if last is None or last.fingerprint != event.fingerprint:
             return False
-        at, done = last.get("at"), last.get("done")
-        if not isinstance(at, int) or not isinstance(done, int):
+        if last.at is None or last.done is None:
             return False
-        return at - self._window <= event.at <= done + self._window
+        # Events from the spool come late and in any order: this one may be older than the last.
+        return last.at - self._window <= event.at <= last.done + self._window
 
     def _is_recorded(self, event: Event) -> bool:
-        # Before a rotation moved its row out of sight, it was seen there.
-        return self._named_completion(event).get("recorded") is True
+        # Its row was seen before a rotation moved it to an archive.
+        completion = self._named_completion(event)
+        return completion is not None and completion.recorded
 
     def _was_completed(self, event: Event) -> bool:
-        return self._named_completion(event) != {}
+        return self._named_completion(event) is not None
 
-    def _named_completion(self, event: Event) -> dict[str, Any]:
-        return self._state.last_completion(_id_key(event)) if event.execution_id else {}
+    def _named_offset(self, event: Event) -> int | None:
+        completion = self._named_completion(event)
+        return None if completion is None else completion.search_from
+
+    def _named_completion(self, event: Event) -> Completion | None:
+        return self._state.last_completion(_id_key(event)) if event.execution_id else None
 
     def _of_session(self, event: Event) -> list[tuple[str, Event]]:
         return self._state.all_running(file_key(event.session_key) + ".")

@@ -86,7 +86,7 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
         if os.path.isdir(recorder.paths.folder):
             recorder.log("WARNING", problems)
         return True
-    accepted = recorder.record_event(event)
+    accepted = recorder.record([event], config.hook_lock_timeout_ms / 1000) == 1
     recorder.log("WARNING", [*problems, *refused])
     return accepted
 

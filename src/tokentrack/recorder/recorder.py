@@ -1,8 +1,8 @@
-"""Record items: under the ledger's lock if it is free in time, else by way of the spool.
+"""Record events and rows: under the ledger's lock if it is free in time, else by way of the spool.
 
-An item, an event or a given record, is accepted once its row, its running execution or its spool
-file is written. Whoever holds the lock next takes what waits in the spool, in the order of time,
-before its own item.
+What is recorded is safe once its row, its open execution or its spool file is written. Each
+process that gets the lock first records what waits in the spool, in the order of time, and then
+its own items.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.events import Event
-from tokentrack.recorder.execution_state import ExecutionState, expect_numbers
+from tokentrack.recorder.execution_state import ExecutionState
 from tokentrack.recorder.executions import Executions
-from tokentrack.recorder.rows import new_lines
+from tokentrack.recorder.rows import expect_numbers, new_lines
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import JOURNAL_NAME, LockedLedger, lock_ledger
@@ -30,93 +30,36 @@ if TYPE_CHECKING:
 
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.recorder.rows import FinishedExecution
-
-    Item = Event | FinishedExecution
     from tokentrack.store.paths import LedgerPaths
 
+    Item = Event | FinishedExecution
+
 _DRAIN_SECONDS = 0.2
-
-
-class Turn:
-    """One holder's turn; close it."""
-
-    def __init__(self, held: LockedLedger, config: TrackerConfig) -> None:
-        """Open the executions of a held ledger.
-
-        Raises:
-            OSError: they can't be opened.
-        """
-        self._held = held
-        self._durable = config.durability == "fsync"
-        ledger_size = held.size_if_complete()
-        self._state = ExecutionState(held.state)
-        self._executions = Executions(self._state, config, ledger_size)
-
-    def close(self) -> None:
-        """Close the executions."""
-        self._state.close()
-
-    def drain(self, spools: Mapping[str, Directory]) -> tuple[int, bool]:
-        """Record what waits, as time allows; return how many were taken and whether all were.
-
-        Raises:
-            OSError: it can't be recorded now; it waits on.
-        """
-        from tokentrack.recorder.drain import Drain
-
-        drain = Drain(self._held, self._state, self._executions, spools, durable=self._durable)
-        drain.finish_interrupted()
-        return drain.take(_DRAIN_SECONDS)
-
-    def record(self, items: Sequence[Item], *, repeated: bool) -> None:
-        """Record items: their rows, then the state of the executions.
-
-        Raises:
-            OSError: they are not safe.
-        """
-        finished = self._executions.expire(now_us())
-        for item in items:
-            finished += self._executions.apply(item) if isinstance(item, Event) else [item]
-        rows = new_lines(self._held, finished, repeated=repeated) if finished else []
-        if rows:
-            # The usage first: a row of the ledger must never lack the mark of what its number is.
-            self._held.append_usage(USAGE_COLUMNS, [row[1] for row in rows], durable=self._durable)
-            self._held.append(COLUMNS, [row[0] for row in rows], durable=self._durable)
-            expect_numbers(self._held.state, finished)
-        must_open = self._state.opens()
-        try:
-            self._state.commit(durable=self._durable)
-        except OSError:
-            # With its row written an execution is safe: left open, it is known by its id.
-            if must_open:
-                raise
-
-
 _FILL_SECONDS = 0.005
-# So many notes wait only where none can be answered: then the oldest are given up.
+# So many notes are due only where none can be answered: then the oldest are given up.
 _MANY_NOTES = 100
 
 
 class Recorder:
-    """Records items in one ledger."""
+    """Records items, events or rows that a caller gave, in one ledger."""
 
     def __init__(
         self, paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
     ) -> None:
-        """Name the ledger and how to write it."""
         self.paths = paths
         self._config = config
         self._environ = environ
         self._durable = config.durability == "fsync"
 
-    def record_event(self, event: Event) -> bool:
-        """Record an event within the hook's wait for the lock; return whether it is safe."""
-        return self.record([event], self._config.hook_lock_timeout_ms / 1000) == 1
-
     def record(self, items: Sequence[Item], seconds: float) -> int:
-        """Record items, waiting for the lock at most `seconds`; return how many are safe.
+        """Record items, or keep them elsewhere; return how many are safe.
 
-        Those that are not are counted as lost.
+        This is the one place where an event becomes safe whatever goes wrong below it. Items that
+        are not safe are counted as lost.
+
+        Args:
+            items: what to record.
+            seconds: how long to wait for the lock.
         """
         try:
             return self.write(items, seconds)
@@ -124,79 +67,145 @@ class Recorder:
             return self.rescue(items, error)
 
     def write(self, items: Sequence[Item], seconds: float, *, repeated: bool = False) -> int:
-        """Record items, or leave them in the spool when the lock is not free within `seconds`.
+        """Write items to the ledger, or to the spool if the lock is not free in time.
 
         Returns how many are safe.
 
         Args:
-            items: what to record.
+            items: what to write.
             seconds: how long to wait for the lock.
             repeated: whether an earlier call failed, perhaps after its rows were written.
 
         Raises:
-            OSError: neither was possible, as far as one can tell.
+            OSError: neither was possible, as far as can be known.
         """
-        held = self._hold(seconds)
+        held = self._lock(seconds)
         if held is None:
             safe = self._leave_in_spool(items)
         else:
             with held:
-                safe = self._take(held, items, repeated=repeated)[1]
+                safe = self._write_locked(held, items, repeated=repeated)[1]
         try:
             self.drain()
         except OSError:
-            pass  # what others left waits on; these items are safe
+            pass  # what others left keeps waiting; these items are safe
         return safe
 
     def rescue(self, items: Sequence[Item], cause: OSError) -> int:
-        """Keep items that could not be recorded wherever that is possible; return how many are."""
+        """Keep items that can't be written in a spool; return how many are safe."""
         from tokentrack.recorder.rescue import rescue
 
         return rescue(items, self.paths, self._config, self._environ, cause)
 
     def drain(self) -> None:
-        """Record what waits in the spool, unless another process holds the lock and will.
+        """Record what waits in the spool, unless another process holds the lock and will do it.
 
         Raises:
-            OSError: it can't be recorded now; it waits on.
+            OSError: it can't be recorded now and keeps waiting.
         """
-        # Called after letting go of the lock too: what was left in the spool while it was held
-        # must not wait for the next turn.
+        # Also called after the lock is released: what came into the spool while it was held must
+        # not wait for the next turn.
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._is_waiting() and time.monotonic() < deadline:
-            held = self._hold(0)
+            held = self._lock(0)
             if held is None:
                 return
             with held:
-                if not self._take(held, (), repeated=False)[0]:
+                if not self._write_locked(held, (), repeated=False)[0]:
                     return
 
-    def _take(
+    def open_state(self) -> Directory:
+        """Open the folder of the ledger's log, spool and executions; create it if it is missing.
+
+        Raises:
+            OSError: it can't be opened or created.
+        """
+        with self.paths.open_folder(create=self._config.auto_create_directories) as folder:
+            return self.paths.open_state(folder)
+
+    def log(self, level: str, messages: list[str]) -> None:
+        """Write messages to the ledger's log, as far as the configured level and the disk allow."""
+        if not messages:
+            return
+        from tokentrack.recorder.log import write_log
+
+        try:
+            with self.open_state() as state:
+                write_log(state, self._config.log_level, level, messages)
+        except OSError:
+            pass
+
+    def _lock(self, seconds: float) -> LockedLedger | None:
+        return lock_ledger(self.paths, seconds, create=self._config.auto_create_directories)
+
+    def _write_locked(
         self, held: LockedLedger, items: Sequence[Item], *, repeated: bool
     ) -> tuple[int, int]:
-        # Returns how many were taken from the spool, and how many of the items are safe.
-        turn = Turn(held, self._config)
+        # Returns how many items were taken from the spool, and how many of the given are safe.
         spools: dict[str, Directory] = {}
+        ledger_size = held.size_if_complete()
+        state = ExecutionState(held.state)
         try:
+            executions = Executions(state, self._config, ledger_size)
             self._add_spools(spools, held)
-            taken, is_empty = (0, True)
+            taken, is_empty = 0, True
             if spools or held.state.has(JOURNAL_NAME):
-                taken, is_empty = turn.drain(spools)
+                taken, is_empty = self._drain_locked(held, state, executions, spools)
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # behind what came before
-            # Those of before: what these items end, Kiro writes about only later.
+            # Only the notes of earlier executions: Kiro has not yet written about these.
             due = due_notes(held.state, time.time()) if items else []
-            turn.record(items, repeated=repeated)
+            self._append(held, state, executions, items, repeated=repeated)
             if due and (len(due) > _MANY_NOTES or self._has_places(due)):
                 self._fill_in(held, due)
             return taken, len(items)
         finally:
-            turn.close()
+            state.close()
             for new in spools.values():
                 new.close()
 
+    def _drain_locked(
+        self,
+        held: LockedLedger,
+        state: ExecutionState,
+        executions: Executions,
+        spools: Mapping[str, Directory],
+    ) -> tuple[int, bool]:
+        # Returns how many items were taken, and whether the spools are empty now.
+        from tokentrack.recorder.drain import Drain
+
+        drain = Drain(held, state, executions, spools, durable=self._durable)
+        drain.finish_interrupted()
+        return drain.take(_DRAIN_SECONDS)
+
+    def _append(
+        self,
+        held: LockedLedger,
+        state: ExecutionState,
+        executions: Executions,
+        items: Sequence[Item],
+        *,
+        repeated: bool,
+    ) -> None:
+        finished = executions.expire(now_us())
+        for item in items:
+            finished += executions.apply(item) if isinstance(item, Event) else [item]
+        rows = new_lines(held, finished, repeated=repeated) if finished else []
+        if rows:
+            # The usage first: a row of the ledger must never lack the mark of what its number is.
+            held.append_usage(USAGE_COLUMNS, [row[1] for row in rows], durable=self._durable)
+            held.append(COLUMNS, [row[0] for row in rows], durable=self._durable)
+            expect_numbers(held.state, finished)
+        must_open = state.opens()
+        try:
+            state.commit(durable=self._durable)
+        except OSError:
+            # With its row written an execution is safe: if it stays open, its id is recognised.
+            if must_open:
+                raise
+
     def _has_places(self, due: list[str]) -> bool:
-        # Whether Kiro has anything on this machine that could answer a note.
+        # Whether Kiro has any files on this machine that could answer a note.
         if os.path.isdir(os.path.join(kiro_home(self._environ), "sessions")):
             return True
         if not any(is_of_ide(name) for name in due):
@@ -214,15 +223,31 @@ class Recorder:
         except OSError:
             pass  # they stay due; the items are safe
 
-    def _hold(self, seconds: float) -> LockedLedger | None:
-        return lock_ledger(self.paths, seconds, create=self._config.auto_create_directories)
+    def _leave_in_spool(self, items: Sequence[Item]) -> int:
+        from tokentrack.recorder import spooled
+
+        safe = 0
+        with self._open_existing_state() as state:
+            for item in items:
+                data = spooled.encode(item)
+                try:
+                    spool.put(state, spooled.time_of(item), data, durable=self._durable)
+                except OSError as error:
+                    safe += self.rescue([item], error)
+                else:
+                    safe += 1
+        return safe
+
+    def _open_existing_state(self) -> Directory:
+        with self.paths.open_folder(create=False) as folder:
+            return folder.child(self.paths.state)
 
     def _is_waiting(self) -> bool:
         return self._waits_here() or self._waits_elsewhere()
 
     def _waits_here(self) -> bool:
         try:
-            with self._open_state() as state:
+            with self._open_existing_state() as state:
                 return state.has(JOURNAL_NAME) or spool.is_waiting(state)
         except OSError:
             return False
@@ -237,48 +262,8 @@ class Recorder:
         except OSError:
             return False
 
-    def open_state(self) -> Directory:
-        """Open the folder with the ledger's log, spool and executions; a missing one is made.
-
-        Raises:
-            OSError: it can't be opened or made.
-        """
-        with self.paths.open_folder(create=self._config.auto_create_directories) as folder:
-            return self.paths.open_state(folder)
-
-    def log(self, level: str, messages: list[str]) -> None:
-        """Write messages to the ledger's log, as far as the configured level and the disk allow."""
-        if not messages:
-            return
-        from tokentrack.recorder.log import write_log
-
-        try:
-            with self.open_state() as state:
-                write_log(state, self._config.log_level, level, messages)
-        except OSError:
-            pass
-
-    def _open_state(self) -> Directory:
-        with self.paths.open_folder(create=False) as folder:
-            return folder.child(self.paths.state)
-
-    def _leave_in_spool(self, items: Sequence[Item]) -> int:
-        from tokentrack.recorder import spooled
-
-        safe = 0
-        with self._open_state() as state:
-            for item in items:
-                data = spooled.encode(item)
-                try:
-                    spool.put(state, spooled.time_of(item), data, durable=self._durable)
-                except OSError as error:
-                    safe += self.rescue([item], error)
-                else:
-                    safe += 1
-        return safe
-
     def _add_spools(self, spools: dict[str, Directory], held: LockedLedger) -> None:
-        # The folders of waiting items that hold any: the ledger's own, and the user's.
+        # The folders with waiting items: the ledger's own, and the user's.
         _add_spool(spools, "own", held.state)
         rescued = rescue_folder(self.paths, self._environ)
         if os.path.isdir(rescued):

@@ -28,7 +28,7 @@ def decode(data: bytes) -> Event | FinishedExecution | None:
             return Event.from_dict(value["event"])
         transaction = TokenTransaction.from_csv_row(_cells(value["row"], len(COLUMNS)))
         return FinishedExecution(
-            transaction, _cells(value["usage"], len(USAGE_COLUMNS)), given=True
+            transaction, _cells(value["usage"], len(USAGE_COLUMNS)), from_caller=True
         )
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
         return None
