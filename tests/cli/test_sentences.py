@@ -40,6 +40,7 @@ def run_in(space, script, *words):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--since", "2030-01-01")])
 def test_an_import_that_adds_nothing_ends_the_hint(space, words):
     session = V1Session(KiroHome(space.home), workspace="/elsewhere")
@@ -84,6 +85,7 @@ def test_no_ledger_is_all_that_is_said_of_one(space):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "what"),
     [
@@ -138,6 +140,7 @@ def test_restore_takes_the_names_that_people_have(space):
     assert "is not a backup of this ledger" in space.run("restore", str(elsewhere), code=1)
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("command", ["status", "doctor", "validate-hooks"])
 @pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-"])
@@ -155,6 +158,7 @@ def test_crews_turns_are_not_promised_any_credits(space):
     assert pending(space.paths) == 1
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("words", [
     ("status",), ("doctor",), ("verify",), ("import",), ("init",), ("backup", "list"),

@@ -19,6 +19,7 @@ from tokentrack.diagnostics.folders import examine_folders
 from tokentrack.store.paths import workspace_paths
 
 
+@pytest.mark.slow
 def test_a_sound_machine_has_no_problem_and_says_how_long_a_hook_takes(machine):
     install(machine)
     machine.send("Stop")
@@ -37,6 +38,7 @@ def test_without_hooks_and_program_it_says_so_and_fails(machine, tmp_path):
     assert having(found, "no trace of any Kiro", "warning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kiro", "kiro-cli", "q"])
 def test_a_program_of_kiros_is_named_for_what_it_is(machine, tmp_path, name):
     program = tmp_path / "bin" / name
@@ -57,6 +59,7 @@ def test_engines_are_known_by_their_traces(machine):
     assert having(found, "Kiro IDE 0.x is in use", "ok")
 
 
+@pytest.mark.slow
 def test_an_inert_file_is_offered_the_migration(machine):
     V1Session(KiroHome(machine.home))
     hooks = machine.root / ".kiro" / "hooks"
@@ -83,6 +86,7 @@ def test_an_invented_trigger_and_an_array_of_hooks_are_found(machine):
     assert having(findings(machine, code=1), "a.kiro.hook", "warning")
 
 
+@pytest.mark.slow
 def test_the_same_hook_in_two_scopes_is_told(machine):
     install(machine, "--surface", "v1")
     assert not having(findings(machine), "two scopes", "warning")
@@ -90,6 +94,7 @@ def test_the_same_hook_in_two_scopes_is_told(machine):
     assert len(having(findings(machine), "two scopes", "warning")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "what", "fix"), [
     ("#!/usr/bin/env bash\nexec pyenv exec tokentrack\n", "pyenv", "`pyenv which tokentrack`"),
     ('#!/bin/sh\nexec uvx tokentrack "$@"\n', "uvx", "`uv tool install .`"),
@@ -143,6 +148,7 @@ def test_synced_and_network_folders_are_told(tmp_path, name, kind, expected):
     assert all(part in message for part, message in zip(expected, found, strict=True))
 
 
+@pytest.mark.slow
 def test_a_shorter_path_is_no_matter_once_a_hook_has_fired(machine):
     install(machine)
     (found,) = having(findings(machine), "shorter PATH", "warning")
@@ -155,6 +161,7 @@ def test_a_shorter_path_is_no_matter_once_a_hook_has_fired(machine):
     assert having(findings(machine), "shorter PATH", "warning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", ["ide-0", "v1"])
 def test_the_self_test_fires_the_installed_hook_and_leaves_no_row_here(machine, surface):
     install(machine, "--surface", surface)
@@ -163,6 +170,7 @@ def test_the_self_test_fires_the_installed_hook_and_leaves_no_row_here(machine, 
     assert machine.rows() == []
 
 
+@pytest.mark.slow
 def test_the_self_test_fails_where_the_command_is_not_found(machine):
     # The control: the same hooks, and a PATH without the program.
     install(machine, "--surface", "v1")
@@ -196,6 +204,7 @@ GONE = json.loads(
 NO_STOP = {**SHIPPED, "hooks": SHIPPED["hooks"][:1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "content", "code"), [
     (".kiro/agents/dev.json", NESTED, 1),
     (".kiro/agents/dev.json", MIXED, 1),
@@ -214,6 +223,7 @@ def test_it_fails_exactly_where_no_turn_can_be_recorded(machine, path, content, 
     assert ("PROBLEM" in tokentrack(machine, "status", code=code)) == bool(code)
 
 
+@pytest.mark.slow
 def test_sessions_of_cli_3_do_not_make_the_hooks_of_an_older_ide_inert(machine):
     install(machine, "--surface", "ide-0")
     home = KiroHome(machine.home)
@@ -228,6 +238,7 @@ def test_sessions_of_cli_3_do_not_make_the_hooks_of_an_older_ide_inert(machine):
     assert "IDE 1.x is in use" not in json.dumps(found + inert)
 
 
+@pytest.mark.slow
 def test_each_hook_says_when_it_is_known_to_have_fired_and_no_more(machine):
     install(machine)
     install(machine, "--surface", "v1", "--scope", "user")
@@ -255,6 +266,7 @@ def test_each_hook_says_when_it_is_known_to_have_fired_and_no_more(machine):
     assert found[3].endswith(started["timestamp"])
 
 
+@pytest.mark.slow
 def test_neither_the_api_nor_an_import_is_taken_for_a_hook(machine):
     install(machine)
     V1Session(KiroHome(machine.home), workspace=str(machine.root)).turn([0.5])

@@ -170,6 +170,7 @@ COMMANDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", COMMANDS)
 def test_the_command_that_a_finding_offers_fixes_it(space, case):
     make, text = COMMANDS[case]

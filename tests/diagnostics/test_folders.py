@@ -33,6 +33,7 @@ def unprivileged():
     return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "said"),
     [
@@ -55,6 +56,7 @@ def test_a_file_that_is_closed_is_opened_by_the_fix(machine, closed, said):
     assert not [f for f in doctor(machine, *unprivileged()) if said in f["message"]]
 
 
+@pytest.mark.slow
 def test_a_file_system_that_is_mounted_read_only_is_told_as_that(machine):
     folder = shlex.quote(str(machine.root))
     mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"

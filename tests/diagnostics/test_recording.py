@@ -19,6 +19,7 @@ def test_nothing_that_waits_is_nothing_to_tell(recorded):
     assert not [f for f in findings(recorded) if "event" in f["message"]]
 
 
+@pytest.mark.slow
 @posix_only
 def test_what_keeps_events_waiting_is_named(recorded):
     lock = recorded.folder / "token_transactions.csv.lock"
@@ -33,6 +34,7 @@ def test_what_keeps_events_waiting_is_named(recorded):
     assert [row["session_id"] for row in recorded.rows()] == ["first", "waits"]
 
 
+@pytest.mark.slow
 def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(recorded, tmp_path):
     state = recorded.folder / ".tokentrack"
     state.rename(recorded.folder / "aside")
@@ -58,6 +60,7 @@ def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(record
     assert not [f for f in findings(recorded) if "event of" in f["message"]]
 
 
+@pytest.mark.slow
 def test_losses_are_told_with_the_file_that_notes_them(recorded):
     (recorded.state / "lost.log").write_text("2026-01-01T00:00:00.000Z errno=28\n")
     (found,) = having(findings(recorded), "could be written nowhere", "warning")

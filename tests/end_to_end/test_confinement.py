@@ -70,6 +70,7 @@ def put(trap, space: Workspace, victim: Path) -> None:
         pytest.skip("devices can be made by root alone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", [*hostile.PITS, *hostile.DEVICES])
 def test_a_trap_in_a_workspace_leads_no_command_outside(scene, trap):
     victim, space = scene
@@ -116,6 +117,7 @@ def test_the_same_comparison_catches_a_writer_that_follows(scene, trap, act):
     assert hostile.snapshot(victim) != before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hostile.CAN_EXCHANGE, reason="needs renameat2")
 @pytest.mark.parametrize("name", [".kiro", ".kiro/.tokentrack"])
 def test_a_folder_that_becomes_a_link_at_any_moment_leaks_no_row(tmp_path, name):
@@ -125,6 +127,7 @@ def test_a_folder_that_becomes_a_link_at_any_moment_leaks_no_row(tmp_path, name)
     assert (done["outside"], done["lost"]) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hostile.CAN_EXCHANGE, reason="needs renameat2")
 def test_looking_at_the_real_path_first_leaks_in_the_same_race(tmp_path):
     assert hostile.race(tmp_path, ".kiro", 2.0, flawed=True)["outside"] > 0
@@ -189,6 +192,7 @@ def forged(part: str, name: str) -> str:
     return json.dumps({**empty, "state": state[part]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["hook-run"], ["status"]])
 @pytest.mark.parametrize("part", ["written", "removed", "half good", "from the spool"])
 @pytest.mark.parametrize("name", OUTSIDE)

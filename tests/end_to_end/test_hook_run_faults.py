@@ -89,6 +89,7 @@ def is_in_the_way(entry):
     return entry.exists() and not (entry.is_file() and entry.read_bytes().startswith(b"timestamp,"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_an_event_waits_while_the_ledger_cannot_be_written(machine, name):
     FAULTS[name](machine)
@@ -118,6 +119,7 @@ SMALL_FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL_FAULTS)
 def test_what_is_in_the_way_beside_the_ledger_costs_no_row(machine, name):
     SMALL_FAULTS[name](machine)
@@ -145,6 +147,7 @@ def poisoned():
             yield json.dumps({**events.parse(fields, {})[0].to_dict(), name: value}).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["running", "closed", "spool/new"])
 def test_damaged_state_costs_no_row(machine, folder):
     (machine.state / folder).mkdir(parents=True)
@@ -155,6 +158,7 @@ def test_damaged_state_costs_no_row(machine, folder):
         assert machine.rows()[-1]["session_id"] == f"s{number}", junk
 
 
+@pytest.mark.slow
 def test_a_poisoned_execution_costs_no_row(machine):
     (machine.state / "running").mkdir(parents=True)
     for number, data in enumerate(poisoned()):
@@ -218,6 +222,7 @@ def test_a_reader_that_went_away_is_no_fault(machine):
     assert machine.row()["session_id"] == "s1"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_PRLIMIT, reason="needs prlimit")
 @pytest.mark.parametrize("limit", [0, 1, 100, 166, 200, 300, 400, 500, 1000, 2000])
 def test_a_full_disk_tears_no_row_and_loses_none(machine, limit):
@@ -234,6 +239,7 @@ def test_a_full_disk_tears_no_row_and_loses_none(machine, limit):
     assert limit < 1000 or recorded >= {"s0", "s1", "s2", "s3"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_PRLIMIT, reason="needs prlimit")
 def test_too_few_file_descriptors_are_silent(machine):
     for limit in range(3, 20):
@@ -283,6 +289,7 @@ def run_copy(machine, copied):
     machine.hook(STOP, env=env)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [
     "recorder/hook_run.py", "recorder/payload.py", "config/fields.py",
     "store/lock.py", "store/__init__.py",
@@ -300,6 +307,7 @@ def test_a_module_that_cannot_be_imported_is_silent(machine, copied, module, nam
         path.write_text(source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", HOT)
 def test_no_module_of_the_package_is_loud_when_it_breaks(machine, copied, module):
     path = copied / module

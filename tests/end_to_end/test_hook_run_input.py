@@ -144,6 +144,7 @@ def test_what_is_no_object_leaves_what_the_arguments_say(machine, data):
     assert "the payload is" in machine.log()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["cwd", "session_id", "hook_name", "prompt", "status", "error",
                                    "usage", "tool_input", "file_patterns", "subagent_id",
                                    "workspace_folder", "agent_execution_id", "elapsed_time",
@@ -249,6 +250,7 @@ def measured(machine, tmp_path, **options):
     return process, lambda: int(note.read_text()) / unit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["x", "[],", "\\\\", '{"prompt":"'])
 def test_a_stream_of_300_mb_is_recorded_in_bounded_memory(machine, tmp_path, unit):
     producer = subprocess.Popen(
@@ -262,6 +264,7 @@ def test_a_stream_of_300_mb_is_recorded_in_bounded_memory(machine, tmp_path, uni
     assert peak() < 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [b'"', b"[],", b'{"a":', b'"event":"\\q",', b'"event":"\\\\', b'{"prompt":"', b"1", b"\0"],

@@ -75,6 +75,7 @@ def test_no_command_hands_a_control_or_bidi_character_of_a_ledger_to_the_termina
     assert steers(show(space)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", STEERING)
 def test_no_command_hands_on_what_names_and_configurations_contain(tmp_path, text):
     hostile.load()

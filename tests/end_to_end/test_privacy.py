@@ -180,6 +180,7 @@ def environment(secret: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("rule", SECRETS)
 def test_a_secret_in_any_field_is_nowhere_whatever_is_broken(tmp_path, rule, fault):

@@ -129,6 +129,7 @@ def test_property_3_threads_lose_and_damage_nothing(plan):
             assert backup.read_bytes() == b"" or backup.read_bytes().endswith(b"\n")
 
 
+@pytest.mark.slow
 def test_property_3_processes_lose_and_damage_nothing(tmp_path):
     plan = [["write", "batch", "event", "backup", "read"] * 4 for _ in range(6)]
     space = Workspace(tmp_path, durability="none")

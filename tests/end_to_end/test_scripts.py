@@ -122,6 +122,7 @@ def test_ide_0_keeps_stdin_open_and_no_other_surface_does():
         assert stays_open == [turn["surface"] == "ide-0"] * len(stays_open)
 
 
+@pytest.mark.slow
 def test_try_plays_every_turn_and_leaves_nothing_behind(runner):
     output, errors = runner.run("try_turns.py", "--bin", BIN)
     assert errors == ""
@@ -130,6 +131,7 @@ def test_try_plays_every_turn_and_leaves_nothing_behind(runner):
     assert runner.left_behind() == []
 
 
+@pytest.mark.slow
 def test_the_turns_and_rows_fit_a_narrow_terminal(runner):
     output, _ = runner.run("try_turns.py", "--bin", BIN, COLUMNS="60")
     turns = output[output.index("\nTurns") : output.index("\ntokentrack status\n")]
@@ -137,6 +139,7 @@ def test_the_turns_and_rows_fit_a_narrow_terminal(runner):
     assert max(len(line) for line in (turns + rows).splitlines()) <= 60
 
 
+@pytest.mark.slow
 def test_try_keeps_the_workspace_when_asked(runner):
     output, _ = runner.run("try_turns.py", "--bin", BIN, "--keep")
     (kept,) = runner.left_behind()
@@ -144,6 +147,7 @@ def test_try_keeps_the_workspace_when_asked(runner):
     assert (kept / "workspace" / ".kiro" / "token_transactions.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook_run", "finding"),
     [
@@ -160,6 +164,7 @@ def test_try_notices_a_hook_that(hook_run, finding, fake_bin, runner):
     assert runner.left_behind() == []
 
 
+@pytest.mark.slow
 def test_try_notices_a_turn_that_becomes_two_rows(fake_bin, runner):
     real = f'{REAL} <"$HOME/payload"'
     again = "KIRO_TOKEN_TRACKER_DUPLICATE_WINDOW_SECONDS=0"
@@ -293,6 +298,7 @@ def test_the_benchmark_says_that_tokentrack_is_missing(tmp_path, runner):
     assert "is no console script of tokentrack: install it there" in errors
 
 
+@pytest.mark.slow
 def test_two_checkouts_are_measured_side_by_side(tmp_path, runner):
     package = tmp_path / "old" / "src" / "tokentrack"
     (package / "store").mkdir(parents=True)

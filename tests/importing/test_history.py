@@ -236,6 +236,7 @@ def test_prompts_are_cut_and_secrets_redacted_as_the_hook_does(machine):
     assert len(prompt) <= 40
 
 
+@pytest.mark.slow
 def test_an_interrupted_import_leaves_whole_batches_and_the_next_one_ends_it(machine):
     write_many(machine.home, 6000, per_session=500, result_bytes=10)
     process = subprocess.Popen(
@@ -256,6 +257,7 @@ def test_an_interrupted_import_leaves_whole_batches_and_the_next_one_ends_it(mac
     assert process.returncode == 130, "it was too fast to be interrupted"
 
 
+@pytest.mark.slow
 def test_a_killed_import_can_be_run_again(machine):
     total = write_many(machine.home, 4000, per_session=500, result_bytes=10)
     process = subprocess.Popen(

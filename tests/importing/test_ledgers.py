@@ -70,6 +70,7 @@ def other(tmp_path):
     return tmp_path / "other"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "end", "packed"), [
     ("token_transactions.csv", "\n", False),
     ("token_transactions_20260101.csv.gz", "\n", True),
@@ -133,6 +134,7 @@ def test_damaged_rows_are_listed_and_the_others_come_in(machine, other):
     assert [line.split(": ")[0] for line in found["examples"]] == [f"{path}:3", f"{path}:4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", ["abc", "sNaN", "NaN", "Infinity", "-5", "1e400", "1e-999999"])
 def test_credits_that_are_none_are_listed_and_stay_unknown(machine, other, bad):
     path = write(other / "token_transactions.csv", HEADER, [row("a"), row("b")])
@@ -178,6 +180,7 @@ def test_options_that_contradict_each_other_are_refused(machine, other, argument
     tokentrack(machine, "import", *arguments, str(path), code=2)
 
 
+@pytest.mark.slow
 def test_many_rows_of_several_files_add_up(machine, other):
     rows = [row(f"e{n}") for n in range(2500)]
     usages = [usage(f"e{n}", "0.001") for n in range(2500)]

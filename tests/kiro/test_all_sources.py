@@ -183,6 +183,7 @@ def peak_of(home, turns, how="stream"):
     return peak
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
 @pytest.mark.parametrize("per_session", [100, 10**6])
 def test_memory_does_not_grow_with_the_history(tmp_path, per_session):

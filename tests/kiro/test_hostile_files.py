@@ -92,6 +92,7 @@ def read(home):
     return turns, reading
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_one_odd_value_ends_no_reading_and_harms_no_other_file(tmp_path, seed):
     choose = random.Random(seed)

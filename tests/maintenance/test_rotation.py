@@ -116,6 +116,7 @@ def test_without_settling_a_rotation_would_let_a_row_be_recorded_twice(space):
     assert space.all_ids()["e1"] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "days_ago", "wanted"),
     [
@@ -251,6 +252,7 @@ def test_files_that_only_look_like_archives_are_left_out(space):
     assert ledger_files(space.paths) == [str(space.ledger)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "garbage"])
 def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, damage):
     for number in (1, 2, 3):

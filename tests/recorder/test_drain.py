@@ -166,6 +166,7 @@ def sparse(path: Path, size: int) -> None:
     path.chmod(0o600)
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize(
     "name",

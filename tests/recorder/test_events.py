@@ -34,6 +34,7 @@ def holds(found, expected):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_recorded_as_expected(machine, name):
     for earlier in EXAMPLES[name].get("before", []):

@@ -129,6 +129,7 @@ def test_the_same_hook_installed_twice_is_one_row(machine, session):
     assert machine.running() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session", ["s1", None])
 def test_the_same_hook_installed_three_times_at_once_is_one_row_a_turn(machine, session):
     for turn in range(4):

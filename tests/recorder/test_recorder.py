@@ -170,6 +170,7 @@ def test_a_hook_that_holds_the_lock_drains_what_others_spool_meanwhile(tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_an_event_does_not_overtake_a_backlog_that_takes_too_long(space):
     for number in range(3000):
         event = space.event("agentExecutionCompleted", execution_id=f"row-{number}", prompt="x")

@@ -53,6 +53,7 @@ def run(blocks, folder, path="a document"):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [p for p in DOCUMENTS if examples(p)], ids=lambda p: p.relative_to(ROOT).as_posix()
 )

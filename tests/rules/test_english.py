@@ -67,6 +67,7 @@ def problems_of(path):
     return {f"{name}:{line}: {found}" for line, text in texts for found in refused(text)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [*ROOMS, *PAGES])
 def test_a_room_avoids_the_refused_phrases(room):
     path = ROOT / room if room in PAGES else SOURCE / room

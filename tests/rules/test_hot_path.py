@@ -54,6 +54,7 @@ def test_a_configuration_tags_git_and_reported_counts_load_nothing_more(machine)
     assert found - STDLIB - OWN == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["json", "logging", "dataclasses", "tokentrack.csv_writer"])
 def test_the_guard_sees_a_module_that_is_added(machine, module):
     assert turn(machine, before=f"import {module}") - STDLIB - OWN >= {module}

@@ -27,6 +27,7 @@ def run(program, home):
     ).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
 def test_every_snippet_runs(tmp_path, number):
     run(SNIPPETS[number], tmp_path)

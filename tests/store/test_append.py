@@ -253,6 +253,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_every_accepted_event_waits_elsewhere(small_disk, tmp_path):
     space = Workspace(small_disk)
     space.environ["XDG_STATE_HOME"] = str(tmp_path / "other-disk")
@@ -266,6 +267,7 @@ def test_on_a_full_disk_every_accepted_event_waits_elsewhere(small_disk, tmp_pat
     assert sorted(i for i in space.ids() if i.startswith("row")) == sorted(accepted)
 
 
+@pytest.mark.slow
 def test_a_full_disk_with_starts_and_stops_counts_every_turn_once(small_disk, tmp_path):
     space = Workspace(small_disk)
     space.environ["XDG_STATE_HOME"] = str(tmp_path / "other-disk")

@@ -103,6 +103,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE.keys())
 def test_a_megabyte_comes_back(text):
     line = codec.encode_line([text, "end"])

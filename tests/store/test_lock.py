@@ -230,6 +230,7 @@ for number in range(200):
 """
 
 
+@pytest.mark.slow
 def test_writers_with_either_lock_lose_nothing_of_each_other(space):
     assert space.complete("first")
     writers = [

@@ -47,6 +47,7 @@ def run_workers(path, worker, processes, requests):
     return acknowledged
 
 
+@pytest.mark.slow
 def test_eight_processes_of_200_requests_lose_nothing(tmp_path):
     path = tmp_path / "token_usage.csv"
     acknowledged = run_workers(path, _WORKER, 8, 200)
@@ -57,6 +58,7 @@ def test_eight_processes_of_200_requests_lose_nothing(tmp_path):
     assert len({row["agent_execution_id"] for row in rows}) == len(rows) == 1600
 
 
+@pytest.mark.slow
 def test_a_tracker_that_rewrites_its_file_would_lose_some(tmp_path):
     path = tmp_path / "usage.json"
     acknowledged = run_workers(path, _FLAWED_WORKER, 8, 200)

@@ -82,6 +82,7 @@ def test_among_5000_executions_a_hook_opens_few_and_finds_the_turn(machine):
     assert (len(opened), credits_of(machine)) == (1, ["0.5"])
 
 
+@pytest.mark.slow
 def test_a_hook_leaves_a_session_of_5000_executions_to_a_command(machine):
     ide = recorded(machine)
     folder = fill(ide, 1)
@@ -149,6 +150,7 @@ HOSTILE = [(make_link, 0), (make_link, 1), (make_link, 2), (make_link, 3), (make
            (make_folder, 0)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", [Ide, UnprovenIde])
 @pytest.mark.parametrize("spoil", [*HOSTILE, None])
 def test_links_and_pipes_in_the_storage_are_not_opened(machine, surface, spoil):

@@ -35,6 +35,7 @@ def credits_of(machine):
     return json.loads(tokentrack(machine, "status", "--json"))["credits"]["total"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rotated", ["", "plain", "compressed"])
 def test_a_turn_that_an_archive_has_is_not_counted_again(machine, rotated):
     machine.configure(compression_enabled=rotated == "compressed")
@@ -66,6 +67,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value"),
     [(field, value) for field, values in HOSTILE.items() for value in values],

@@ -86,6 +86,7 @@ def test_credits_that_have_not_appeared_wait_without_a_row(played):
     assert int(note.name[:12]) > time.time(), "it is not looked at again by each hook"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("status",), ("reconcile",), ("reconcile", "--wait", "5")])
 def test_commands_fill_in_what_came_meanwhile(played, command):
     machine = played.machine
@@ -251,6 +252,7 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
     assert line in tokentrack(machine, "status")
 
 
+@pytest.mark.slow
 def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played):
     machine = played.machine
     turn = played.turn()

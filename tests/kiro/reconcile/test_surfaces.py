@@ -68,6 +68,7 @@ def test_credits_that_appear_10_s_later_are_found_at_the_next_check(played, look
     assert notes(machine) == []
 
 
+@pytest.mark.slow
 def test_an_aborted_turn_has_its_own_credits_between_those_of_two_others(played):
     machine = played.machine
     played.ago = 100
@@ -224,6 +225,7 @@ def test_a_hook_loads_no_reader_again_for_a_session_that_is_not_there(machine):
     assert not loaded(machine, v1)
 
 
+@pytest.mark.slow
 def test_a_turn_that_an_import_was_faster_to_complete_gets_no_second_row(played):
     machine = played.machine
     played.turn([0.5])
