@@ -61,9 +61,7 @@ def test_an_import_makes_no_folder_only_for_its_mark(space):
 
 def test_status_names_the_fix_for_damage(space):
     space.write("token_transactions.csv", HEADER + A + b"milk\n")
-    assert "instead of 12: `tokentrack repair --dry-run` shows what can be made of it" in space.run(
-        "status", code=1
-    )
+    assert "instead of 12; fix: tokentrack repair" in space.run("status", code=1)
 
 
 def test_only_repair_says_what_it_sets_aside(space):
@@ -101,7 +99,7 @@ def test_what_is_in_the_ledgers_place_is_named(space, make, what):
     make(space.ledger)
     said = space.run("status", code=1)
     assert f"{space.ledger}: {what}: " in said
-    assert "nothing is recorded yet" not in said
+    assert "no hook has recorded a turn" not in said
     assert f"{space.ledger}: {what}: " in space.run("verify", code=1)
 
 

@@ -15,11 +15,11 @@ from support.kiro_homes import KiroHome
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
 from tokentrack.common.resources import read_text
-from tokentrack.diagnostics.folders import examine_folders
-from tokentrack.diagnostics.hooks import examine_hooks
-from tokentrack.diagnostics.program import examine_program
-from tokentrack.hookfiles.installed import installed_hooks
-from tokentrack.store.paths import workspace_paths
+from tokentrack.diagnostics import hooks
+from tokentrack.diagnostics.checks import CHECKS
+from tokentrack.diagnostics.folders import check_folder
+from tokentrack.diagnostics.program import check_programs
+from tokentrack.diagnostics.setup import Setup
 
 BIN = Path(sys.executable).parent
 IDE0 = ("token-tracking-start.kiro.hook", "token-tracking.kiro.hook")
@@ -77,8 +77,9 @@ def agent(entries):
 
 def wrong(machine):
     """Return what is wrong with the hooks, by message."""
-    home = str(machine.home / ".kiro")
-    found = examine_hooks(str(machine.root), home, machine.environment)
+    setup = Setup(str(machine.root), machine.environment)
+    checks = [check for check in CHECKS if check.run.__module__ == hooks.__name__]
+    found = [finding for check in checks for finding in check.run(setup)]
     return {f.message: f for f in found if f.level != "ok"}
 
 
@@ -213,18 +214,18 @@ STEPS = {
     "nested": (
         lambda m: put(m, ".kiro/agents/dev.json",
                       agent({"stop": [{"hooks": [{"command": RUN}]}]})),
-        "nested", 'flat, "stop": [{"command": "tokentrack hook-run --event stop"}]',
+        "nested", 'write the hook as "stop": [{"command": "tokentrack hook-run --event stop"}]',
         lambda p: p.write_text(json.dumps(agent({"stop": [{"command": f"{RUN} --event stop"}]}))),
     ),
     "an unknown event of an agent": (
         lambda m: put(m, ".kiro/agents/dev.json", agent({"Stop": [{"command": RUN}]})),
-        'has no trigger "Stop"', 'write "stop" in place of "Stop"',
+        'has no trigger "Stop"', 'replace "Stop" with "stop"',
         lambda p: replace(p, '"Stop"', '"stop"'),
     ),
     "0.x in a .json, as it should be named": (
         lambda m: (put(m, f".kiro/hooks/{IDE0[1]}", "{}"),
                    put(m, ".kiro/hooks/x.json", ide0("agentStop")))[1],
-        ".kiro.hook files only", "name the file x.kiro.hook",
+        ".kiro.hook files only", "rename the file to x.kiro.hook",
         lambda p: p.rename(p.with_name("x.kiro.hook")),
     ),
     "a link": (
@@ -233,7 +234,8 @@ STEPS = {
     ),
     "a program that is gone": (
         lambda m: put(m, "~/.kiro/hooks/x.json", v1(command=f"/opt/none/{RUN}")),
-        "/opt/none/tokentrack can't be started", 'write "tokentrack hook-run --event Stop"',
+        "/opt/none/tokentrack can't be started",
+        'set its command to "tokentrack hook-run --event Stop"',
         lambda p: replace(p, f"/opt/none/{RUN}", f"{RUN} --event Stop"),
     ),
     "a linked file of the user's": (
@@ -298,18 +300,22 @@ def test_a_folder_that_is_none_is_moved_away(space, make):
     path = space.root / ".kiro"
     path.rmdir()
     make(path)
-    paths = workspace_paths(str(space.root), ".kiro/token_transactions.csv")
-    (found,) = [f for f in examine_folders(paths) if f.level == "problem"]
+    setup = Setup(str(space.root), space.environment)
+    (found,) = check_folder(setup)
+    assert found.level == "problem"
     run(space, found.fix)
-    assert [f.level for f in examine_folders(paths)] == ["ok"]
-    paths.open_folder(create=True).close()
+    assert [f.level for f in check_folder(setup)] == ["ok"]
+    setup.paths.open_folder(create=True).close()
 
 
 def test_a_link_that_the_user_made_of_the_own_folder_is_fine(tmp_path):
     (tmp_path / "dotfiles").mkdir()
     (tmp_path / "home").symlink_to(tmp_path / "dotfiles")
-    paths = workspace_paths("/", f"{tmp_path}/home/token_transactions.csv")
-    assert [f.level for f in examine_folders(paths)] == ["ok"]
+    ledger = f"{tmp_path}/home/token_transactions.csv"
+    environment = {"HOME": str(tmp_path), "KIRO_TOKEN_TRACKER_CSV_FILE_PATH": ledger}
+    setup = Setup(str(tmp_path), environment)
+    assert setup.paths.path == ledger
+    assert [f.level for f in check_folder(setup)] == ["ok"]
 
 
 PROGRAMS = [
@@ -327,8 +333,9 @@ PROGRAMS = [
 @pytest.mark.parametrize(("command", "missing"), PROGRAMS)
 def test_the_program_of_each_hook_is_looked_up(space, command, missing):
     put(space, ".kiro/hooks/tokentrack.json", v1(command=command))
-    hooks = installed_hooks(str(space.root), str(space.home / ".kiro"), space.environment)
-    found = list(examine_program(hooks, {"PATH": "/usr/bin:/bin"}, desktop=False))
-    assert [f.message for f in found if f.level == "problem"] == (
-        [f"no `{missing}` is on PATH, so Kiro would not find it"] if missing else []
+    setup = Setup(str(space.root), {**space.environment, "PATH": "/usr/bin:/bin"})
+    assert [f.message for f in check_programs(setup)] == (
+        [f"`{missing}` is not on PATH; if Kiro has the same PATH, its hooks cannot start"]
+        if missing
+        else []
     )

@@ -1,4 +1,4 @@
-"""What the doctor says of files and file systems that the system keeps closed."""
+"""What the doctor says about files and file systems that the system keeps closed."""
 
 import json
 import os
@@ -39,8 +39,8 @@ def unprivileged():
     [
         (CONFIG, "token_tracker_config.json can't be read"),
         ("../home/" + CONFIG, "token_tracker_config.json can't be read"),
-        (".kiro/token_transactions.csv", "token_transactions.csv can't be read"),
-        (".kiro/token_usage.csv", "token_usage.csv can't be read"),
+        (".kiro/token_transactions.csv", "token_transactions.csv: Permission denied"),
+        (".kiro/token_usage.csv", "token_usage.csv: Permission denied"),
     ],
 )
 def test_a_file_that_is_closed_is_opened_by_the_fix(machine, closed, said):

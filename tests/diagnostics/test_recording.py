@@ -63,7 +63,7 @@ def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(record
 @pytest.mark.slow
 def test_losses_are_told_with_the_file_that_notes_them(recorded):
     (recorded.state / "lost.log").write_text("2026-01-01T00:00:00.000Z errno=28\n")
-    (found,) = having(findings(recorded), "could be written nowhere", "warning")
+    (found,) = having(findings(recorded, code=1), "could not be written anywhere", "problem")
     assert "lost.log" in found["message"]
     os.rename(recorded.state / "lost.log", recorded.state / "lost.log.seen")
-    assert not having(findings(recorded), "could be written nowhere", "warning")
+    assert not having(findings(recorded), "could not be written anywhere", "problem")

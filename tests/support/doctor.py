@@ -15,7 +15,7 @@ def tokentrack(machine, *arguments, code=0, path=None):
         env={**machine.environment, "PATH": found}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in result.stderr, result.stderr
-    assert result.returncode in (code, None), result.stderr + result.stdout
+    assert code in (None, result.returncode), result.stderr + result.stdout
     return result.stdout
 
 

@@ -28,14 +28,17 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
 
     Exit code 0 when turns can be recorded (perhaps with warnings), 1 when there is a problem.
     """  # fmt: skip
-    from tokentrack.diagnostics.doctor import examine
+    from tokentrack.diagnostics.checks import all_findings
     from tokentrack.diagnostics.findings import PROBLEM
+    from tokentrack.diagnostics.selftest import run_selftest
+    from tokentrack.diagnostics.setup import Setup
     from tokentrack.workspace import find_root, is_no_workspace
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
     if not workspace and is_no_workspace(root, os.environ):
         root = ""
-    findings = list(examine(root, os.environ, self_test=self_test))
+    setup = Setup(root, os.environ)
+    findings = [*all_findings(setup), *(run_selftest(setup) if self_test else ())]
     if as_json:
         facts = [finding._asdict() for finding in findings]
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "findings": facts}, indent=2))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import tokentrack
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import wrap
 from tokentrack.common.timestamps import now_us, parse
@@ -16,6 +17,7 @@ from tokentrack.common.timestamps import now_us, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+SCHEMA_VERSION = 1
 _INDENT = 14
 
 
@@ -31,15 +33,16 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     Exit code 0 when all is well, 1 when there is a problem.
     """
     from tokentrack.cli.options import current_folder, run_due, target_of
-    from tokentrack.diagnostics import status
+    from tokentrack.diagnostics.status import collect_status
     from tokentrack.workspace import find_root, is_no_workspace
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
     if not workspace and is_no_workspace(root, os.environ):
         root = ""
-    facts = status.collect_status(root, os.environ)
+    facts = collect_status(root, os.environ)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        head = {"schema_version": SCHEMA_VERSION, "version": tokentrack.__version__}
+        click.echo(json.dumps({**head, **facts}, indent=2))
     else:
         for line in _lines(facts):
             click.echo("\n".join(wrap(line, _INDENT)))

@@ -1,4 +1,4 @@
-"""What the doctor finds: data, which a command shows."""
+"""Findings of the health checks: values, which `status` and `doctor` show."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ class Finding(NamedTuple):
     """One finding.
 
     Attributes:
-        area: what it is about: kiro, hooks, program, folders, recording or speed.
-        level: ok, warning (works, but not as it could) or problem (turns are not recorded).
+        area: what it is about: kiro, hooks, program, folders, recording, speed or self-test.
+        level: ok, warning (works, but not as it could) or problem (turns are lost, not recorded,
+            or not recorded as configured).
         message: one sentence.
-        fix: the command or the step that fixes it, "" where nothing is wrong.
+        fix: the command or the step that fixes it, "" if nothing is wrong.
     """
 
     area: str

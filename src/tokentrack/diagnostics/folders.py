@@ -1,4 +1,4 @@
-"""Whether the ledger's folder can be written, and is one that a lock and a rename hold in."""
+"""Whether the ledger's folder can be written and locked, and how to open what is closed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,57 @@ from tokentrack.hookfiles.files import first_link, free_backup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.store.paths import LedgerPaths
+    from tokentrack.diagnostics.setup import Setup
 
+_AREA = "folders"
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
+# Names that services give to the folders they sync with other machines.
+_SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud Drive", "Nextcloud",
+           "com~apple~CloudDocs", "CloudStorage")  # fmt: skip
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.sshfs", "9p",
+                      "afpfs", "webdav", "davfs"})  # fmt: skip
+_MOUNTS = "/proc/mounts"
+_ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
+_QUEUED = "events are queued in your state folder until then"
+
+
+def check_folder(setup: Setup) -> Iterator[Finding]:
+    """Yield whether the ledger's folder, or the nearest one above that exists, can be written."""
+    paths = setup.paths
+    # The base is the user's choice and may be a link; what a workspace brings may not.
+    link = first_link(paths.base, paths.folder) if paths.folders else ""
+    folder = link or _existing(paths.folder)
+    if link or not os.path.isdir(folder):
+        what = "a link, which is not followed" if link else "not a folder"
+        yield Finding(_AREA, PROBLEM, f"{folder} is {what}; {_QUEUED}", _move_away(folder))
+    elif _is_read_only(folder):
+        yield Finding(_AREA, PROBLEM, f"{folder} is mounted read-only; {_QUEUED}",
+                      f"mount it so that it can be written, or {_ELSEWHERE}")  # fmt: skip
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(_AREA, PROBLEM, f"{folder} can't be written; {_QUEUED}", to_list(folder))
+    elif _is_full(folder):
+        yield Finding(_AREA, PROBLEM, f"the disk of {folder} is full, so events may be lost",
+                      "free some space")  # fmt: skip
+    else:
+        yield Finding(_AREA, OK, f"{folder} can be written")
+
+
+def check_file_system(setup: Setup, mounts: str = _MOUNTS) -> Iterator[Finding]:
+    """Yield a warning for a folder on which locks or renames may fail.
+
+    Args:
+        setup: whose ledger's folder is checked.
+        mounts: the file that lists the mounted file systems, in the format of /proc/mounts.
+    """
+    folder = os.path.realpath(_existing(setup.paths.folder))
+    service = next((name for name in _SYNCED if _is_part(folder, name)), "")
+    if service:
+        yield Finding(_AREA, WARNING, f"{folder} is synced by {service}; two machines writing at "
+                      "once create conflicting copies", _ELSEWHERE)  # fmt: skip
+    kind = _file_system(folder, mounts)
+    if kind in _NETWORK:
+        yield Finding(_AREA, WARNING, f"{folder} is on a network file system ({kind}), where locks "
+                      "may not hold and hooks are slow", _ELSEWHERE)  # fmt: skip
 
 
 def to_read(path: str, error: OSError) -> str:
@@ -23,14 +71,18 @@ def to_read(path: str, error: OSError) -> str:
     folder = os.path.dirname(path)
     if error.errno in {errno.EACCES, errno.EPERM}:
         closed = _closed(folder)
-        return to_allow("u+rwx", closed) if closed else to_allow("u+rw", path)
+        return to_list(closed) if closed else _to_allow("u+rw", path)
     if error.errno in _IN_THE_WAY:
         is_folder = os.path.isdir(folder) and not os.path.islink(folder)
-        found = path if is_folder else folder
-        return f"mv {quoted(found)} {quoted(free_backup(found))}"
+        return _move_away(path if is_folder else folder)
     if error.errno == errno.EIO:
-        return "the disk may fail: copy the folder to another one"
-    return "run this again; if it stays, copy the file to another disk"
+        return "the disk may be failing: copy the folder to another one"
+    return "run this again; if the error stays, copy the file to another disk"
+
+
+def to_list(folder: str) -> str:
+    """Return the command that lets the user list and change a folder."""
+    return _to_allow("u+rwx", _closed(folder) or folder)
 
 
 def _closed(folder: str) -> str:
@@ -41,66 +93,27 @@ def _closed(folder: str) -> str:
     return "" if os.access(folder, os.X_OK) else folder
 
 
-def to_allow(modes: str, path: str) -> str:
-    """Return the command that gives the user rights in a file or folder, such as `u+rw`."""
-    change = f"chmod {modes}" if _is_mine(path) else f"sudo chown {_user()}"
-    return f"{change} {quoted(path)}"
+def _to_allow(modes: str, path: str) -> str:
+    is_mine = not hasattr(os, "getuid") or os.stat(path).st_uid == os.getuid()
+    return (
+        f"chmod {modes} {quoted(path)}" if is_mine else f"sudo chown {os.getuid()} {quoted(path)}"
+    )
 
 
-def _is_mine(path: str) -> bool:
-    return not hasattr(os, "getuid") or os.stat(path).st_uid == os.getuid()
-
-
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else ""
-
-
-_AREA = "folders"
-# Names that the services give to the folders they keep in step with other machines.
-_SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud Drive", "Nextcloud",
-           "com~apple~CloudDocs", "CloudStorage")  # fmt: skip
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.sshfs", "9p",
-                      "afpfs", "webdav", "davfs"})  # fmt: skip
-_MOUNTS = "/proc/mounts"
-_ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
-
-
-def examine_folders(paths: LedgerPaths, mounts: str = _MOUNTS) -> Iterator[Finding]:
-    """Yield what stands in the way of writing the ledger; `mounts` lists the file systems."""
-    yield from _of_use(paths)
-    folder = os.path.realpath(_existing(paths.folder))
-    service = next((s for s in _SYNCED if _is_part(folder, s)), "")
-    if service:
-        yield Finding(_AREA, WARNING, f"{folder} is kept in step by {service}: two machines that "
-                      "write at once make conflicting copies", _ELSEWHERE)  # fmt: skip
-    kind = _file_system(folder, mounts)
-    if kind in _NETWORK:
-        yield Finding(_AREA, WARNING, f"{folder} is on a network file system ({kind}), where locks "
-                      "may not hold and hooks are slow", _ELSEWHERE)  # fmt: skip
-
-
-def _of_use(paths: LedgerPaths) -> Iterator[Finding]:
-    wait = "turns wait in the user's folder"
-    # The base is the user's choice and may be a link; what a workspace brings may not.
-    link = first_link(paths.base, paths.folder) if paths.folders else ""
-    folder = link or _existing(paths.folder)
-    if link or not os.path.isdir(folder):
-        what = "a link, which is not followed" if link else "no folder"
-        yield Finding(_AREA, PROBLEM, f"{folder} is {what}: {wait}",
-                      f"mv {quoted(folder)} {quoted(free_backup(folder))}")  # fmt: skip
-    elif _is_read_only(folder):
-        yield Finding(_AREA, PROBLEM, f"{folder} is mounted read-only: {wait}",
-                      f"mount it so that it can be written, or {_ELSEWHERE}")  # fmt: skip
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        yield Finding(_AREA, PROBLEM, f"{folder} can't be written: {wait}",
-                      to_allow("u+wx", folder))  # fmt: skip
-    else:
-        yield Finding(_AREA, OK, f"{folder} can be written")
+def _move_away(path: str) -> str:
+    return f"mv {quoted(path)} {quoted(free_backup(path))}"
 
 
 def _is_read_only(folder: str) -> bool:
     try:
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):  # not on this system
+        return False
+
+
+def _is_full(folder: str) -> bool:
+    try:
+        return os.statvfs(folder).f_bavail == 0
     except (OSError, AttributeError):  # not on this system
         return False
 
@@ -112,7 +125,7 @@ def _existing(folder: str) -> str:
 
 
 def _is_part(folder: str, name: str) -> bool:
-    # A second account has its name behind: Dropbox (Work), OneDrive - Contoso.
+    # A second account has its name appended: Dropbox (Work), OneDrive - Contoso.
     parts = folder.replace("\\", "/").split("/")
     return any(part == name or part.startswith((f"{name} ", f"{name}-")) for part in parts)
 
@@ -128,5 +141,5 @@ def _file_system(folder: str, mounts: str) -> str:
                 if point and inside and len(point) >= len(best):
                     best, kind = point, fields[2]
     except OSError:
-        return ""  # no such list on this system
+        return ""  # not on this system
     return kind

@@ -1,4 +1,4 @@
-"""Which Kiro products and engines are on this machine, by the traces they leave."""
+"""Which Kiro products are on this machine, by the programs and files they leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from tokentrack.diagnostics.findings import OK, WARNING, Finding
 from tokentrack.hookfiles.detect import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
+
+    from tokentrack.diagnostics.setup import Setup
 
 _AREA = "kiro"
 # `kiro` opens the IDE; it is not the CLI.
@@ -22,31 +24,30 @@ _ENGINES = {
 }
 
 
-def examine_machine(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the programs on PATH and the engines that left traces."""
+def check_kiro(setup: Setup) -> Iterator[Finding]:
+    """Yield the programs on PATH and the engines whose files exist."""
     programs = [
         Finding(_AREA, OK, f"`{name}` ({what}) is {path}")
         for name, what in _PROGRAMS.items()
-        if (path := shutil.which(name, path=environ.get("PATH")))
+        if (path := shutil.which(name, path=setup.environ.get("PATH")))
     ]
     engines = [
         Finding(_AREA, OK, f"{_ENGINES[found.surface]} is in use: {found.path} exists")
-        for found in detect(root, kiro_home, environ, own=False)
+        for found in detect(setup.base, setup.kiro_home, setup.environ, own=False)
     ]
     yield from programs
     yield from engines
     if not programs and not engines:
-        yield Finding(_AREA, WARNING, "no trace of any Kiro: neither programs on PATH nor files",
-                      "run a turn in Kiro, then this again")  # fmt: skip
+        yield Finding(_AREA, WARNING, "no Kiro found: nothing on PATH and no Kiro files",
+                      "run a turn in Kiro, then run `tokentrack doctor` again")  # fmt: skip
 
 
-def has_desktop_app(
-    root: str, kiro_home: str, environ: Mapping[str, str], fired: Collection[str]
-) -> bool:
-    """Tell whether an IDE may run the hooks: it has the desktop's PATH and not the shell's.
+def may_run_from_desktop(setup: Setup) -> bool:
+    """Tell whether an IDE that has the desktop's PATH, not the shell's, may run the hooks.
 
-    An IDE of which a hook `fired` has shown that its PATH suffices. With any, the recorder's own
-    files are no sign of another: `init` writes those of every form.
+    A surface whose hook has fired has shown that its PATH suffices. Once one has, the recorder's
+    own files are no sign of another surface: `init` writes those of every form.
     """
-    surfaces = {found.surface for found in detect(root, kiro_home, environ, own=not fired)}
-    return bool((surfaces & {"ide-0", "v1"}).difference(fired))
+    fired = {surface for surface, _ in setup.last_fired}
+    found = detect(setup.base, setup.kiro_home, setup.environ, own=not fired)
+    return bool(({evidence.surface for evidence in found} & {"ide-0", "v1"}) - fired)

@@ -1,8 +1,4 @@
-"""When each installed hook is last known to have fired.
-
-A hook leaves no record of its own run. What it leaves is a row of the ledger with the surface
-in the usage ledger, and a running execution. A row with a measured time had a start as well.
-"""
+"""Whether events are recorded: settings, ledger, waiting and lost events, last runs of hooks."""
 
 from __future__ import annotations
 
@@ -11,158 +7,151 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.timestamps import format_us
+from tokentrack.config.sources import CONFIG_NAME
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.diagnostics.folders import to_read
-from tokentrack.hookfiles.entries import quoted
-from tokentrack.importing.turns import HOOK_NAME
-from tokentrack.models.columns import COMPLETED, STARTED
-from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.events import COMPLETION, START, Event, kind_of
-from tokentrack.recorder.execution_state import running_events
-from tokentrack.recorder.rescue import LOSSES_NAME, losses, open_states, rescued_elsewhere
-from tokentrack.reports.ledger_rows import ledger_rows
+from tokentrack.hookfiles.entries import IDE0_FILES, quoted
+from tokentrack.recorder.events import COMPLETION, START, kind_of
+from tokentrack.recorder.rescue import rescued_elsewhere
 from tokentrack.store import spool
-from tokentrack.store.archives import open_ledger_files
-from tokentrack.store.reader import read_records
+from tokentrack.store.directory import Directory, open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from tokentrack.hookfiles.installed import InstalledHook
-    from tokentrack.models.transaction import TokenTransaction
+    from tokentrack.diagnostics.setup import Setup
     from tokentrack.store.paths import LedgerPaths
-    from tokentrack.tracker import TokenTracker
 
-    Moments = dict[tuple[str, str], int]
-
-_WAITING = "recording"
+_AREA = "recording"
 
 
-def examine_waiting(tracker: TokenTracker, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Try to record what waits, and yield what is left: here, and of workspaces that are gone."""
-    stuck = tracker.drain()
-    waiting, lost = 0, ""
-    for folder in open_states(tracker.paths, environ):
-        with folder:
-            waiting += len(spool.waiting(folder))
-            lost = lost or (os.path.join(folder.path, LOSSES_NAME) if losses(folder) else "")
-    if waiting:
-        why = f": {stuck}" if stuck else ""
-        yield Finding(_WAITING, PROBLEM, f"{counted(waiting, 'event')} can't be recorded yet{why}",
-                      "fix what is named, then run `tokentrack status`")  # fmt: skip
-    if lost:
-        yield Finding(_WAITING, WARNING, f"events could be written nowhere, as {lost} notes",
-                      f"free disk space or fix its permissions, then run mv {quoted(lost)} "
-                      f"{quoted(lost)}.seen")  # fmt: skip
-    for path, ledger, count in rescued_elsewhere(tracker.paths, environ):
-        yield _of_another(path, ledger, count)
+def check_configuration(setup: Setup) -> Iterator[Finding]:
+    """Yield what is wrong with the sources of the configuration."""
+    for problem in setup.config_problems:
+        yield Finding(_AREA, PROBLEM, problem, _fix_for_configuration(problem, setup))
 
 
-def _of_another(path: str, ledger: str, count: int) -> Finding:
-    events = counted(count, "event")
-    if ledger and os.path.isdir(os.path.dirname(ledger)):
-        root = os.path.dirname(os.path.dirname(ledger))
-        return Finding(_WAITING, WARNING, f"{events} of {ledger} can't be recorded yet",
-                       f"tokentrack status --workspace {quoted(root)}")  # fmt: skip
-    where = f"of {ledger}, which is gone," if ledger else "of a ledger that nothing names"
-    return Finding(_WAITING, WARNING, f"{events} {where} wait in {path}",
-                   "put that folder back, or move the files of its spool/new into the one of "
-                   "the ledger that shall have them")  # fmt: skip
+def check_switch(setup: Setup) -> Iterator[Finding]:
+    """Yield a warning if the configuration switches recording off."""
+    if not setup.is_enabled:
+        yield Finding(_AREA, WARNING, "recording is switched off in the configuration",
+                      'set "enabled" and "hook_enabled" to true')  # fmt: skip
 
 
-_RECORDING = "recording"
-_SURFACE = USAGE_COLUMNS.index("surface")
-_SECOND = 1_000_000
-_API = "api"  # a program that called the Python API, and no hook
+def check_ledger(setup: Setup) -> Iterator[Finding]:
+    """Yield whether the ledger can't be read, and its damaged lines."""
+    ledger = setup.ledger
+    if ledger["problem"]:
+        yield Finding(_AREA, PROBLEM, ledger["problem"], _fix_for_reading(setup.paths))
+    if ledger["damaged"]:
+        first = ledger["damaged"][0]
+        lines = counted(len(ledger["damaged"]), "damaged line")
+        message = f"{lines}, the first in {first['file']}, line {first['line']}: {first['problem']}"
+        yield Finding(_AREA, PROBLEM, message, "tokentrack repair")
 
 
-def examine_recording(paths: LedgerPaths, hooks: Iterable[InstalledHook]) -> Iterator[Finding]:
-    """Yield when each hook is last known to have fired; hooks of one surface and trigger are one.
+def check_waiting(setup: Setup) -> Iterator[Finding]:
+    """Yield how many events still wait to be recorded, and what keeps them waiting."""
+    waiting, obstacle = setup.waiting, setup.obstacle
+    if not waiting.spooled:
+        return
+    message = f"{counted(waiting.spooled, 'event')} can't be recorded yet"
+    message += f": {obstacle}" if obstacle else ""
+    if waiting.overdue:
+        message += f"; {waiting.overdue:,} for over {spool.OVERDUE_DAYS} days"
+    again = "run `tokentrack status` again"
+    yield Finding(_AREA, PROBLEM, message, f"fix that, then {again}" if obstacle else again)
 
-    They write the same rows, so nothing tells them apart.
+
+def check_losses(setup: Setup) -> Iterator[Finding]:
+    """Yield how many events could not be written anywhere."""
+    waiting = setup.waiting
+    if waiting.losses:
+        message = (
+            f"{counted(waiting.lost, 'event')} could not be written anywhere, the last one "
+            f"{waiting.last_lost}; see {waiting.losses}"
+        )
+        path = quoted(waiting.losses)
+        fix = f"free disk space or fix the folder's permissions, then run mv {path} {path}.seen"
+        yield Finding(_AREA, PROBLEM, message, fix)
+
+
+def check_other_ledgers(setup: Setup) -> Iterator[Finding]:
+    """Yield the events of other ledgers that wait in the user's state folder."""
+    for path, ledger, count in rescued_elsewhere(setup.paths, setup.environ):
+        events = counted(count, "event")
+        if ledger and os.path.isdir(os.path.dirname(ledger)):
+            root = os.path.dirname(os.path.dirname(ledger))
+            yield Finding(_AREA, WARNING, f"{events} of {ledger} can't be recorded yet",
+                          f"tokentrack status --workspace {quoted(root)}")  # fmt: skip
+        else:
+            owner = f"{ledger}, which is gone," if ledger else "an unknown ledger"
+            yield Finding(
+                _AREA, WARNING, f"{events} of {owner} wait in {path}",
+                "restore that folder, or move the files in its spool/new to the spool/new of the "
+                "ledger that should receive them",
+            )  # fmt: skip
+
+
+def check_first_turn(setup: Setup) -> Iterator[Finding]:
+    """Yield a warning while the ledger is empty and no execution is running."""
+    ledger = setup.ledger
+    is_empty = not ledger["rows"] and not ledger["problem"] and not setup.waiting.running
+    if setup.hooks and is_empty:
+        yield _NO_TURN
+
+
+def check_last_runs(setup: Setup) -> Iterator[Finding]:
+    """Yield when each hook is last known to have fired.
+
+    Hooks of one surface and trigger count as one: they write the same rows.
     """
-    try:
-        seen = _last_fired(paths)
-    except OSError as error:
-        path = _file_of(paths, error)
-        yield Finding(_RECORDING, PROBLEM, f"{path} can't be read: {error.strerror}",
-                      to_read(path, error))  # fmt: skip
-        return
-    if not seen:
-        yield Finding(_RECORDING, WARNING, "no hook has recorded a turn here yet",
-                      "run a turn in Kiro, then this again")  # fmt: skip
-        return
-    installed = dict.fromkeys((hook.surface, hook.trigger) for hook in hooks)
-    for surface, trigger in installed:
+    seen = setup.last_fired
+    if not seen and setup.hooks and setup.ledger["rows"]:
+        yield _NO_TURN
+    installed = dict.fromkeys((hook.surface, hook.trigger) for hook in setup.hooks)
+    for surface, trigger in installed if seen else ():
         if kind_of(trigger) in (START, COMPLETION):
             at = seen.get((surface, kind_of(trigger)))
-            when = "was never seen to fire here" if at is None else f"last fired {format_us(at)}"
-            yield Finding(_RECORDING, OK, f"{surface} {trigger} {when}")
+            when = "has not fired here yet" if at is None else f"last fired {format_us(at)}"
+            yield Finding(_AREA, OK, f"{surface} {trigger} {when}")
     others = {surface for surface, _ in seen} - {surface for surface, _ in installed}
     for surface in sorted(others):
         at = max(at for (owner, _), at in seen.items() if owner == surface)
-        name = f"{surface}, of which no hook is installed now," if surface else "an unknown Kiro"
-        yield Finding(_RECORDING, OK, f"{name} last ran a hook {format_us(at)}")
+        name = f"{surface} (no hook installed now)" if surface else "an unknown Kiro"
+        yield Finding(_AREA, OK, f"{name} last ran a hook {format_us(at)}")
 
 
-def _file_of(paths: LedgerPaths, error: OSError) -> str:
-    # What is opened in an open folder is known by its name alone, and what is read by nothing.
-    files = [os.path.join(paths.folder, name) for name in (paths.ledger, paths.usage)]
-    if isinstance(error.filename, str):
-        return files[os.path.basename(error.filename) == paths.usage]
-    return next((p for p in files if os.path.lexists(p) and not os.path.isfile(p)), files[0])
+_NO_TURN = Finding(
+    _AREA, WARNING, "no hook has recorded a turn here yet", "run a turn in Kiro, then check again"
+)
 
 
-def surfaces_that_fired(paths: LedgerPaths) -> set[str]:
-    """Return the surfaces of which a hook has recorded a turn; none where that can't be read."""
+def _fix_for_configuration(problem: str, setup: Setup) -> str:
+    folder = os.path.join(setup.root, ".kiro")
+    files = {
+        "the user's": os.path.join(setup.kiro_home, CONFIG_NAME),
+        "the workspace's": os.path.join(folder, CONFIG_NAME),
+        "the hook file's": os.path.join(folder, "hooks", IDE0_FILES[1]),
+    }
+    path = next((path for label, path in files.items() if problem.startswith(label)), "")
+    if not path:
+        return "correct the environment variable, or unset it"
     try:
-        return {surface for surface, _ in _last_fired(paths)}
-    except OSError:
-        return set()  # the finding is `examine_recording`'s
+        os.close(open_regular(path, follow=True))
+    except OSError as error:
+        return to_read(path, error)
+    return f"correct it in {path}"
 
 
-def _last_fired(paths: LedgerPaths) -> Moments:
-    surfaces = _surfaces(paths)
-    seen: Moments = {}
-    for row in ledger_rows(paths):
-        found = row.transaction
-        if found is not None and found.hook_name != HOOK_NAME:
-            surface = surfaces.get(found.agent_execution_id, "")
-            for kind, at in _events_of(found):
-                _keep(seen, surface, kind, at)
-    for event in _running(paths):
-        _keep(seen, event.surface, event.kind, event.at)
-    return seen
-
-
-def _keep(seen: Moments, surface: str, kind: str, at: int) -> None:
-    if surface != _API:
-        seen[surface, kind] = max(seen.get((surface, kind), at), at)
-
-
-def _events_of(row: TokenTransaction) -> Iterator[tuple[str, int]]:
-    if row.hook_trigger_type == STARTED:  # nothing completed it
-        yield START, row.timestamp_us
-    elif row.hook_trigger_type == COMPLETED:
-        yield COMPLETION, row.timestamp_us
-        if row.elapsed_time is not None:
-            # No payload of Kiro's has a duration, so both ends were seen.
-            yield START, row.timestamp_us - int(row.elapsed_time * _SECOND)
-
-
-def _surfaces(paths: LedgerPaths) -> dict[str, str]:
-    with open_ledger_files(paths, usage=True) as files:
-        return {
-            record.cells[0]: record.cells[_SURFACE]
-            for file in files.values()
-            for record in read_records(file, USAGE_COLUMNS)
-            if not record.problem
-        }
-
-
-def _running(paths: LedgerPaths) -> list[Event]:
-    try:
-        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
-            return running_events(state)
-    except OSError:
-        return []
+def _fix_for_reading(paths: LedgerPaths) -> str:
+    for name in (paths.ledger, paths.usage):
+        path = os.path.join(paths.folder, name)
+        try:
+            with Directory.of_file(path) as (folder, inner):
+                os.close(folder.open_file(inner, os.O_RDONLY))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return to_read(path, error)
+    return "tokentrack verify"

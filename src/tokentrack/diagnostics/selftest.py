@@ -1,4 +1,4 @@
-"""Fire a synthetic turn through the hooks that are installed, in a workspace of its own."""
+"""Fire a synthetic turn through the installed hooks, in a temporary workspace."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.csv_writer import CSVWriter
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
-from tokentrack.diagnostics.fixes import FixPlanner
 from tokentrack.diagnostics.program import CHECK, how_to_find
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles.entries import shipped_commands
-from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
 from tokentrack.recorder.events import COMPLETION, START, kind_of
 from tokentrack.recorder.selftest import temporary_home
 from tokentrack.store.paths import workspace_paths
@@ -23,10 +21,13 @@ from tokentrack.store.paths import workspace_paths
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tokentrack.diagnostics.setup import Setup
+    from tokentrack.hookfiles.installed import InstalledHook
+
 _AREA = "self-test"
 _PROMPT = "tokentrack self-test"
 _TIMEOUT = 30
-_NOT_FOUND = 127  # what a shell says of a program that is on no folder of its PATH
+_NOT_FOUND = 127  # a shell's exit code when it finds no such program
 
 
 class _Failure(NamedTuple):
@@ -34,38 +35,38 @@ class _Failure(NamedTuple):
     fix: str
 
 
-def run_selftest(root: str, kiro_home: str, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield, for each surface whose hooks fire, whether a turn became its one row."""
+def run_selftest(setup: Setup) -> Iterator[Finding]:
+    """Yield, for each surface whose hooks fire, whether a turn is recorded as one row."""
     surfaces: dict[str, list[InstalledHook]] = {}
-    planner = FixPlanner(root, kiro_home, environ)
-    foreign = ""
-    for hook in installed_hooks(root or kiro_home, kiro_home, environ):
+    fix = ""
+    for hook in setup.hooks:
         if not hook.fires:
             continue
         if hook.scope == "workspace" and hook.command not in shipped_commands():
-            # A cloned workspace is not the user: its commands are for Kiro to ask about.
-            message = f"{hook.path} has a command of its own, which is not run: {hook.command}"
-            foreign = planner.reset(hook) or f"remove it from {hook.path}, unless it is yours"
-            yield Finding(_AREA, WARNING, message, foreign)
+            # A cloned workspace is not the user: whether its commands may run is Kiro's question.
+            message = f"{hook.path} has its own command, which is not run here: {hook.command}"
+            remove = f"remove the command from {hook.path}, unless it is yours"
+            fix = setup.fixes.for_changed_file(hook) or remove
+            yield Finding(_AREA, WARNING, message, fix)
         else:
             surfaces.setdefault(hook.surface, []).append(hook)
     for surface, hooks in surfaces.items():
         with temporary_home() as (trial, inner):
-            given = {**inner, "PATH": environ.get("PATH", os.defpath)}
+            given = {**inner, "PATH": setup.environ.get("PATH", os.defpath)}
             failure = _play(surface, hooks, trial, given) or _check(trial, given)
         if failure:
             yield Finding(_AREA, PROBLEM, f"a turn of {surface}: {failure.problem}", failure.fix)
         else:
-            yield Finding(_AREA, OK, f"a turn of {surface} became its one row")
+            yield Finding(_AREA, OK, f"a turn of {surface} was recorded as one row")
     if not surfaces:
-        yield Finding(_AREA, PROBLEM, "there was no hook to fire",
-                      foreign or "fix the hooks as described above")  # fmt: skip
+        yield Finding(_AREA, PROBLEM, "there is no hook to fire",
+                      fix or "fix the hooks as described above")  # fmt: skip
 
 
 def _play(
     surface: str, hooks: list[InstalledHook], root: str, environ: Mapping[str, str]
 ) -> _Failure | None:
-    # As Kiro does: the start's hooks, then the completion's, by a shell.
+    # Like Kiro: first the hooks for the start, then those for the completion, in a shell.
     for kind in (START, COMPLETION):
         for hook in hooks:
             if kind_of(hook.trigger) == kind:
@@ -85,7 +86,7 @@ def _fire(
     given = {**environ, "USER_PROMPT": _PROMPT, "VSCODE_PID": "1"}
     data = b"" if surface == "ide-0" else json.dumps(payload).encode()
     try:
-        # The command as it stands in the hook file, which Kiro hands to a shell.
+        # The command exactly as in the hook file, which Kiro passes to a shell.
         done = subprocess.run(  # noqa: S602  (shipped, or in the user's own hook file)
             hook.command,
             shell=True,
@@ -98,13 +99,13 @@ def _fire(
             timeout=_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return _Failure(f"{hook.command} did not end within {_TIMEOUT} s", CHECK)
+        return _Failure(f"{hook.command} did not finish within {_TIMEOUT} s", CHECK)
     if done.returncode == _NOT_FOUND:
-        return _Failure(f"{hook.command} ended with exit code 127: not on PATH", how_to_find())
+        return _Failure(f"{hook.command} exited with code 127: not on PATH", how_to_find())
     if done.returncode:
-        return _Failure(f"{hook.command} ended with exit code {done.returncode}", CHECK)
+        return _Failure(f"{hook.command} exited with code {done.returncode}", CHECK)
     if done.stdout:
-        return _Failure(f"{hook.command} printed something, which Kiro may act upon", CHECK)
+        return _Failure(f"{hook.command} printed output, which Kiro may act on", CHECK)
     return None
 
 
@@ -116,7 +117,7 @@ def _check(root: str, environ: Mapping[str, str]) -> _Failure | None:
     except TokenTrackError as error:
         return _Failure(str(error), CHECK)
     if len(rows) != 1:
-        return _Failure(f"it became {len(rows)} rows instead of 1", CHECK)
+        return _Failure(f"it was recorded as {len(rows)} rows instead of 1", CHECK)
     if rows[0].prompt_text != _PROMPT:
-        return _Failure("its row has another prompt", CHECK)
+        return _Failure("its row has a different prompt", CHECK)
     return None
