@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokentrack.common.redaction import redact, truncate_prompt
 from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, reported_tokens, with_numbers
 from tokentrack.kiro.turn import ABORTED, ERROR, LONGEST_TURN
 from tokentrack.models.columns import COMPLETED, split_list
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, usage_row
+from tokentrack.recorder.rows import count_tokens, stored_prompt, with_usage
 from tokentrack.recorder.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -90,11 +89,11 @@ def record_of(
         root: the path of its workspace in a ledger of several, else "".
         config: how much of a prompt is stored, and whether tokens are estimated.
     """
-    tokens, basis = _tokens(turn, config)
+    tokens, basis = count_tokens(reported_tokens(turn), estimate_tokens(turn.prompt), config)
     message = _ERRORS.get(turn.status, "" if has_ended(turn) else _NEVER_ENDED)
     record = TokenTransaction.recorded(
         timestamp=at,
-        prompt_text=_stored(turn.prompt, config),
+        prompt_text=stored_prompt(turn.prompt, config),
         tokens_used=tokens,
         elapsed_time=_elapsed(turn),
         session_id=turn.session_id,
@@ -106,10 +105,8 @@ def record_of(
         error_message=message,
     )
     tags = {key: text for key, text in (("origin", turn.origin), (ROOT_TAG, root)) if text}
-    surface = SURFACE_OF[turn.source]
-    now = now_us()
-    cells = usage_row(identity, now, turn.session_id, surface, "", {}, basis, tags)
-    return record, with_numbers(cells, turn, "", now)
+    finished = with_usage(record, SURFACE_OF[turn.source], basis, tags=tags)
+    return record, with_numbers(finished.usage, turn, "", now_us())
 
 
 def _elapsed(turn: Turn) -> float | None:
@@ -117,17 +114,3 @@ def _elapsed(turn: Turn) -> float | None:
         return None
     elapsed = turn.ended_at - turn.started_at
     return elapsed / _SECOND if 0 <= elapsed <= LONGEST_TURN else None
-
-
-def _tokens(turn: Turn, config: TrackerConfig) -> tuple[int, str]:
-    reported = reported_tokens(turn)
-    if reported is not None:
-        return reported, REPORTED
-    estimate = estimate_tokens(turn.prompt) if config.estimate_tokens else 0
-    return estimate, ESTIMATED if estimate else UNKNOWN
-
-
-def _stored(prompt: str, config: TrackerConfig) -> str:
-    # The cut comes second: it could leave a part of a secret that no rule knows.
-    whole = redact(prompt) if config.redact_secrets else prompt
-    return truncate_prompt(whole, config.max_prompt_length)
