@@ -180,7 +180,7 @@ def test_a_problem_of_the_configuration_names_whose_and_where(space):
     for whose in ("workspace", "user"):
         assert f"the {whose}'s configuration: token_tracker_config.json is not JSON" in said
     assert said.count("line 3 column 2") == 2
-    assert "KIRO_TOKEN_TRACKER_MAX_PROMPT_LENGTH can't be read as a whole number" in said
+    assert "KIRO_TOKEN_TRACKER_MAX_PROMPT_LENGTH must be a whole number" in said
     facts = json.loads(space.run("status", "--json", code=1))
     assert len(facts["problems"]) == 2
 

@@ -1,1 +1,1 @@
-"""The configuration: its fields, its sources in their order, and what a workspace may set."""
+"""The configuration: its fields, where it is loaded from, and what a workspace may set."""

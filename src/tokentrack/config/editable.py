@@ -1,4 +1,4 @@
-"""A configuration that changes while it is in use: each change as a whole or not at all."""
+"""A configuration that can be changed while it is in use: each change completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ if TYPE_CHECKING:
 
 
 class HookConfiguration:
-    """Holds a valid configuration; what would make it invalid is refused with a logged reason."""
+    """A valid configuration. An invalid change is refused, with its problems in the log."""
 
     def __init__(self, config: TrackerConfig) -> None:
-        """Start with a valid configuration of one's own."""
+        """Start with a valid configuration, which no other object may change."""
         self._lock = threading.RLock()
         self._config = config
         self._refused: list[str] = []
 
     def get_configuration(self) -> dict[str, Any]:
-        """Return all fields and what a newer version's file brought, as a copy."""
+        """Return a copy of all fields, with the unknown fields of a newer version's file."""
         return copy.deepcopy(self._snapshot().to_dict())
 
     def update_configuration(self, new_config: TrackerConfig) -> bool:
-        """Take a whole configuration; return whether it is in force.
+        """Replace the whole configuration; return whether it was replaced.
 
-        An invalid one changes nothing; `validate_configuration` says what was wrong with it.
+        An invalid one is refused; `validate_configuration` returns its problems.
         """
         return self._change(lambda: _checked(new_config))
 
     def apply_configuration_changes(self, changes: Mapping[str, Any]) -> bool:
-        """Change some fields, all or none of them; return whether they are in force.
+        """Change some fields, all or none of them; return whether they were changed.
 
-        An unknown field or an invalid value changes nothing; `validate_configuration` says what
-        was wrong.
+        An unknown field or an invalid value refuses the change; `validate_configuration` returns
+        the problems.
         """
         return self._change(lambda: _changed(self._config, changes))
 
     def reset_to_default_configuration(self) -> bool:
-        """Take the defaults; return whether they are in force."""
+        """Reset all fields to their defaults; return whether they were reset."""
         return self._change(TrackerConfig)
 
     def save_configuration_to_file(
         self, config_file_path: str | os.PathLike[str] | None = None
     ) -> bool:
-        """Write the configuration as JSON, whole or not at all; return whether it is written.
+        """Write the configuration as JSON, replacing the file atomically; return whether it worked.
 
         Args:
-            config_file_path: without one, the file that every hook of the workspace reads,
-                `.kiro/token_tracker_config.json`, or the user's where there is no workspace.
+            config_file_path: the file. Without one, `.kiro/token_tracker_config.json`, which every
+                hook of the workspace reads, or the user's file where there is no workspace.
         """
         config = self._snapshot()
         try:
@@ -67,28 +67,30 @@ class HookConfiguration:
             else:
                 config.save_to_file(config_file_path)
         except OSError as error:
-            self._refuse([f"the configuration can't be saved ({type(error).__name__})"])
+            self._refuse([f"can't save the configuration ({type(error).__name__})"])
             return False
         return True
 
     def reload_configuration_from_file(
         self, config_file_path: str | os.PathLike[str] | None = None
     ) -> bool:
-        """Take a file's configuration; return whether it is in force.
+        """Load the configuration from a file; return whether it was loaded.
 
-        A file that is missing, damaged or invalid changes nothing. One below the workspace's
-        `.kiro` may name a ledger there only: a cloned workspace is not the user.
+        A missing, damaged or invalid file changes nothing. A file in the workspace's `.kiro` may
+        only name a ledger in that folder, since a cloned workspace is not trusted.
 
         Args:
-            config_file_path: the file; without one, where `save_configuration_to_file` writes.
+            config_file_path: the file. Without one, the file that `save_configuration_to_file`
+                writes.
         """
         return self._change(lambda: self._load(config_file_path))
 
     def validate_configuration(self) -> dict[str, Any]:
-        """Return `valid` and `issues` of the configuration in force, and the last refusal.
+        """Return whether the configuration is valid, and the problems of the last refused change.
 
-        `refused` lists what was wrong with the last change that was not made, [] after one that
-        was. `unknown_fields` names what a newer version's file brought.
+        `valid` and `issues` are of the current configuration. `refused` lists the problems of the
+        last change, [] if it was made. `unknown_fields` names the fields of a newer version's
+        file.
         """
         with self._lock:
             issues = self._config.validate()
@@ -101,22 +103,28 @@ class HookConfiguration:
         }
 
     def get_configuration_schema(self) -> dict[str, dict[str, Any]]:
-        """Return by field its JSON Schema: type, bounds, `enum`, `default`, `description`.
+        """Return the JSON Schema of each field: type, bounds, `enum`, `default`, `description`.
 
-        The same table makes `schemas/tracker-config.schema.json`.
+        `schemas/tracker-config.schema.json` has the same.
         """
         return {name: copy.deepcopy(property_schema(field)) for name, field in FIELDS.items()}
 
     def enable(self) -> None:
-        """Record events from now on, in this process: see `save_configuration_to_file`."""
+        """Record events from now on, in this process.
+
+        Save the configuration to enable recording for good.
+        """
         self._change(lambda: self._config.copy(hook_enabled=True))
 
     def disable(self) -> None:
-        """Record no events from now on, in this process; every other setting stays as it is."""
+        """Record no events from now on, in this process; no other field changes.
+
+        Save the configuration to disable recording for good.
+        """
         self._change(lambda: self._config.copy(hook_enabled=False))
 
     def is_enabled(self) -> bool:
-        """Tell whether events are recorded: `enabled` and `hook_enabled` are both true."""
+        """Tell whether events are recorded, that is, `enabled` and `hook_enabled` are both true."""
         with self._lock:
             return self._config.enabled and self._config.hook_enabled
 
@@ -131,7 +139,7 @@ class HookConfiguration:
             except ValidationError as error:
                 self._refuse(error.issues)
             except (TokenTrackError, OSError) as error:
-                self._refuse([f"the configuration can't be changed ({type(error).__name__})"])
+                self._refuse([f"can't change the configuration ({type(error).__name__})"])
             else:
                 self._refused = []
                 return True
@@ -140,7 +148,7 @@ class HookConfiguration:
     def _refuse(self, issues: list[str]) -> None:
         with self._lock:
             self._refused = list(issues)
-        self._log([f"a change of the configuration is refused: {issue}" for issue in issues])
+        self._log([f"configuration change refused: {issue}" for issue in issues])
 
     def _apply(self, config: TrackerConfig) -> None:
         self._config = config
@@ -149,7 +157,7 @@ class HookConfiguration:
         raise NotImplementedError
 
     def _default_file(self) -> tuple[str, str]:
-        # A trusted folder, and the folder below it, "" for none, that the file is in.
+        # A trusted folder, and the file's folder below it ("" if it is the trusted folder itself).
         raise NotImplementedError
 
     def _save_to_default(self, config: TrackerConfig) -> None:
@@ -166,7 +174,7 @@ class HookConfiguration:
         inside = bool(owned) and os.path.realpath(file).startswith(owned)
         if inside and not is_confined(config.ledger_path):
             raise ValidationError(
-                ["csv_file_path must be .kiro/NAME.csv in a workspace's own file"]
+                ["csv_file_path must be .kiro/NAME.csv in a file that is in the workspace"]
             )
         return config
 
@@ -183,7 +191,7 @@ def _checked(config: object) -> TrackerConfig:
 def _changed(config: TrackerConfig, changes: object) -> TrackerConfig:
     if not isinstance(changes, Mapping):
         raise ValidationError([f"changes must be a mapping, not {type(changes).__name__}"])
-    unknown = [f"{name!r} is no field" for name in changes if name not in FIELDS]
+    unknown = [f"unknown field {name!r}" for name in changes if name not in FIELDS]
     known = {name: value for name, value in changes.items() if name in FIELDS}
     changed = config.copy(**known)
     issues = [*unknown, *changed.validate()]

@@ -1,6 +1,6 @@
-"""Every field of the configuration: type, default, bounds and meaning, written down once.
+"""Every field of the configuration: its type, default, bounds and meaning.
 
-`schemas/tracker-config.schema.json` is made from this table, and a test holds them together.
+`schemas/tracker-config.schema.json` and the table in docs/configuration.md are made from this one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ class Field:
         maximum: float | None = None,
         choices: tuple[str, ...] = (),
     ) -> None:
-        """Keep a row of the table."""
         self.kind = kind
         self.default = default
         self.description = description
@@ -37,41 +36,39 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULT_LEDGER = ".kiro/token_transactions.csv"
 
 FIELDS = {
-    "enabled": Field("bool", True, "Whether anything is recorded."),
+    "enabled": Field("bool", True, "Record executions. false turns all recording off."),
     "csv_file_path": Field(
         "path", DEFAULT_LEDGER,
-        "The ledger's path. A relative path is below the workspace's root; a workspace's own "
-        "file may only name a .csv directly in its .kiro folder.",
+        "Path of the ledger. A relative path starts at the workspace's root. A file in a workspace "
+        "may only name a .csv file directly in its .kiro folder.",
     ),
     "max_prompt_length": Field(
-        "int", 1000, "Characters of the prompt that are stored; 0 stores no prompt.",
+        "int", 1000, "Maximum number of characters stored of each prompt. 0 stores no prompts.",
         0, 1_000_000,
     ),
-    "backup_enabled": Field(
-        "bool", True, "Whether backups are made by themselves, never in the hook's time.",
-    ),
-    "backup_interval_hours": Field(
-        "int", 24, "Hours between two backups that are made by themselves.", 1, 8760,
-    ),
+    "backup_enabled": Field("bool", True, "Make backups automatically (never from the hook)."),
+    "backup_interval_hours": Field("int", 24, "Hours between automatic backups.", 1, 8760),
     "backup_keep": Field(
-        "int", 14, "Backups that are kept; the oldest go when a new one is made by itself.",
+        "int", 14,
+        "Number of backups to keep. Each automatic backup deletes the oldest beyond that number.",
         1, 10_000,
     ),
-    "compression_enabled": Field("bool", False, "Whether rotated archives are compressed."),
+    "compression_enabled": Field("bool", False, "Compress archives when the ledger is rotated."),
     "rotate_max_mb": Field(
         "int", 50,
-        "Megabytes of 1,000,000 bytes from which the ledger becomes an archive; 0 is never.",
+        "Rotate when the ledger reaches this size in megabytes (1,000,000 bytes). 0 turns this "
+        "off.",
         0, 100_000,
     ),
     "rotate_monthly": Field(
-        "bool", False, "Whether a ledger whose first row is of an earlier month becomes one too.",
+        "bool", False, "Rotate when the ledger's first row is from an earlier month.",
     ),
     "retention_days": Field(
         "int", 365, "Days after which `tokentrack prune` removes a row.", 1, 36500,
     ),
-    "auto_create_directories": Field("bool", True, "Whether missing folders are made."),
+    "auto_create_directories": Field("bool", True, "Create missing folders."),
     "auto_create_hooks": Field(
-        "bool", False, "Whether the Python API installs missing hook files on first use.",
+        "bool", False, "Let the Python API install missing hook files on first use.",
     ),
     "file_lock_timeout_seconds": Field(
         "float", 5.0, "Seconds that the Python API and the commands wait for the ledger's lock.",
@@ -85,50 +82,53 @@ FIELDS = {
     ),
     "max_concurrent_writes": Field(
         "int", 10,
-        "Threads of one process that write to a ledger, or wait for its lock, at a time; the "
-        "others wait for their turn, as long as for the lock.",
+        "Maximum threads per process that may write or wait for the lock at once. Others queue "
+        "for up to the lock timeout.",
         1, 1000,
     ),
     "enable_validation": Field(
         "bool", True,
-        "Whether the Python API asks the registered rules and refuses a context that has fields "
-        "of the wrong type. A row that could not be read back is never stored.",
+        "Let the Python API apply the registered rules and refuse a context whose fields have the "
+        "wrong type. A row that could not be read back is refused in any case.",
     ),
-    "log_level": Field("text", "INFO", "The least level that is logged.", choices=LOG_LEVELS),
-    "hook_enabled": Field("bool", True, "Whether the hook records events."),
+    "log_level": Field(
+        "text", "INFO", "Lowest level of messages to log.", choices=LOG_LEVELS,
+    ),
+    "hook_enabled": Field("bool", True, "Record events from hooks."),
     "hook_name": Field(
-        "text", "token-tracking-hook", "The hook's name where an event names none.",
+        "text", "token-tracking-hook", "Hook name to store for events that do not name their hook.",
     ),
     "durability": Field(
         "text", "fsync",
-        "fsync: an accepted event survives a power loss. none: it survives a crash of the "
-        "process.",
+        "fsync: accepted events survive a power loss. none: they survive a crash of the process, "
+        "but perhaps not a power loss.",
         choices=("fsync", "none"),
     ),
     "redact_secrets": Field(
-        "bool", True, "Whether recognisable secrets are taken out of texts before they are stored.",
+        "bool", True, "Replace recognisable secrets in texts before they are stored.",
     ),
     "estimate_tokens": Field(
-        "bool", True, "Whether tokens that nobody reports are estimated from the visible text.",
+        "bool", True, "Estimate tokens from the visible text if none are reported.",
     ),
     "stale_execution_hours": Field(
-        "float", 24.0, "Hours after which an execution that never completed becomes an error row.",
+        "float", 24.0,
+        "Hours after which an execution that never completed is recorded as an error.",
         0.01, 8760,
     ),
     "duplicate_window_seconds": Field(
         "float", 2.0,
-        "Seconds in which the same event of the same session counts as the same hook installed "
-        "twice; 0 turns that off.",
+        "Seconds within which a repeated event of one session is taken as one event reported by "
+        "two installed hooks. 0 turns this off.",
         0, 60,
     ),
     "collectors": Field(
-        "names", [], "Names of the installed metadata collectors that are asked, in order.",
+        "names", [], "Names of the installed metadata collectors to call, in order.",
     ),
 }  # fmt: skip
 
 
 def check_value(name: str, value: Any) -> str:
-    """Return what is wrong with a field's value as one sentence, "" when nothing is."""
+    """Return the problem of a field's value as one sentence, "" if it is valid."""
     field = FIELDS[name]
     if not _has_kind(field.kind, value):
         return f"{name} must be {KIND_NAMES[field.kind]}, not {value!r}"[:300]
@@ -168,10 +168,10 @@ def _has_kind(kind: str, value: Any) -> bool:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """Return the value that an environment variable's text means for a field.
+    """Return the value of a field that an environment variable's text stands for.
 
     Raises:
-        ValueError: the text is no such value.
+        ValueError: the text can't be converted to the field's type.
     """
     kind = FIELDS[name].kind
     if kind == "bool":

@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration, made from the table of its fields."""
+"""The JSON Schema of the configuration, generated from its fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def configuration_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://tokentrack.dev/schemas/tracker-config.schema.json",
         "title": "tokentrack configuration",
-        "description": "How executions are recorded. Every field may be missing; unknown ones "
+        "description": "How executions are recorded. Every field is optional. Unknown fields "
         "are kept, since a newer version may have written them.",
         "type": "object",
         "properties": {name: property_schema(field) for name, field in FIELDS.items()},

@@ -1,8 +1,8 @@
-"""Where the configuration comes from, in order, and what a workspace may say in it.
+"""Load the configuration from its sources, and limit what a workspace may set.
 
 Arguments > environment (`KIRO_TOKEN_TRACKER_<FIELD>`) > the workspace's file > the hook file's
-`configuration` block > the user's file > defaults. An invalid value falls back to the next
-source with a problem noted, and recording goes on.
+`configuration` block > the user's file > defaults. An invalid value is reported and falls back to
+the next source, so that recording goes on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG_NAME = "token_tracker_config.json"
+# How the names of tokentrack's own files begin.
 _OWN_NAMES = ("token_transactions", "token_usage")
 ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
 
@@ -31,10 +32,10 @@ def load_config(
     environ: Mapping[str, str],
     arguments: Mapping[str, Any] | None = None,
 ) -> tuple[TrackerConfig, list[str]]:
-    """Return the configuration in force for a workspace, and every problem met on the way.
+    """Return a workspace's configuration, and every problem found in its sources.
 
     Args:
-        root: the workspace's root; "" where there is no workspace.
+        root: the workspace's root, "" if there is no workspace.
         user_folder: the user's Kiro folder.
         environ: the environment.
         arguments: fields given on the command line or by a caller.
@@ -44,14 +45,13 @@ def load_config(
     unknown: dict[str, Any] = {}
     for label, trusted, fields in _sources(root, user_folder, environ, arguments, problems):
         for name, value in fields.items():
-            problem = _refusal(name, value, trusted=trusted)
-            if problem:
-                problems.append(f"{label}: {problem}")
-            elif name in FIELDS:
-                values[name] = value
-            else:
+            if name not in FIELDS:
                 problems.append(f"{label}: {_unknown(name)}")
                 unknown[name] = value
+            elif problem := _refusal(name, value, trusted=trusted):
+                problems.append(f"{label}: {problem}")
+            else:
+                values[name] = value
     config = TrackerConfig(**values)
     config.unknown = unknown
     return config, problems
@@ -94,7 +94,8 @@ def _sources(
     arguments: Mapping[str, Any] | None,
     problems: list[str],
 ) -> list[tuple[str, bool, Mapping[str, Any]]]:
-    # From the weakest to the strongest.
+    # Name, whether the user and not a workspace made it, and fields of each source. The weakest
+    # source comes first.
     found: list[tuple[str, bool, Mapping[str, Any]]] = []
     user_file = os.path.join(user_folder, CONFIG_NAME)
     label = "the user's configuration"
@@ -115,27 +116,25 @@ def _sources(
 
 
 def _refusal(name: str, value: Any, *, trusted: bool) -> str:
-    if name not in FIELDS:
-        return ""
     problem = check_value(name, value)
     if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
         problem = (
-            "csv_file_path must be .kiro/NAME.csv there, and no name of tokentrack's own: name "
-            "another place in the user's file, the environment or an argument"
+            "csv_file_path must be .kiro/NAME.csv here, and NAME must not be one that tokentrack "
+            "uses; set other paths in the user's configuration, the environment or an argument"
         )
     return problem
 
 
 def _unknown(name: str) -> str:
-    return f"{name!r} is no known field: it is kept, without effect"[:200]
+    return f"unknown field {name!r}: ignored, but kept when the file is saved"[:200]
 
 
 def is_confined(path: str) -> bool:
     """Tell whether a path is one that a workspace's own files may name for the ledger.
 
-    That is a `.csv` directly in `.kiro`, whatever system reads it: Kiro loads what is in folders
-    of it, and `tokentrack init` keeps every `.csv` there out of git. Of the names that begin as
-    those of this program's own files do, only the default one is.
+    It must be a `.csv` directly in `.kiro`, on every operating system: Kiro loads files from
+    folders inside `.kiro`, and `tokentrack init` keeps every `.csv` there out of git. A name that
+    begins like those of tokentrack's own files is refused, except for the default ledger.
     """
     folder, _, name = path.partition("/")
     if folder != ".kiro" or not name.isprintable() or not {"/", "\\", ":"}.isdisjoint(name):
@@ -152,12 +151,13 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
             continue
         name = variable[len(ENVIRONMENT_PREFIX) :].lower()
         if name not in FIELDS:
-            problems.append(f"{variable[:100]} names no field")
+            problems.append(f"unknown environment variable {variable[:100]}: ignored")
             continue
         try:
             values[name] = parse_text(name, text)
         except ValueError:
-            problems.append(f"{variable} can't be read as {KIND_NAMES[FIELDS[name].kind]}")
+            kind = KIND_NAMES[FIELDS[name].kind]
+            problems.append(f"{variable} must be {kind}, not {text!r}"[:300])
     return values
 
 
@@ -170,7 +170,7 @@ def _read(label: str, path: str, problems: list[str]) -> dict[str, Any]:
         name = os.path.basename(path)
         problems.append(f"{label}: {name} can't be read (errno {error.errno})")
     except ValidationError as error:
-        # Only the decoder's own error knows where in the file it is.
+        # The position in the file is in the decoder's own error.
         where = f": {error.__context__}" if error.__context__ else ""
         problems += [f"{label}: {issue}{where}" for issue in error.issues]
     return {}

@@ -1,4 +1,4 @@
-"""The tracker's configuration as a value: fields, checks, files."""
+"""The tracker's configuration: values of its fields, their validation, and its JSON file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MAX_FILE_BYTES = 1024 * 1024
 
 
 class TrackerConfig:
-    """How executions are recorded; every field with its bounds is in `config_fields.FIELDS`.
+    """How executions are recorded. docs/configuration.md has the fields and their bounds.
 
-    A value out of its bounds is kept and reported by `validate`, so that all problems can be
-    shown at once. `unknown` keeps what a file of a newer version says, for the next save.
+    An invalid value is kept and reported by `validate`, so that all problems can be shown at once.
+    `unknown` holds the fields of a newer version's file, so that saving does not lose them.
     """
 
     auto_create_directories: bool
@@ -51,14 +51,14 @@ class TrackerConfig:
     stale_execution_hours: float
 
     def __init__(self, **values: Any) -> None:
-        """Take fields by name; the others have their defaults.
+        """Create a configuration from fields by name; the others get their defaults.
 
         Raises:
-            TypeError: a name is no field.
+            TypeError: a name is not a field.
         """
         for name in values:
             if name not in FIELDS:
-                raise TypeError(f"{name!r} is no field of TrackerConfig")
+                raise TypeError(f"TrackerConfig has no field {name!r}")
         self.unknown: dict[str, Any] = {}
         for name, field in FIELDS.items():
             default = list(field.default) if field.kind == "names" else field.default
@@ -66,19 +66,19 @@ class TrackerConfig:
 
     @property
     def csv_file_path(self) -> Path:
-        """The ledger's path; a relative one is below the workspace's root."""
+        """The ledger's path; a relative one starts at the workspace's root."""
         from pathlib import Path
 
         return Path(self.ledger_path)
 
     @csv_file_path.setter
     def csv_file_path(self, path: str | os.PathLike[str]) -> None:
-        # What is no path is kept, for `validate` to report.
+        # A value that is not a path is kept, for `validate` to report.
         self.ledger_path: str = path.__fspath__() if hasattr(path, "__fspath__") else path
 
     @classmethod
     def create_default(cls) -> Self:
-        """Return the defaults."""
+        """Return a configuration with all defaults."""
         return cls()
 
     @classmethod
@@ -94,15 +94,15 @@ class TrackerConfig:
                    max_prompt_length=500)  # fmt: skip
 
     def validate(self) -> list[str]:
-        """Return every problem, one sentence each; an empty list means valid."""
+        """Return every problem, one sentence each; an empty list means that it is valid."""
         problems = [check_value(name, value) for name, value in self._values().items()]
         return [problem for problem in problems if problem]
 
     def copy(self, **changes: Any) -> Self:
-        """Return a copy, with other values for some fields.
+        """Return a copy with some fields changed.
 
         Raises:
-            TypeError: a name is no field.
+            TypeError: a name is not a field.
         """
         values = {name: list(v) if type(v) is list else v for name, v in self._values().items()}
         config = type(self)(**{**values, **changes})
@@ -110,10 +110,10 @@ class TrackerConfig:
         return config
 
     def sanitized(self) -> Self:
-        """Return the configuration itself if it is valid, else a copy with valid values.
+        """Return the configuration with each invalid value replaced by the field's default.
 
-        Each invalid value is replaced by the field's default, with a warning of the logger
-        `tokentrack`.
+        The logger `tokentrack` warns of each. A valid configuration is returned itself, not as a
+        copy.
         """
         problems = {n: p for n, value in self._values().items() if (p := check_value(n, value))}
         if not problems:
@@ -121,11 +121,11 @@ class TrackerConfig:
         import logging
 
         for problem in problems.values():
-            logging.getLogger("tokentrack").warning("%s: the default counts", problem)
+            logging.getLogger("tokentrack").warning("%s; using the default", problem)
         return self.copy(**{name: FIELDS[name].default for name in problems})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON values, with the unknown keys that a file brought."""
+        """Return all fields as JSON values, with the unknown fields of a newer version's file."""
         return {**self._values(), **self.unknown}
 
     def _values(self) -> dict[str, Any]:
@@ -134,9 +134,9 @@ class TrackerConfig:
 
     @classmethod
     def from_dict(cls, config_dict: Mapping[str, Any]) -> Self:
-        """Return the configuration of a dictionary; unknown keys are kept for the next save.
+        """Return the configuration in a dictionary; unknown fields are kept for the next save.
 
-        A warning of the logger `tokentrack` names them: a newer version may have written them.
+        A newer version may have written them. The logger `tokentrack` warns of them.
         """
         config = cls(**{name: value for name, value in config_dict.items() if name in FIELDS})
         config.unknown = {n: value for n, value in config_dict.items() if n not in FIELDS}
@@ -144,13 +144,13 @@ class TrackerConfig:
             import logging
 
             logging.getLogger("tokentrack").warning(
-                "unknown fields of the configuration are kept without effect: %s",
+                "unknown fields in the configuration (ignored, but kept when it is saved): %s",
                 ", ".join(sorted(config.unknown)),
             )
         return config
 
     def save_to_file(self, path: str | os.PathLike[str]) -> None:
-        """Write the configuration as JSON, whole or not at all.
+        """Write the configuration as JSON, replacing the file atomically.
 
         Raises:
             OSError: the file can't be written.
@@ -159,30 +159,29 @@ class TrackerConfig:
             directory.replace(name, self.to_json(), durable=True)
 
     def to_json(self) -> bytes:
-        """Return what `save_to_file` writes."""
+        """Return the bytes that `save_to_file` writes."""
         import json
 
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-        return text.encode("utf-8", "backslashreplace")  # a lone surrogate: JSON's own escape
+        return text.encode("utf-8", "backslashreplace")  # the JSON escape of a lone surrogate
 
     @classmethod
     def load_from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the configuration of a JSON file.
+        """Return the configuration in a JSON file.
 
         Raises:
             OSError: the file can't be read.
-            ValidationError: it is no JSON object.
+            ValidationError: the file does not hold a JSON object.
         """
         return cls.from_dict(read_json_object(path))
 
     def __eq__(self, other: object) -> bool:
-        """Compare all fields."""
         return isinstance(other, TrackerConfig) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]  # mutable: not for sets
 
     def __repr__(self) -> str:
-        """Show the fields that differ from the defaults."""
+        # Only the fields that differ from the defaults.
         changed = {n: v for n, v in self._values().items() if v != FIELDS[n].default}
         return f"TrackerConfig({', '.join([f'{n}={v!r}' for n, v in changed.items()])})"
 
