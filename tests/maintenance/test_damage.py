@@ -337,7 +337,7 @@ def test_a_number_that_a_spreadsheet_shortened_is_marked_as_an_estimate(space):
 
 def test_an_unfinished_last_line_of_a_writer_is_not_damage_under_the_lock(space):
     space.write("token_transactions.csv", HEADER + A + B[:20])
-    with space.held():
+    with space.open_ledger():
         (file,) = verify(space.paths, type(space.config)(file_lock_timeout_seconds=0.0))
     assert file.found.findings  # the holder did not finish: it is what the file holds
 

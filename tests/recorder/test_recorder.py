@@ -187,7 +187,7 @@ CRASH_BEFORE_THE_ROWS = """
 import os, signal, sys
 from support.ledgers import *
 from tokentrack.store.ledger import LockedLedger
-LockedLedger.append_again = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+LockedLedger.append_missing = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 Workspace(sys.argv[1], durability="none").complete("killed")
 """
 

@@ -26,7 +26,7 @@ REFUSED = {
 PENDING = {
     "cli", "common", "config", "csv_writer.py", "diagnostics", "error_handler.py", "errors.py",
     "hook.py", "hookfiles", "importing", "maintenance", "recorder", "reports",
-    "store", "tracker.py", "usage", "workspace.py", "__init__.py", "__main__.py",
+    "tracker.py", "usage", "workspace.py", "__init__.py", "__main__.py",
     "metadata_collector.py", *PAGES,
 }  # fmt: skip
 ROOMS = sorted({path.name for path in SOURCE.iterdir() if not path.name.startswith("__pyc")})

@@ -137,8 +137,8 @@ def test_a_foreign_file_is_never_changed(space, data):
 @pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN.keys())
 def test_an_append_to_a_foreign_file_says_so(space, data):
     space.ledger.write_bytes(data)
-    with space.held() as held, pytest.raises(ForeignFileError):
-        held.append(COLUMNS, [ROW], durable=False)
+    with space.open_ledger() as ledger, pytest.raises(ForeignFileError):
+        ledger.append(COLUMNS, [ROW], durable=False)
 
 
 def other_file(space: Workspace):

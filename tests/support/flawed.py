@@ -16,7 +16,7 @@ from tokentrack.tracker import TokenTracker
 class NoTailCheck(LockedLedger):
     """Appends under the lock, but joins its row to whatever a crash left at the end."""
 
-    def mend(self, name, _columns):
+    def remove_torn_line(self, name, _columns):
         there = name in self.folder.names()
         return self.folder.status(name).st_size if there else 0
 

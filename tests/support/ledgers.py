@@ -113,19 +113,19 @@ class Workspace:
     def locked(self):
         """Hold the ledger's lock, as another process would: each holder opens the file anew."""
         with Directory.open(str(self.kiro)) as folder:
-            held = acquire(folder, self.lock.name, 0)
-            assert held is not None
+            locked = acquire(folder, self.lock.name, 0)
+            assert locked is not None
             try:
                 yield
             finally:
-                held.release()
+                locked.release()
 
     @contextmanager
-    def held(self):
-        held = lock_ledger(self.paths, 5, create=True)
-        assert held is not None
-        with held:
-            yield held
+    def open_ledger(self):
+        ledger = lock_ledger(self.paths, 5, create=True)
+        assert ledger is not None
+        with ledger:
+            yield ledger
 
 
 def whole_lines(path: Path, header: bytes, width: int) -> list[bytes]:

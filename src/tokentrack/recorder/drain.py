@@ -125,7 +125,7 @@ class Drain:
             # Last, since nothing of a journal that is none of ours may take effect.
             self._state.stage(changes["state"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            self._held.set_aside(JOURNAL_NAME, "drain journal")
+            self._held.quarantine_file(JOURNAL_NAME, "drain journal")
             return
         self._do(appends, files)
 
@@ -198,7 +198,11 @@ class Drain:
             return []
         # The usage first: a row of the ledger must never lack the mark of what its number is.
         return [
-            (name, self._held.mend(name, columns), b"".join([row[part] for row in rows]))
+            (
+                name,
+                self._held.remove_torn_line(name, columns),
+                b"".join([r[part] for r in rows]),
+            )
             for part, (name, columns) in reversed(list(enumerate(self._files())))
         ]
 
@@ -209,7 +213,7 @@ class Drain:
     def _do(self, appends: list[tuple[str, int, bytes]], files: list[Any]) -> None:
         columns = dict(self._files())
         for name, size, data in appends:
-            self._held.append_again(name, columns[name], size, data)
+            self._held.append_missing(name, columns[name], size, data)
         self._state.commit(durable=self._durable)
         for kind, name in files:
             if kind in self._spools:

@@ -208,7 +208,7 @@ def new_lines(
     """
     offsets = [done.search_from for done in finished if done.search_from is not None]
     # Torn bytes must be gone before anything is looked for.
-    size = held.mend(held.paths.ledger, COLUMNS)
+    size = held.remove_torn_line(held.paths.ledger, COLUMNS)
     tails = [held.tail()]
     if offsets and min(offsets) < size:
         tails.append(held.tail(min(offsets)))

@@ -1,8 +1,8 @@
 """Append whole lines to a CSV file, and leave it as it was when that fails.
 
-A single write is not atomic against a kill: it can stop at a page boundary. The torn line does
-no harm by itself, the next append would, by joining it. So, under the lock and before each
-append, the file must end in a line feed; what follows the last one goes to quarantine.
+A single write is not atomic against a kill: it can stop at a page boundary, and leave a torn last
+line. The next append would join its first record to that line. So before each append, under the
+lock, the bytes after the last line feed are moved to quarantine.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ForeignFileError(OSError):
-    """The file at the ledger's place is not a ledger, so nothing is appended to it."""
+    """A file has the ledger's name and is not a ledger, so nothing is appended to it."""
 
     def __init__(self, name: str) -> None:
-        """Name the file."""
         super().__init__(errno.EINVAL, "not a ledger: its first line is not the header", name)
 
 
@@ -50,14 +49,14 @@ def append_lines(
         name: the file's name.
         columns: the header's names.
         lines: encoded records, each with its line feed.
-        durable: whether to return only when a power loss can't take the lines away.
-        quarantine: keeps the bytes of a torn last line, with the reason.
+        durable: whether the lines must survive a power loss once this returns.
+        quarantine: stores the bytes of a torn last line, with the reason.
 
     Raises:
         ForeignFileError: the file holds something else.
         OSError: the lines could not be written; the file is as it was before.
     """
-    descriptor, size = _open_mended(directory, name, columns, quarantine, os.O_CREAT)
+    descriptor, size = _open_without_torn_line(directory, name, columns, quarantine, os.O_CREAT)
     try:
         header = [] if size else [codec.encode_line(list(columns))]
         _write_or_restore(descriptor, b"".join([*header, *lines]), size, durable=durable)
@@ -67,27 +66,29 @@ def append_lines(
         directory.sync()
 
 
-def mended_size(
+def remove_torn_line(
     directory: Directory,
     name: str,
     columns: Sequence[str],
     quarantine: Quarantine,
 ) -> int:
-    """Take a torn last line away and return the size of what is left, 0 where there is no file.
+    """Move a torn last line to quarantine and return the file's size, 0 where there is no file.
+
+    Args: as for `append_lines`.
 
     Raises:
         ForeignFileError: the file holds something else.
-        OSError: it can't be read or mended.
+        OSError: it can't be read or written.
     """
     try:
-        descriptor, size = _open_mended(directory, name, columns, quarantine, 0)
+        descriptor, size = _open_without_torn_line(directory, name, columns, quarantine, 0)
     except FileNotFoundError:
         return 0
     os.close(descriptor)
     return size
 
 
-def _open_mended(
+def _open_without_torn_line(
     directory: Directory,
     name: str,
     columns: Sequence[str],
@@ -99,7 +100,7 @@ def _open_mended(
         size = os.fstat(descriptor).st_size
         if size:
             _check_header(descriptor, name, columns)
-            size = _mend_tail(descriptor, size, len(columns), quarantine)
+            size = _end_in_line_feed(descriptor, size, len(columns), quarantine)
     except OSError:
         os.close(descriptor)
         raise
@@ -110,8 +111,8 @@ def _write_or_restore(descriptor: int, data: bytes, size: int, *, durable: bool)
     try:
         write_all(descriptor, data)
         if durable:
-            # A failed fsync is not tried again: the kernel may have dropped the pages and say
-            # yes the next time.
+            # A failed fsync is not repeated: the kernel may have dropped the pages, and the next
+            # fsync would succeed without them.
             os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, size)
@@ -122,11 +123,11 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
     head = read_at(descriptor, _BLOCK, 0)
     first, ended, _ = head.removeprefix(_BOM).partition(b"\n")
     if not ended:
-        # A torn header, of which a power loss can leave a part as NULs, is a ledger's beginning.
+        # A torn header is the start of a ledger; a power loss can leave NULs in it.
         if codec.encode_line(list(columns)).startswith(first.rstrip(b"\0")):
             return
         raise ForeignFileError(name)
-    # So is what lacks its first sectors: others' files do not begin with a NUL.
+    # A ledger that lost its first sectors begins with a NUL, which other files do not.
     if first.startswith(b"\0"):
         return
     found = first.rstrip(b"\r").replace(b'"', b"").split(b",")
@@ -138,7 +139,7 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
     raise ForeignFileError(name)
 
 
-def _mend_tail(descriptor: int, size: int, width: int, quarantine: Quarantine) -> int:
+def _end_in_line_feed(descriptor: int, size: int, width: int, quarantine: Quarantine) -> int:
     if read_at(descriptor, 1, size - 1) == b"\n":
         return size
     start = after_last_line_feed(descriptor, size)
@@ -153,14 +154,14 @@ def _mend_tail(descriptor: int, size: int, width: int, quarantine: Quarantine) -
 
 
 def _blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    # A workspace can bring along any file: it must fit on the disk, not into memory.
+    # A workspace can contain a file of any size, which need not fit into memory.
     for at in range(start, end, _BLOCK):
         yield read_at(descriptor, min(_BLOCK, end - at), at)
 
 
 def _is_whole_record(tail: bytes, width: int) -> bool:
-    # A record cut inside its error message could look whole; one that ends in an empty message
-    # of an execution without an error can't be cut.
+    # A record that was cut inside its error message could look whole. One that ends with the
+    # empty message of an execution without an error can't have been cut.
     if not tail.endswith(b",false,"):
         return False
     try:
@@ -170,7 +171,7 @@ def _is_whole_record(tail: bytes, width: int) -> bool:
 
 
 def after_last_line_feed(descriptor: int, size: int) -> int:
-    """Return where the whole lines of a file of this size end, 0 where it has none.
+    """Return the offset after the last line feed of a file of this size, 0 where it has none.
 
     Raises:
         OSError: the file can't be read.

@@ -1,7 +1,7 @@
-"""All files of a ledger: the active one, and the archives that rotation made of earlier ones.
+"""The files of a ledger: the active one, and the archives that rotation has made.
 
-An archive is `<ledger>_YYYYMMDD[_N].csv`, or the same with `.gz`. Where both stand, compression
-was interrupted or the user made a copy, and the plain file counts alone.
+An archive is `<ledger>_YYYYMMDD[_N].csv`, or the same with `.gz`. Where both exist, compression
+was interrupted or the user made a copy, and only the plain file is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHUNK = 256 * 1024
 
 
 class Archive(NamedTuple):
-    """An archive's name, and what orders it."""
+    """An archive's name, after the date and number by which archives are sorted."""
 
     date: str
     number: int
@@ -42,7 +42,7 @@ def stem_of(name: str) -> str:
 
 
 def archives_in(folder: Directory, active: str) -> list[Archive]:
-    """Return the archives of an active file, the oldest first; no link, no FIFO, no folder."""
+    """Return the archives of an active file, the oldest first; only regular files."""
     pattern = re.compile(re.escape(stem_of(active)) + r"_(\d{8})(?:_(\d{1,6}))?\.csv(?:\.gz)?")
     names = folder.names()
     present = set(names)
@@ -59,7 +59,7 @@ def archives_in(folder: Directory, active: str) -> list[Archive]:
 def names_in(folder: Directory, active: str) -> list[str]:
     """Return the names of the archives and of the active file, the oldest first.
 
-    The active file counts whatever it is: one that is a link is an error to open, not absent.
+    The active file is included whatever it is: to open a link is an error, it is not absent.
     """
     names = [archive.name for archive in archives_in(folder, active)]
     return [*names, active] if folder.has(active) else names
@@ -78,18 +78,18 @@ def free_archive_name(folder: Directory, actives: tuple[str, ...], date: str) ->
 
 
 def has_copy(folder: Directory, name: str) -> bool:
-    """Tell whether a compressed file stands beside an archive and holds the same bytes."""
-    packed = name + COMPRESSED
-    if not folder.is_file(packed):
+    """Tell whether a compressed file exists next to an archive, with the same bytes."""
+    compressed = name + COMPRESSED
+    if not folder.is_file(compressed):
         return False
     try:
-        with open_in(folder, name) as plain, open_in(folder, packed) as copy:
+        with open_in(folder, name) as plain, open_in(folder, compressed) as copy:
             while chunk := plain.read(_CHUNK):
                 if copy.read(len(chunk)) != chunk:
                     return False
             return not copy.read(1)
     except OSError:
-        return False  # one that can't be read is no copy
+        return False  # an unreadable file is not a copy
 
 
 def ledger_files(paths: LedgerPaths) -> list[str]:
@@ -122,7 +122,7 @@ def open_ledger_file(path: str) -> BinaryIO:
     """Open a ledger or an archive for reading; a compressed one reads like a plain one.
 
     Raises:
-        OSError: it can't be opened; of a damaged archive also while it is read.
+        OSError: it can't be opened; a damaged archive also raises while it is read.
     """
     with Directory.of_file(path) as (folder, name):
         return open_in(folder, name)
@@ -132,49 +132,49 @@ def open_in(folder: Directory, name: str) -> BinaryIO:
     """Open a ledger or an archive of a folder for reading.
 
     Raises:
-        OSError: it can't be opened; of a damaged archive also while it is read.
+        OSError: it can't be opened; a damaged archive also raises while it is read.
     """
     file = os.fdopen(folder.open_file(name, os.O_RDONLY), "rb")
     if not name.endswith(COMPRESSED):
         return file
-    return cast("BinaryIO", io.BufferedReader(_Unpacked(file, name), _CHUNK))
+    return cast("BinaryIO", io.BufferedReader(_Decompressed(file, name), _CHUNK))
 
 
 def compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the gzip form of the chunks, which the same chunks always have."""
-    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    """Yield the chunks compressed by gzip, without a time: the same chunks give the same bytes."""
+    compressor = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
     for chunk in chunks:
-        yield packer.compress(chunk)
-    yield packer.flush()
+        yield compressor.compress(chunk)
+    yield compressor.flush()
 
 
-class _Unpacked(io.RawIOBase):
-    # A gzip file whose damage is an OSError like any other: EOFError and zlib.error are none.
+class _Decompressed(io.RawIOBase):
+    # A gzip file whose damage raises OSError, where GzipFile raises EOFError or zlib.error too.
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file
         self._name = name
-        self._unpacked = gzip.GzipFile(fileobj=file, mode="rb")
+        self._gzip = gzip.GzipFile(fileobj=file, mode="rb")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         try:
-            # One member at a time, so that what comes before the damage is handed out.
-            return self._unpacked.readinto1(buffer)
+            # One member at a time, so that the bytes before the damage are returned.
+            return self._gzip.readinto1(buffer)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise OSError(None, f"the archive is damaged: {error}", self._name) from error
 
     def close(self) -> None:
         if not self.closed:
-            self._unpacked.close()
+            self._gzip.close()
             self._file.close()
         super().close()
 
 
 class _Unreadable(io.RawIOBase):
-    # A file that can't be opened: whoever reads it hears why, and can read the others.
+    # Stands for a file that can't be opened: reading it raises the error; the others can be read.
 
     def __init__(self, error: OSError) -> None:
         self._error = error
@@ -188,14 +188,14 @@ class _Unreadable(io.RawIOBase):
 
 @contextmanager
 def open_ledger_files(paths: LedgerPaths, *, usage: bool = False) -> Iterator[dict[str, BinaryIO]]:
-    """Open all files of a ledger by their names, as they stood at one moment, the oldest first.
+    """Open all files of a ledger as of one moment, by name, the oldest first.
 
-    A rotation between two opens would hide rows or show them twice, so the folder is looked at
-    again after the last one; nobody is kept waiting. What is wrong with a file is an error when
-    it is read.
+    A rotation between two opens would hide rows or return them twice. So the folder is listed
+    again after the last open, without any lock, and the files are opened anew if it has changed.
+    An error of one file is raised when that file is read.
 
     Raises:
-        OSError: the folder can't be opened, or the files never stood still.
+        OSError: the folder can't be opened, or its files kept changing.
     """
     active = paths.usage if usage else paths.ledger
     with ExitStack() as stack:
@@ -212,7 +212,7 @@ def open_ledger_files(paths: LedgerPaths, *, usage: bool = False) -> Iterator[di
                 yield files
                 return
             opened.close()
-        raise OSError(errno.EAGAIN, "its files never stood still to be opened", paths.path)
+        raise OSError(errno.EAGAIN, "its files kept changing while they were opened", paths.path)
 
 
 def _open_all(folder: Directory, active: str, opened: ExitStack) -> dict[str, BinaryIO] | None:

@@ -24,7 +24,7 @@ def remove_temporaries(folder: Directory, is_ours: Callable[[str], bool]) -> Non
         is_ours: tells whether a replaced file, by its name, belongs to the ledger.
 
     Raises:
-        OSError: the folder can't be read or a file can't be removed.
+        OSError: the folder can't be listed or a file can't be removed.
     """
     for entry in folder.names():
         found = _TEMPORARY.fullmatch(entry)

@@ -1,9 +1,9 @@
 r"""One record as one physical line of CSV, and back.
 
 LF, CR and NUL are stored as the two characters `\n`, `\r`, `\0`, a lone surrogate as `\udXXX`. A
-run of backslashes is doubled only where what follows would make it read as such an escape, so
-`C:\Users` stays as it is and `C:\new` becomes `C:\\new`. The rest is minimal quoting as
-`csv.writer` does it; `csv` itself would cost the hook 5 ms.
+run of backslashes is doubled only where it would otherwise read as such an escape, so `C:\Users`
+stays as it is and `C:\new` becomes `C:\\new`. Cells are quoted only where necessary, as
+`csv.writer` does; importing `csv` would cost the hook 5 ms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def decode_line(line: str) -> list[str]:
     """Return the fields of one line without its line end.
 
     Raises:
-        ValueError: a quote is not closed or stands where none can.
+        ValueError: a quote is not closed, or text follows a closing quote.
     """
     return [unescape(field) for field in split_line(line)]
 
@@ -39,7 +39,7 @@ def _escape(text: str) -> str:
     for raw, stored in _CONTROLS.items():
         if raw in text:
             text = text.replace(raw, stored)
-    # A lone surrogate has no UTF-8: it becomes its escape.
+    # A lone surrogate has no UTF-8 form and is stored as its escape.
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -83,7 +83,7 @@ def _is_surrogate(text: str, at: int) -> bool:
 
 
 def unescape(text: str) -> str:
-    """Return the text that a stored field stands for."""
+    """Return the text of a stored field."""
     if "\\" not in text:
         return text
     out: list[str] = []
@@ -108,7 +108,7 @@ def split_line(line: str) -> list[str]:
     """Return the stored fields of one line, unquoted but still escaped.
 
     Raises:
-        ValueError: a quote is not closed or stands where none can.
+        ValueError: a quote is not closed, or text follows a closing quote.
     """
     if '"' not in line:
         return line.split(",")

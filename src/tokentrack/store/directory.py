@@ -91,17 +91,17 @@ class Directory:
     __slots__ = ("_at", "_descriptor", "path")
 
     def __init__(self, path: str, descriptor: int) -> None:
-        """Keep an open folder; `path` is only for people and for systems without `openat`."""
+        """Take an open folder; `path` is for messages and for systems without `openat`."""
         self.path = path
         self._descriptor = descriptor
         self._at: dict[str, Any] = {"dir_fd": descriptor} if _AT else {}
 
     @classmethod
     def open(cls, path: str, *, create: bool = False) -> Self:
-        """Open a folder by its path, which the caller trusts; links on the way are followed.
+        """Open a folder by its path, which must be trusted: links in it are followed.
 
         Raises:
-            OSError: it does not exist and is not to be made, or can't be made.
+            OSError: it can't be opened or, with `create`, created.
         """
         if not _AT:
             if create:
@@ -119,17 +119,18 @@ class Directory:
 
     @classmethod
     def of_file(cls, path: str | os.PathLike[str], *, create: bool = False) -> _FileIn:
-        """Open the folder that a file is in: `with Directory.of_file(p) as (folder, name)`."""
+        """Open the folder of a file: `with Directory.of_file(path) as (folder, name)`."""
         head, name = os.path.split(os.path.abspath(path))
         return _FileIn(cls.open(head, create=create), name)
 
     def child(self, name: str, *, create: bool = False) -> Directory:
-        """Open a folder in this one, never through a link; a new one is private.
+        """Open a folder in this one, never through a link.
 
-        A new one survives a power loss: what is in it would be gone with its name.
+        A new folder is private and survives a power loss, which would otherwise take the files in
+        it too.
 
         Raises:
-            OSError: it does not exist and is not to be made, or is no folder of its own.
+            OSError: it can't be opened or, with `create`, created; or it is a link or a file.
         """
         entry = self._name(name)
         path = os.path.join(self.path, name)
@@ -170,7 +171,7 @@ class Directory:
         return descriptor
 
     def read(self, name: str, limit: int) -> bytes:
-        """Return at most `limit` bytes of a file.
+        """Return at most the first `limit` bytes of a file.
 
         Raises:
             OSError: it can't be read.
@@ -228,7 +229,7 @@ class Directory:
         return _Replacement(self, name, durable, durable and sync_folder, private)
 
     def create(self, name: str, data: bytes, *, durable: bool) -> None:
-        """Write a new file, and remove it again when that fails.
+        """Write a new file, and remove it if that fails.
 
         Raises:
             OSError: it exists already or can't be written.
@@ -245,7 +246,7 @@ class Directory:
             os.close(descriptor)
 
     def rename_to(self, name: str, other: Directory, new_name: str) -> None:
-        """Move a file into another folder of the same file system, replacing what is there.
+        """Move a file to another folder of the same file system, and replace a file there.
 
         Raises:
             OSError: it can't be moved.
@@ -254,7 +255,7 @@ class Directory:
         os.replace(self._name(name), other._name(new_name), **at)
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is gone already is fine.
+        """Remove a file, if it exists.
 
         Raises:
             OSError: it can't be removed.
@@ -265,7 +266,7 @@ class Directory:
             pass
 
     def remove_old(self, name: str, before: float) -> None:
-        """Remove a file that was last changed before a time in seconds since the epoch.
+        """Remove a file if it was last changed before a time, in seconds since the epoch.
 
         Raises:
             OSError: it can't be removed.
@@ -282,7 +283,7 @@ class Directory:
         return sorted(os.listdir(self._descriptor if _AT else self.path))
 
     def scan(self) -> Iterator[str]:
-        """Yield the names in the folder in no order, without looking at all of them first."""
+        """Yield the names in the folder, unsorted and without listing all of them first."""
         with os.scandir(self._descriptor if _AT else self.path) as entries:
             for entry in entries:
                 yield entry.name
@@ -296,20 +297,20 @@ class Directory:
         return True
 
     def status(self, name: str) -> os.stat_result:
-        """Return the status of an entry, of a link itself.
+        """Return the status of an entry; of a link, not of its target.
 
         Raises:
-            OSError: there is none.
+            OSError: it does not exist.
         """
         return os.stat(self._name(name), follow_symlinks=False, **self._at)
 
     def sync(self) -> None:
-        """Make the folder's entries survive a power loss (a no-op without `openat`)."""
+        """Make the folder's entries survive a power loss; does nothing without `openat`."""
         if _AT:
             os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Close the folder; closing twice is fine."""
+        """Close the folder; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -322,7 +323,7 @@ class Directory:
             return False
 
     def _name(self, name: str) -> str:
-        # `openat` follows "..", and an absolute name wins over the descriptor.
+        # `openat` follows "..", and ignores the descriptor when the name is absolute.
         if not is_entry_name(name):
             raise OSError(errno.EINVAL, "not a plain file name")
         return name if _AT else os.path.join(self.path, name)
@@ -343,9 +344,9 @@ def _check_private(descriptor: int, name: str, *, is_written: bool) -> None:
     mode = status.st_mode
     if _AT and is_written and (mode & 0o077 or not mode & 0o600):
         try:
-            os.fchmod(descriptor, 0o600)  # of git, an editor, or a mask that leaves nothing
+            os.fchmod(descriptor, 0o600)  # as git, an editor or an odd umask left it
         except OSError:
-            pass  # a mount where all files have one mode: a row matters more
+            pass  # a mount with one mode for all files; a row must not be lost for it
 
 
 class _Replacement:
@@ -385,12 +386,12 @@ class _Replacement:
 
 
 def is_entry_name(name: str) -> bool:
-    """Tell whether a name can only mean an entry of the folder in which it is looked up."""
+    """Tell whether a name can only refer to an entry of a folder, not to another folder's."""
     return name not in _NO_ENTRIES and not any(mark in name for mark in _PATH_MARKS)
 
 
 def _make_private(path: str) -> None:
-    # `os.makedirs` gives the folders on the way the mode of the umask.
+    # `os.makedirs` would create the folders above with the mode of the umask.
     above = os.path.dirname(path) or os.curdir
     if above != path and not os.path.isdir(above):
         _make_private(above)
@@ -418,7 +419,7 @@ class _FileIn:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes, whatever the system takes at a time.
+    """Write all bytes, in several writes if necessary.
 
     Raises:
         OSError: not all could be written.
@@ -429,7 +430,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
-    """Return `length` bytes from an offset, fewer only where the file ends before.
+    """Return `length` bytes from an offset, fewer only at the end of the file.
 
     Raises:
         OSError: they can't be read.

@@ -1,4 +1,4 @@
-"""A ledger held under its lock: append to it, look at its end, keep what must not be lost."""
+"""A locked ledger: append rows, search its last rows, and quarantine what is not a row."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ _TAIL_BYTES = 128 * 1024
 _MAX_SEARCHED_BYTES = 32 * 1024 * 1024
 
 QUARANTINE_NAME = "quarantine"
-# An interrupted drain of the spool, as `tokentrack.recorder.drain` notes it.
+# Written by `tokentrack.recorder.drain` while it moves events from the spool to the ledger.
 JOURNAL_NAME = "drain.json"
 
 
 class LockedLedger:
-    """A ledger whose lock this process holds; close it, or use it in a `with` statement."""
+    """A ledger whose lock this process holds; close it, or use it in a `with` statement.
+
+    Attributes:
+        paths: where the ledger is.
+        folder: the ledger's folder.
+        state: the folder of state in it.
+    """
 
     def __init__(
-        self, paths: LedgerPaths, folder: Directory, state: Directory, held: lock.Lock
+        self, paths: LedgerPaths, folder: Directory, state: Directory, held_lock: lock.Lock
     ) -> None:
-        """Keep what `lock_ledger` opened."""
         self.paths = paths
         self.state = state
         self.folder = folder
-        self._lock = held
+        self._lock = held_lock
 
     def append(self, columns: Sequence[str], lines: Sequence[bytes], *, durable: bool) -> None:
         """Append records to the ledger.
@@ -53,36 +58,42 @@ class LockedLedger:
         """
         self._append(self.paths.usage, columns, lines, durable=durable)
 
-    def mend(self, name: str, columns: Sequence[str]) -> int:
-        """Take a torn last line off one of the two files and return its size, 0 for a new one.
+    def remove_torn_line(self, name: str, columns: Sequence[str]) -> int:
+        """Move a torn last line of one of the two files to quarantine and return the file's size.
 
         Raises:
-            OSError: it can't be read or mended, or holds something else.
+            OSError: the file can't be read or written, or holds something else.
         """
-        return append.mended_size(self.folder, name, columns, self.quarantine)
+        return append.remove_torn_line(self.folder, name, columns, self.quarantine)
 
-    def append_again(self, name: str, columns: Sequence[str], size: int, data: bytes) -> None:
-        """Append to one of the two files, durably, what may stand there in part from `size` on.
+    def append_missing(self, name: str, columns: Sequence[str], size: int, data: bytes) -> None:
+        """Append, durably, those lines that an interrupted append has not written.
+
+        Args:
+            name: the ledger or the usage ledger.
+            columns: the header's names.
+            size: the file's size before the interrupted append.
+            data: the lines of that append.
 
         Raises:
-            OSError: it could not be written.
+            OSError: they could not be written.
         """
-        end = self.mend(name, columns)
+        end = self.remove_torn_line(name, columns)
         found = self.folder.read_tail(name, end - size) if end > size else b""
-        standing = found.split(b"\n")
+        present = found.split(b"\n")
         missing = []
-        # Line by line: a power loss can leave any sectors of a write.
+        # Each line is compared: after a power loss any sectors of a write may be missing.
         for line in data.split(b"\n")[:-1]:
-            if line in standing:
-                standing.remove(line)
+            if line in present:
+                present.remove(line)
             else:
                 missing.append(line + b"\n")
         self._append(name, columns, missing, durable=True)
 
     def size_if_complete(self) -> int:
-        """Return the ledger's size, where whatever is appended from now on comes after.
+        """Return the ledger's size, after which all later rows are appended.
 
-        0 for a ledger whose last line is torn: mending it will take that line away.
+        Return 0 when its last line is torn, since the next append removes that line.
 
         Raises:
             OSError: the ledger can't be read.
@@ -93,17 +104,17 @@ class LockedLedger:
         except FileNotFoundError:
             return 0
 
-    def tail(self, since: int | None = None) -> Tail:
-        """Return the ledger from an offset on, or its end, to look for what stands there already.
+    def tail(self, search_from: int | None = None) -> Tail:
+        """Return the last 128 KiB of the ledger, or all of it from an offset, to search for rows.
 
         Raises:
             OSError: the ledger can't be read.
         """
         try:
             length = _TAIL_BYTES
-            if since is not None:
+            if search_from is not None:
                 size = self.folder.status(self.paths.ledger).st_size
-                length = min(max(0, size - since), _MAX_SEARCHED_BYTES)
+                length = min(max(0, size - search_from), _MAX_SEARCHED_BYTES)
             return Tail(self.folder.read_tail(self.paths.ledger, length))
         except FileNotFoundError:
             return Tail(b"")
@@ -116,7 +127,7 @@ class LockedLedger:
         )
 
     def quarantine(self, chunks: Iterable[bytes], reason: str) -> None:
-        """Keep bytes that have no place in the ledger, with the reason in the file's name.
+        """Store bytes that are not a row in the quarantine, with the reason in the file's name.
 
         Raises:
             OSError: they could not be written.
@@ -124,8 +135,8 @@ class LockedLedger:
         with self.state.child(QUARANTINE_NAME, create=True) as folder:
             folder.replace(_quarantine_name(reason), chunks, durable=True)
 
-    def set_aside(self, name: str, reason: str) -> None:
-        """Move a file of the state folder to the quarantine as it is, whatever it is.
+    def quarantine_file(self, name: str, reason: str) -> None:
+        """Move an entry of the state folder to the quarantine unchanged, whatever its kind.
 
         Raises:
             OSError: it could not be moved.
@@ -135,17 +146,15 @@ class LockedLedger:
             folder.sync()
 
     def close(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         self._lock.release()
         self.state.close()
         self.folder.close()
 
     def __enter__(self) -> Self:
-        """Return the ledger."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the lock."""
         self.close()
 
 
@@ -155,7 +164,7 @@ def _quarantine_name(reason: str) -> str:
 
 
 def lock_ledger(paths: LedgerPaths, seconds: float, *, create: bool) -> LockedLedger | None:
-    """Wait for a ledger's lock at most `seconds`; None when another holder kept it.
+    """Lock a ledger, after at most `seconds` of waiting; None when another process keeps the lock.
 
     Raises:
         OSError: the ledger's folder or its lock can't be opened.
@@ -164,41 +173,41 @@ def lock_ledger(paths: LedgerPaths, seconds: float, *, create: bool) -> LockedLe
     try:
         state = paths.open_state(folder)
         try:
-            held = lock.acquire(folder, paths.lock, seconds)
+            held_lock = lock.acquire(folder, paths.lock, seconds)
         except OSError:
             state.close()
             raise
     except OSError:
         folder.close()
         raise
-    if held is None:
+    if held_lock is None:
         state.close()
         folder.close()
         return None
-    return LockedLedger(paths, folder, state, held)
+    return LockedLedger(paths, folder, state, held_lock)
 
 
 class Tail:
-    """The last bytes of a ledger, to look for what may stand there already."""
+    """The last bytes of a ledger, to search for rows that may already be written."""
 
     def __init__(self, data: bytes) -> None:
-        """Keep the whole lines of the bytes; the first one may lack its beginning."""
+        """Take the bytes up to the last line feed; the first line may lack its start."""
         self._data = data[: data.rfind(b"\n") + 1]
 
     def has_line(self, line: bytes) -> bool:
-        """Tell whether a whole line stands here."""
+        """Tell whether one of the lines is this one."""
         return self._data.startswith(line) or b"\n" + line in self._data
 
     def has_in_column(self, text: str, column: int) -> bool:
-        """Tell whether a column, neither the first nor the last, holds a text in a record."""
+        """Tell whether a record has a text in a column, which is not the first or the last."""
         stored = b"," + codec.encode_line([text])[:-1] + b","
         at = self._data.find(stored)
         while at >= 0:
             start = self._data.rfind(b"\n", 0, at) + 1
             end = self._data.find(b"\n", at)
             line = self._data[start:end]
-            # No record has a NUL: a power loss left it of one that was never whole. The start of
-            # the first line may be missing, and with it the count of columns.
+            # A line with a NUL is what a power loss left of a record. The first line may lack its
+            # start, so its columns can't be counted.
             if b"\0" not in line and (start == 0 or _column_of(line, column) == text):
                 return True
             at = self._data.find(stored, end)

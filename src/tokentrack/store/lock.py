@@ -1,8 +1,8 @@
-"""The ledger's lock: `flock` on the very file that `filelock.FileLock` locks.
+"""The ledger's lock: `flock` on the same file that `filelock.FileLock` locks.
 
-Both exclude each other, and each other's threads, since every holder opens the file anew. The
-kernel's lock needs no import of 31 ms, and goes with its process, however that ends. filelock
-itself serves the systems without `flock`.
+A `flock` and a FileLock exclude each other, across processes and threads, because each holder
+opens the file anew. The kernel releases a `flock` when its process ends, however it ends.
+Importing filelock takes 31 ms, so it is used only on systems without `flock`.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ _POLL_SECONDS = 0.001
 
 
 class Lock:
-    """A held lock."""
+    """A lock that this process holds."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_locked",)
 
-    def __init__(self, held: Any) -> None:
-        """Keep a locked descriptor, or filelock's lock."""
-        self._held = held
+    def __init__(self, locked: Any) -> None:
+        """Take a locked descriptor, or a FileLock."""
+        self._locked = locked
 
     def release(self) -> None:
-        """Let go; the file stays, since removing it would split the lock in two."""
-        if isinstance(self._held, int):
-            # Closing alone would leave the lock with a child that was forked meanwhile.
-            fcntl.flock(self._held, fcntl.LOCK_UN)
-            os.close(self._held)
+        """Release the lock. The file stays: a new file would be a second lock."""
+        if isinstance(self._locked, int):
+            # A child that was forked meanwhile has the descriptor too, so closing is not enough.
+            fcntl.flock(self._locked, fcntl.LOCK_UN)
+            os.close(self._locked)
         else:
-            self._held.release()
+            self._locked.release()
 
 
 def acquire(directory: Directory, name: str, seconds: float) -> Lock | None:
-    """Wait for the lock at most `seconds`; None when another holder kept it.
+    """Lock a file, after at most `seconds` of waiting; None when another holder keeps the lock.
 
     Raises:
         OSError: the lock file can't be opened.
@@ -56,14 +56,15 @@ def acquire(directory: Directory, name: str, seconds: float) -> Lock | None:
     deadline = time.monotonic() + seconds
     while True:
         descriptor = directory.open_file(name, os.O_RDWR | os.O_CREAT)
+        is_ours = False
         try:
             locked = _try_until(descriptor, deadline)
-            if locked and _is_current(directory, name, descriptor):
-                held, descriptor = descriptor, -1
-                return Lock(held)
+            is_ours = locked and _is_current(directory, name, descriptor)
         finally:
-            if descriptor >= 0:
+            if not is_ours:
                 os.close(descriptor)
+        if is_ours:
+            return Lock(descriptor)
         if not locked:
             return None
 
@@ -81,8 +82,8 @@ def _try_until(descriptor: int, deadline: float) -> bool:
 
 
 def _is_current(directory: Directory, name: str, descriptor: int) -> bool:
-    # Some releases of filelock remove the file when they let go: a lock on a removed file
-    # excludes nobody.
+    # Some versions of filelock remove the file on release. A lock on a removed file does not
+    # exclude a process that creates the file again.
     try:
         return os.path.samestat(os.fstat(descriptor), directory.status(name))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where a ledger lies, and what lies beside it."""
+"""The paths of a ledger and of the files and folders next to it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ _MAX_IGNORE = 64 * 1024
 _RULES = b"# Records of tokentrack, which quote prompts.\n*.csv*\n.tokentrack*/\n.gitignore\n"
 
 
-# A prime: the remainder depends on every byte. No import gives a checksum for less.
+# The remainder by a prime depends on every byte, and needs no import as a checksum would.
 _PRIME = 2**61 - 31
 
 
 def digest(text: str) -> str:
-    """Return 16 hexadecimal digits that tell texts apart, where nobody tries to forge them."""
+    """Return 16 hexadecimal digits to tell texts apart; not safe against forgery."""
     return f"{int.from_bytes(text.encode('utf-8', 'surrogatepass'), 'big') % _PRIME:016x}"
 
 
 class LedgerPaths:
-    """A ledger's file and its companions.
+    """A ledger and the files and folders that belong to it.
 
     Attributes:
-        base: a folder that is trusted, the workspace's root or one that the user named.
-        folders: the folders from there to the ledger's; none of them may be a link.
+        base: a trusted folder: the workspace's root or one that the user chose.
+        folders: the folders from the base to the ledger; none of them may be a link.
         ledger: the ledger's file name.
     """
 
     __slots__ = ("base", "folders", "ledger")
 
     def __init__(self, base: str, folders: tuple[str, ...], ledger: str) -> None:
-        """Name the three parts."""
         self.base = base
         self.folders = folders
         self.ledger = ledger
@@ -71,14 +70,14 @@ class LedgerPaths:
 
     @property
     def state(self) -> str:
-        """The name of the folder with the spool, the quarantine, the log and the executions."""
+        """The name of the folder for the spool, the quarantine, the log and open executions."""
         return STATE_NAME if self.ledger == LEDGER_NAME else f"{STATE_NAME}-{self.ledger}"
 
     def open_state(self, folder: Directory) -> Directory:
-        """Open the folder of state in the ledger's folder; a new one keeps all out of git.
+        """Open the folder of state in the ledger's folder, or create it, ignored by git.
 
         Raises:
-            OSError: it can't be opened or made, or is a link.
+            OSError: it can't be opened or created, or is a link.
         """
         try:
             return folder.child(self.state)
@@ -87,28 +86,28 @@ class LedgerPaths:
         try:
             state.create(_IGNORE, b"*\n", durable=False)
         except OSError:
-            pass  # another process was faster, or can't: no row may depend on it
+            pass  # another process was faster; or it can't be written, which must not cost a row
         if self.folders == (KIRO_FOLDER,):
             self._keep_out_of_git(folder)
         return state
 
     def _keep_out_of_git(self, folder: Directory) -> None:
-        # What `init` does for its workspace, for those that only a hook of the user records.
+        # `init` does this for its workspace; hooks of the user record in others too.
         try:
             with Directory.open(self.base) as base:
                 if base.has(_IGNORE) and _IGNORED in base.read(_IGNORE, _MAX_IGNORE):
                     return
             folder.create(_IGNORE, _RULES, durable=False)
         except OSError:
-            pass  # it has rules of its own, or can't be written
+            pass  # the folder has its own rules, or can't be written
 
     def open_folder(self, *, create: bool) -> Directory:
         """Open the ledger's folder.
 
         Raises:
-            OSError: it is missing and not to be made, can't be made, or is a link.
+            OSError: it is missing, can't be created, or is a link.
         """
-        # The base itself is made only where it is the last folder: the user's own.
+        # The base is created only where it is the ledger's own folder, in the user's home.
         directory = Directory.open(self.base, create=create and not self.folders)
         for name in self.folders:
             with directory:
@@ -118,7 +117,7 @@ class LedgerPaths:
 
 
 def workspace_paths(root: str, ledger_path: str) -> LedgerPaths:
-    """Return the place of a workspace's ledger, whose path may be relative to the root."""
+    """Return the paths of a workspace's ledger, whose path may be relative to the root."""
     if os.path.isabs(ledger_path):
         folder, name = os.path.split(ledger_path)
         return LedgerPaths(folder, (), name)
@@ -129,15 +128,15 @@ def workspace_paths(root: str, ledger_path: str) -> LedgerPaths:
 
 
 def user_paths(user_folder: str) -> LedgerPaths:
-    """Return the place of the ledger of events that belong to no workspace."""
+    """Return the paths of the ledger for events outside any workspace."""
     return LedgerPaths(user_folder, (), LEDGER_NAME)
 
 
 def rescue_folder(paths: LedgerPaths, environ: Mapping[str, str]) -> str:
-    """Return the user's own folder for the events that a ledger's folder can't take.
+    """Return the user's folder for events that can't be written to a ledger's folder.
 
-    `$XDG_STATE_HOME/tokentrack/<ledger>`, by default below `~/.local/state`. The specification
-    has a relative path ignored.
+    It is `$XDG_STATE_HOME/tokentrack/<ledger>`, by default in `~/.local/state`. As the
+    specification says, a relative `$XDG_STATE_HOME` is ignored.
     """
     state_home = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state_home):

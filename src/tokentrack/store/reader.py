@@ -1,8 +1,8 @@
-"""Read a ledger as it is: what can't be read is reported with its line, never dropped silently.
+"""Read the records of a ledger; a line that can't be read is reported, never dropped silently.
 
-Written by this project, a record is one physical line. Files written by others may have a byte
-order mark, CRLF, quoted line feeds or more columns. A live ledger's last line without its line
-feed is still being written, or torn: readers leave it out, the next append deals with it.
+This program writes each record as one physical line. Files written by others may have a byte
+order mark, CRLF, quoted line feeds or more columns. In a live ledger a last line without its line
+feed is still being written, or torn: it is not read, and the next append removes it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 # How many physical lines after its first a record with quoted line feeds may have.
 _MAX_JOINED = 200
-# Bytes of a physical line; a longer one is no record, and is not kept in memory.
+# Bytes of a physical line; a longer one is not a record, and is not kept in memory.
 MAX_LINE = 32 * 1024 * 1024
 
 _DATE = re.compile(rb'"?\d{4}-\d\d-\d\d[T ]')
 
 
 class Record:
-    """One record or damaged place: its first line's number, and its cells or what is wrong."""
+    """One record or damaged line: the number of its first line, and its cells or its problem."""
 
     __slots__ = ("cells", "line", "problem")
 
     def __init__(self, line: int, cells: list[str], problem: str = "") -> None:
-        """Keep a record (`problem` is "") or a damaged place (`cells` is empty)."""
+        """Make a record (`problem` is "") or a damaged line (`cells` is empty)."""
         self.line = line
         self.cells = cells
         self.problem = problem
@@ -39,9 +39,13 @@ class Record:
 def read_records(
     file: BinaryIO, columns: Sequence[str], *, finished: bool = False
 ) -> Iterator[Record]:
-    """Yield the records of a file in the order of `columns`, and its damaged places.
+    """Yield the records of a file and its damaged lines, in the order of the file.
 
-    Of a `finished` file, to which nobody adds, a last line without its line feed counts too.
+    Args:
+        file: the file.
+        columns: the order of the cells.
+        finished: whether no process appends to the file; then a last line without its line feed
+            is read too.
     """
     lines = _Lines(file, finished=finished)
     first = lines.next()
@@ -49,7 +53,7 @@ def read_records(
         return
     layout = _layout_of(first, columns)
     if layout is None:
-        # No header: the first line is a record like the others.
+        # There is no header: the first line is a record.
         lines.push(first)
         layout = _Layout(list(range(len(columns))), len(columns))
     while (line := lines.next()) is not None:
@@ -63,15 +67,15 @@ def has_header(file: BinaryIO, columns: Sequence[str], *, finished: bool = False
 
 
 class _Layout(NamedTuple):
-    # Where the header has each column, and how many it has.
+    # The position of each column in the header, and the header's width.
     order: list[int]
     width: int
 
     def arrange(self, cells: list[str]) -> list[str] | None:
-        """Return the cells in our order, None for a count that no whole record has."""
+        """Return the cells in the order of the columns; None where their number is wrong."""
         if len(cells) == self.width:
             return [cells[index] for index in self.order]
-        # What this program appends below a wider header has its own columns only.
+        # This program appends its own columns only, also below a wider header.
         return cells if len(cells) == len(self.order) else None
 
 
@@ -159,7 +163,7 @@ def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
 
 
 def _is_record(line: bytes, layout: _Layout) -> bool:
-    # With a date where the first column's time stands in every version of the format.
+    # Every version of the format begins a record with a date.
     if _DATE.match(line) is None:
         return False
     try:
@@ -173,7 +177,7 @@ def _text(line: bytes) -> str:
 
 
 class _Lines:
-    # Whole physical lines with their numbers; some can be given back.
+    # Whole physical lines with their numbers; a line can be pushed back.
 
     def __init__(self, file: BinaryIO, *, finished: bool) -> None:
         self._file = file

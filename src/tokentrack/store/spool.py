@@ -1,8 +1,8 @@
-"""Where events wait that could not be recorded at once: a maildir, `tmp/` and `new/`.
+"""The spool: a maildir (`tmp/` and `new/`) of events that could not be recorded at once.
 
-A file is whole before it appears in `new/`, so no reader ever sees a part of one. Names start
-with the event's time, and are taken in that order; they end in the event's size, so that a look
-at the folder is enough to know how full it is.
+A file is complete before it is moved to `new/`, so readers never see a part of one. A name starts
+with the event's time, which gives the order, and ends with its size, so that listing the folder is
+enough to know how full the spool is.
 """
 
 from __future__ import annotations
@@ -14,40 +14,39 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
-# A spool that is full takes no more; processes that put at the same moment can pass the bounds by
-# one event each.
+# A full spool accepts no more events; processes that put one at the same moment can exceed the
+# bounds by one event each.
 MAX_EVENTS = 20_000
 MAX_BYTES = 256 * 1024 * 1024
 # The longest prompt that a configuration allows takes 12 MB.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
-# What waits longer is recorded all the same; somebody should know.
+# Older events are still recorded; `status` and `doctor` warn about them.
 OVERDUE_DAYS = 30
 
 _DAY_US = 24 * 3600 * 1_000_000
 
 
 class SpoolFullError(OSError):
-    """The spool holds as much as it may."""
+    """The spool has reached its bounds; the errno is EDQUOT, a used-up quota."""
 
     def __init__(self) -> None:
-        """Say so with the errno of a used-up quota."""
         super().__init__(errno.EDQUOT, "the spool is full")
 
 
 def put(parent: Directory, at: int, data: bytes, *, durable: bool) -> str:
-    """Leave an event in the spool of a folder and return its name.
+    """Write an event to the spool of a folder and return its name.
 
     Args:
-        parent: the folder that has the spool, or gets it.
+        parent: the folder of the spool, which is created in it if necessary.
         at: the event's time in microseconds since the epoch.
         data: the event.
-        durable: whether to return only when a power loss can't take it away.
+        durable: whether the event must survive a power loss once this returns.
 
     Raises:
-        OSError: it could not be written, or the spool is full; nothing is left behind in `new/`.
+        OSError: it could not be written, or the spool is full; `new/` is unchanged.
     """
     if len(data) > MAX_EVENT_BYTES:
-        raise OSError(errno.EFBIG, "the event is larger than a spool takes")
+        raise OSError(errno.EFBIG, "the event is too large for the spool")
     name = f"{at:017d}-{os.urandom(6).hex()}.{len(data)}.json"
     with (
         parent.child("spool", create=True) as spool,
@@ -67,7 +66,7 @@ def put(parent: Directory, at: int, data: bytes, *, durable: bool) -> str:
 
 
 def _check_room(new: Directory, size: int) -> None:
-    # Looks at no more names than may be there, however many are.
+    # Stops at the bound, however many names there are.
     events, total = 1, size
     for name in new.scan():
         events += 1
@@ -82,7 +81,7 @@ def _size_of(name: str) -> int:
 
 
 def open_new(parent: Directory) -> Directory | None:
-    """Open the folder of waiting events, None when there is none."""
+    """Open the folder of waiting events; None when there is none."""
     try:
         with parent.child("spool") as spool:
             return spool.child("new")
@@ -91,7 +90,7 @@ def open_new(parent: Directory) -> Directory | None:
 
 
 def is_waiting(parent: Directory) -> bool:
-    """Tell whether an event waits, without a look at all of them."""
+    """Tell whether an event is waiting, without listing all of them."""
     new = open_new(parent)
     if new is None:
         return False
@@ -100,7 +99,7 @@ def is_waiting(parent: Directory) -> bool:
 
 
 def is_empty(new: Directory) -> bool:
-    """Tell whether nothing waits in an open folder."""
+    """Tell whether an open folder is empty."""
     return next(new.scan(), None) is None
 
 
@@ -128,27 +127,27 @@ def read(new: Directory, name: str) -> bytes:
     """Return a waiting event.
 
     Raises:
-        OSError: it can't be read, or is larger than any that was put here.
+        OSError: it can't be read, or is larger than an event can be.
     """
     size = new.status(name).st_size
     if size > MAX_EVENT_BYTES:
-        raise OSError(errno.EFBIG, "larger than an event", name)
+        raise OSError(errno.EFBIG, "larger than an event can be", name)
     return new.read_tail(name, size)
 
 
 def remove_leftovers(parent: Directory, before: float) -> None:
-    """Remove what killed processes left unfinished in a folder and in its spool's `tmp/`.
+    """Remove the unfinished files of killed processes, in a folder and in its spool's `tmp/`.
 
     Args:
-        parent: the folder that has the spool.
-        before: what was changed later, in seconds since the epoch, may still be written.
+        parent: the folder of the spool.
+        before: a time in seconds since the epoch; newer files may still be in use.
     """
     try:
         _remove_old(parent, [name for name in parent.names() if name.endswith(".tmp")], before)
         with parent.child("spool") as spool, spool.child("tmp") as tmp:
             _remove_old(tmp, tmp.names(), before)
     except OSError:
-        pass  # no spool, or none of ours
+        pass  # no spool, or something else of that name
 
 
 def _remove_old(folder: Directory, names: list[str], before: float) -> None:
@@ -156,4 +155,4 @@ def _remove_old(folder: Directory, names: list[str], before: float) -> None:
         try:
             folder.remove_old(name, before)
         except OSError:
-            continue  # a folder of this name is none of ours
+            continue  # a folder of this name
