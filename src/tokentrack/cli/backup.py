@@ -97,15 +97,16 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
 
 def _backups(workspace: str | None) -> list[Backup]:
     from tokentrack.maintenance.backup import list_backups
-    from tokentrack.maintenance.locked import open_folder
+    from tokentrack.maintenance.locked import NoLedgerError, open_folder
 
     target = target_of(workspace)
     run_due(target)
     paths = target.paths
-    if not os.path.lexists(paths.folder):
+    try:
+        with open_folder(paths) as folder:
+            return list_backups(folder, paths)
+    except NoLedgerError:
         return []
-    with open_folder(paths) as folder:
-        return list_backups(folder, paths)
 
 
 def _time(seconds: float) -> str:

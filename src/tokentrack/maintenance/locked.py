@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.errors import FileSystemError
+from tokentrack.maintenance.open_executions import close_recorded, forget_offsets
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.execution_state import RUNNING, ExecutionState
 from tokentrack.recorder.recorder import Recorder
-from tokentrack.recorder.rows import execution_id_of
 from tokentrack.store import archives, spool
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.atomic import remove_temporaries
@@ -28,13 +27,17 @@ from tokentrack.store.ledger import JOURNAL_NAME, LockedLedger, lock_ledger
 from tokentrack.store.paths import rescue_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from tokentrack.config.tracker_config import TrackerConfig
-    from tokentrack.store.ledger import Tail
     from tokentrack.store.paths import LedgerPaths
 
-_ID_COLUMN = COLUMNS.index("agent_execution_id")
+
+class NoLedgerError(FileSystemError):
+    """There is no file of a ledger: neither rows nor backups nor queued events."""
+
+    def __init__(self, paths: LedgerPaths) -> None:
+        super().__init__(f"there is no ledger at {paths.path}")
 
 
 @contextmanager
@@ -42,13 +45,17 @@ def open_folder(paths: LedgerPaths) -> Iterator[Directory]:
     """Open a ledger's folder for reading; every system error names its file.
 
     Raises:
-        FileSystemError: there is no ledger, or its folder can't be used.
+        NoLedgerError: there is no ledger.
+        FileSystemError: its folder can't be used.
     """
     try:
         folder = paths.open_folder(create=False)
     except OSError as error:
         raise _unusable(paths, error) from error
     with with_path(paths.folder, paths.ledger), folder:
+        ours = _pattern(paths)
+        if not any(name == paths.state or ours.fullmatch(name) for name in folder.names()):
+            raise NoLedgerError(paths)
         yield folder
 
 
@@ -58,6 +65,8 @@ def lock_for_maintenance(
     config: TrackerConfig,
     environ: Mapping[str, str],
     seconds: float | None = None,
+    *,
+    is_new: bool = False,
 ) -> Iterator[LockedLedger]:
     """Lock a ledger; afterwards record what arrived in the spool meanwhile.
 
@@ -68,10 +77,15 @@ def lock_for_maintenance(
         config: how long to wait for the lock, and how to record.
         environ: the environment.
         seconds: how long to wait instead.
+        is_new: whether the ledger's folder is enough, for a caller that may make the ledger.
 
     Raises:
-        FileSystemError: there is no ledger, or another process kept the lock.
+        NoLedgerError: there is no ledger.
+        FileSystemError: another process kept the lock.
     """
+    if not is_new:
+        with open_folder(paths):
+            pass  # the lock would create files
     ledger = _lock(paths, config.file_lock_timeout_seconds if seconds is None else seconds)
     try:
         with with_path(paths.folder, paths.ledger), ledger:
@@ -85,7 +99,7 @@ def lock_for_maintenance(
 
 @contextmanager
 def lock_drained(
-    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], *, is_new: bool = False
 ) -> Iterator[LockedLedger]:
     """Lock a ledger when nothing is left to record that it may already have.
 
@@ -96,13 +110,23 @@ def lock_drained(
     spool is empty, no execution is open whose id is in the ledger, and the others are searched for
     in the whole file. The recorder then never has to search archives.
 
+    Args:
+        paths: the ledger.
+        config: how long to wait for the lock, and how to record.
+        environ: the environment.
+        is_new: whether the ledger's folder is enough, for a caller that may make the ledger.
+
     Raises:
-        FileSystemError: there is no ledger, its lock is not free, or the spool can't be emptied.
+        NoLedgerError: there is no ledger.
+        FileSystemError: its lock is not free, or the spool can't be emptied.
     """
+    if not is_new:
+        with open_folder(paths):
+            pass  # draining would create files
     with _lock_idle(paths, config, environ, with_spool=True) as ledger:
         _complete_last_lines(ledger)
-        _close_recorded(ledger)
-        _forget_offsets(ledger)
+        close_recorded(ledger)
+        forget_offsets(ledger)
         yield ledger
 
 
@@ -115,10 +139,13 @@ def lock_for_repair(
     The spool need not be empty: what is in it may wait for this repair.
 
     Raises:
-        FileSystemError: there is no ledger, its lock is not free, or a drain can't be finished.
+        NoLedgerError: there is no ledger.
+        FileSystemError: its lock is not free, or a drain can't be finished.
     """
+    with open_folder(paths):
+        pass  # draining would create files
     with _lock_idle(paths, config, environ, with_spool=False) as ledger:
-        _forget_offsets(ledger)
+        forget_offsets(ledger)
         yield ledger
 
 
@@ -126,12 +153,11 @@ def lock_for_repair(
 def _lock_idle(
     paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], *, with_spool: bool
 ) -> Iterator[LockedLedger]:
-    with open_folder(paths):
-        pass  # the recorder below would create a folder
     deadline = time.monotonic() + max(config.file_lock_timeout_seconds, 1.0)
     while True:
         problem = _drain(paths, config, environ, _left(deadline))
-        with lock_for_maintenance(paths, config, environ, _left(deadline)) as ledger:
+        left = _left(deadline)
+        with lock_for_maintenance(paths, config, environ, left, is_new=True) as ledger:
             queued = _count_queued(ledger, environ) if with_spool else 0
             if not queued and not ledger.state.has(JOURNAL_NAME):
                 yield ledger
@@ -162,7 +188,7 @@ def _drain(
 
 def _unusable(paths: LedgerPaths, error: OSError) -> FileSystemError:
     if isinstance(error, FileNotFoundError):
-        return FileSystemError(f"there is no ledger at {paths.path}")
+        return NoLedgerError(paths)
     error.filename = paths.folder
     return FileSystemError(f"the ledger's folder can't be used: {sentence_of(error)}")
 
@@ -182,15 +208,20 @@ def _lock(paths: LedgerPaths, seconds: float) -> LockedLedger:
 def _remove_leftovers(ledger: LockedLedger) -> None:
     # A killed job leaves temporary files, or a compressed copy next to the archive that counts.
     folder, paths = ledger.folder, ledger.paths
-    stems = "|".join(re.escape(archives.stem_of(name)) for name in (paths.ledger, paths.usage))
-    ours = re.compile(
-        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
-    )
+    ours = _pattern(paths)
     remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
     for active in (paths.ledger, paths.usage):
         for archive in archives.archives_in(folder, active):
             if archives.has_copy(folder, archive.name):
                 folder.remove(archive.name + archives.COMPRESSED)
+
+
+def _pattern(paths: LedgerPaths) -> re.Pattern[str]:
+    # The names of a ledger, its usage ledger, their archives and their backups.
+    stems = "|".join(re.escape(archives.stem_of(name)) for name in (paths.ledger, paths.usage))
+    return re.compile(
+        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
+    )
 
 
 def _count_queued(ledger: LockedLedger, environ: Mapping[str, str]) -> int:
@@ -229,50 +260,3 @@ def _complete_last_lines(ledger: LockedLedger) -> None:
         raise FileSystemError(
             f"{error.filename} is not a ledger as this program writes it: run `tokentrack verify`"
         ) from error
-
-
-def _close_recorded(ledger: LockedLedger) -> None:
-    # A crash can leave an execution open although its row is written.
-    state = ExecutionState(ledger.state)
-    try:
-        running = state.all_running()
-        tails = _tails(ledger, (started.ledger_size for _, started in running))
-        for name, started in running:
-            if _is_recorded(tails, execution_id_of(started)):
-                state.discard(name)
-        state.commit(durable=True)
-    finally:
-        state.close()
-
-
-def _forget_offsets(ledger: LockedLedger) -> None:
-    # The rows of open executions are to be searched for everywhere from now on, those of closed
-    # ones nowhere.
-    state = ExecutionState(ledger.state)
-    try:
-        for name, started in state.all_running():
-            if started.ledger_size:
-                started.ledger_size = 0
-                state.open(name, started)
-        closed = state.named_completions()
-        tails = _tails(ledger, (done.search_from or 0 for _, done in closed))
-        for key, done in closed:
-            done.search_from, done.recorded = 0, _is_recorded(tails, done.execution_id)
-            state.remember_completion(key, done)
-        state.commit(durable=True)
-    finally:
-        state.close()
-    # The end of an execution need not be on the disk yet. If a power loss opens it again, its row
-    # tells, but not in the file that the row is about to move to.
-    with ledger.state.child(RUNNING) as running:
-        running.sync()
-
-
-def _tails(ledger: LockedLedger, offsets: Iterable[int]) -> list[Tail]:
-    # The end too: an offset may belong to a ledger that was another file.
-    known = list(offsets)
-    return [ledger.tail(), ledger.tail(min(known))] if known else []
-
-
-def _is_recorded(tails: list[Tail], identity: str) -> bool:
-    return any(tail.has_in_column(identity, _ID_COLUMN) for tail in tails)

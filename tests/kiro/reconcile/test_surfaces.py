@@ -44,7 +44,7 @@ def rows(ledger):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_credits_that_appear_10_s_later_are_found_at_the_next_check(played, look):
+def test_credits_that_appear_10_s_later_are_found_at_the_next_look(played, look):
     machine = played.machine
     played.start()
     played.stop()
