@@ -192,9 +192,9 @@ class FailsAtFirst:
 def test_a_writer_tries_again_as_often_as_the_policy_says(tmp_path, failures, after, in_ledger):
     space = Workspace(tmp_path, durability="none")
     writer = CSVWriter(space.config, paths=space.paths, environ=space.environ)
-    writer._recorder = FailsAtFirst(writer._recorder, failures, after)
+    writer.recorder.recorder = FailsAtFirst(writer.recorder.recorder, failures, after)
     assert writer.write_transaction(transaction()) is (failures < 4), "queued is not written"
-    assert writer._recorder.calls == min(failures + 1, 4)
+    assert writer.recorder.recorder.calls == min(failures + 1, 4)
     assert len(space.rows()) == max(in_ledger, after), "written once, however often it is tried"
     space.tracker.drain()
     assert len(space.rows()) == 1

@@ -14,7 +14,8 @@ from support.ledgers import Workspace, transaction
 from tokentrack import CSVWriter, TokenTransaction
 from tokentrack.errors import ValidationError
 from tokentrack.models.rules import register_rule, registered_rules, remove_rule, rule_in_force
-from tokentrack.recorder.guarded import write_slot, writing
+from tokentrack.recorder import guarded
+from tokentrack.recorder.guarded import write_slot
 from tokentrack.recorder.tokens import estimate_tokens
 
 ARGUMENTS = ("p", 1, 0.5, "w", "manual")
@@ -209,7 +210,7 @@ def test_no_more_threads_write_at_a_time_than_the_configuration_allows():
         start.wait()
         with write_slot("ledger", 3, 30) as left:
             assert left > 0
-            seen.append(writing("ledger"))
+            seen.append(guarded._writing["ledger"])
 
     threads = [threading.Thread(target=work) for _ in range(12)]
     for thread in threads:
@@ -218,7 +219,7 @@ def test_no_more_threads_write_at_a_time_than_the_configuration_allows():
         thread.join()
     assert len(seen) == 12
     assert max(seen) <= 3
-    assert writing("ledger") == 0
+    assert not guarded._writing
 
 
 def test_a_writer_without_a_turn_leaves_its_record_in_the_spool(tmp_path):

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.config.sources import program_paths
 from tokentrack.config.tracker_config import TrackerConfig
-from tokentrack.error_handler import Action, handler_of
+from tokentrack.error_handler import handler_of
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import COLUMNS
-from tokentrack.models.transaction import TokenTransaction
-from tokentrack.recorder.calls import as_finished
-from tokentrack.recorder.guarded import write_slot
-from tokentrack.recorder.recorder import Recorder
+from tokentrack.recorder.guarded import GuardedRecorder
 from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tokentrack.error_handler import ErrorHandler
-    from tokentrack.recorder.rows import FinishedExecution
+    from tokentrack.models.transaction import TokenTransaction
     from tokentrack.reports.filters import Test
     from tokentrack.store.paths import LedgerPaths
-
-_FIRST_PAUSE = 0.02  # seconds before the first repetition; each further one doubles it
 
 
 class CSVWriter:
@@ -58,7 +52,9 @@ class CSVWriter:
         self.environ = os.environ if environ is None else environ
         self.paths = paths or program_paths(self.config, self.environ, in_force=False)
         self.error_handler = error_handler or handler_of(self.paths, None)
-        self._recorder = Recorder(self.paths, self.config, self.environ)
+        self.recorder = GuardedRecorder(
+            self.paths, self.config, self.environ, self.error_handler, self._run_due
+        )
 
     def write_transaction(self, transaction: TokenTransaction) -> bool:
         """Append a transaction; return whether it is in the ledger, or waits only for its lock."""
@@ -67,26 +63,13 @@ class CSVWriter:
     def write_transactions_batch(self, transactions: Iterable[TokenTransaction]) -> int:
         """Append transactions under one lock and with one fsync; return how many were written.
 
-        Those that wait in the spool for the ledger's lock count. Those that a bad disk kept out
-        do not, even where they are queued elsewhere and will come in later.
+        Those that wait in the spool for the ledger's lock are counted. Those that a failing disk
+        kept out are not, even where they are queued elsewhere and will be recorded later.
 
-        What is no transaction, or breaks a registered rule, is left out and counted as an error.
+        A value that is not a transaction, or breaks a registered rule, is left out and counted as
+        an error.
         """
-        return self.write_finished([as_finished(t) for t in transactions if self.is_valid(t)])
-
-    def write_finished(self, finished: Sequence[FinishedExecution]) -> int:
-        """Append executions with what is known of their cost; return how many were written."""
-        if not finished:
-            return 0
-        config = self.config
-        seconds = config.file_lock_timeout_seconds
-        with write_slot(self.paths.path, config.max_concurrent_writes, seconds) as left:
-            written = self._write(finished, left)
-        if written:
-            from tokentrack.maintenance.schedule import run_due_at_times
-
-            run_due_at_times(self.paths, config, self.environ)
-        return written
+        return self.recorder.record_unchanged(transactions)
 
     def read_transactions(
         self, limit: int | None = None, *, test: Test | None = None
@@ -161,7 +144,7 @@ class CSVWriter:
         """
         from tokentrack.recorder.selftest import check_texts
 
-        return check_texts(CSVWriter, test_strings)
+        return check_texts(open_writer, test_strings)
 
     def create_backup(self) -> Path | None:
         """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) beside it.
@@ -186,45 +169,20 @@ class CSVWriter:
         """
         from tokentrack.recorder.selftest import check_csv_operations
 
-        return check_csv_operations(CSVWriter, self.config)
+        return check_csv_operations(open_writer, self.config)
 
     def is_valid(self, transaction: Any) -> bool:
-        """Tell whether a value may be stored; if not, that is counted and logged.
+        """Return whether a value may be stored; if not, that is counted and logged.
 
         With `enable_validation` the registered rules are asked; the policy's
-        `on_validation_error` decides whether what they find is a reason to refuse.
+        `on_validation_error` decides whether their findings are a reason to refuse.
         """
-        from tokentrack.models.rules import rule_issues
+        return self.recorder.is_valid(transaction)
 
-        if not isinstance(transaction, TokenTransaction):
-            issue = f"a TokenTransaction is needed, not {type(transaction).__name__}"
-            self.error_handler.handle_validation_error([issue])
-            return False
-        issues = rule_issues(transaction, is_valid=True) if self.config.enable_validation else []
-        if not issues:
-            return True
-        decision = self.error_handler.handle_validation_error(issues, transaction)
-        return decision.action is Action.CONTINUE
+    def _run_due(self) -> None:
+        from tokentrack.maintenance.schedule import run_due_at_times
 
-    def _write(self, finished: Sequence[FinishedExecution], seconds: float) -> int:
-        first, path, handler = finished[0].transaction, self.paths.path, self.error_handler
-        pause, failed = _FIRST_PAUSE, False
-        while True:
-            try:
-                safe = self._recorder.write(finished, seconds, repeated=failed)
-            except OSError as error:
-                decision = handler.handle_csv_write_error(error, path, first)
-                if decision.action is Action.QUEUE:
-                    self._recorder.rescue(finished, error)
-                if decision.action is not Action.RETRY:
-                    return 0  # even where it is queued: it is not in the ledger
-            else:
-                if failed:
-                    handler.forget_attempts(path, first)
-                return safe
-            failed = True
-            time.sleep(pause)
-            pause *= 2
+        run_due_at_times(self.paths, self.config, self.environ)
 
     def _check_ends(self, issues: list[str]) -> bool:
         try:
@@ -241,3 +199,8 @@ class CSVWriter:
     def _unreadable(self, error: OSError) -> FileSystemError:
         self.error_handler.handle_csv_read_error(error, self.paths.path)
         return FileSystemError(f"the ledger {self.paths.path} can't be read: {error.strerror}")
+
+
+def open_writer(config: TrackerConfig, paths: LedgerPaths, environ: Mapping[str, str]) -> CSVWriter:
+    """Return the writer of a ledger, for the self-tests."""
+    return CSVWriter(config, paths=paths, environ=environ)

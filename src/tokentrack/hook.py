@@ -135,9 +135,10 @@ class TokenTrackingHook(HookConfiguration):
             `success`; `checks`, by name whether each went well; `issues`, a sentence for each
             that did not.
         """
+        from tokentrack.csv_writer import open_writer
         from tokentrack.recorder.selftest import check_hook
 
-        return check_hook(TokenTrackingHook, self._snapshot())
+        return check_hook(_make, open_writer, self._snapshot())
 
     def test_csv_operations(self) -> dict[str, Any]:
         """Try the ledger's operations on a temporary one: see `CSVWriter.test_csv_operations`."""
@@ -212,3 +213,7 @@ def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, s
     except OSError:  # the folder was removed
         return ""
     return "" if workspace.is_no_workspace(found, environ) else found
+
+
+def _make(config: TrackerConfig, root: str, environ: Mapping[str, str]) -> TokenTrackingHook:
+    return TokenTrackingHook(config, root=root, environ=environ)

@@ -1,8 +1,9 @@
-"""The core service: events and transactions become rows of one ledger."""
+"""The Python API's tracker: it records executions in one ledger and reads them back."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -37,15 +38,17 @@ class TokenTracker:
         """Open a tracker; nothing is written before the first record.
 
         Args:
-            config: how to record; without one, the configuration of the files and the
-                environment that are in force for the working folder. An invalid value counts as
-                the field's default, with a warning of the logger `tokentrack`.
-            paths: the ledger; without one, the configuration's path. A relative one is below the
-                workspace's root if it starts with `.kiro`, else below the working folder.
-            environ: the environment; the process's own without one.
+            config: how to record; by default, the configuration of the files and the environment
+                that are in force for the working folder. An invalid value is replaced by the
+                field's default, with a warning of the logger `tokentrack`.
+            paths: the ledger; by default, the configuration's path. A relative path is below the
+                workspace's root if it starts with `.kiro`, else below the working folder. Only
+                then `auto_create_hooks` installs missing hook files.
+            environ: the environment; by default, that of the process.
 
         Raises:
-            ValidationError: `config` is something else.
+            FileSystemError: a hook file can't be written.
+            ValidationError: `config` is not a TrackerConfig.
         """
         self._environ = os.environ if environ is None else environ
         in_force = config is None
@@ -65,7 +68,8 @@ class TokenTracker:
                 create_hook_files(find_root(os.getcwd(), self._environ))
         self.paths = paths
         self._recorder = Recorder(self.paths, self.config, self._environ)
-        self._handler: ErrorHandler | None = None
+        self._made_writer: CSVWriter | None = None
+        self._making = threading.Lock()
         self._started = time.monotonic()
         self._recorded = 0
 
@@ -87,32 +91,30 @@ class TokenTracker:
         *,
         transaction: TokenTransaction | None = None,
     ) -> bool:
-        """Record a finished execution; return whether it is written. Bad data or a bad disk: False.
+        """Record a finished execution; return whether it is written.
 
-        A record that finds the ledger's lock held waits in the spool and counts as written. What a
-        bad disk keeps out is queued where it can be. A refusal is logged and counted in
-        `get_statistics()["errors"]`.
+        Invalid data and a failing disk return False; the refusal is logged and counted in
+        `get_statistics()["errors"]`. A record that finds the ledger's lock held waits in the spool
+        and counts as written. A record that a failing disk keeps out is queued if possible.
 
         Args:
             prompt_text: the prompt, stored as `max_prompt_length` and `redact_secrets` say, or a
                 whole TokenTransaction.
-            tokens_used: 0 or more, stored as reported. None is unknown: what `context` reports
-                counts, else an estimate from the prompt, marked as one.
+            tokens_used: 0 or more, stored as reported. With None, the number that `context`
+                reports is stored, else an estimate from the prompt, marked as such.
             elapsed_time: seconds, 0 or more; None is unknown.
-            context: what is known besides, by the names of the columns or of a payload; other
-                keys, and those in `tags`, become tags in the usage ledger.
-            transaction: the same as a whole TokenTransaction in `prompt_text`.
+            context: what else is known, by the names of the columns or of a payload. Other keys,
+                and those in `tags`, become tags in the usage ledger.
+            transaction: a whole TokenTransaction, as in `prompt_text`.
         """
         if not self.config.enabled:
             return False
-        from tokentrack.recorder.guarded import record_call, record_whole
-
-        writer = self._writer()
+        recorder = self._writer().recorder
         whole = prompt_text if transaction is None else transaction
         if isinstance(whole, str):
-            done = record_call(writer, whole, tokens_used, elapsed_time, context)
+            done = recorder.record_call(whole, tokens_used, elapsed_time, context)
         else:
-            done = record_whole(writer, whole)
+            done = recorder.record_transaction(whole)
         self._recorded += done
         return done
 
@@ -138,60 +140,54 @@ class TokenTracker:
         return self._writer().read_transactions(limit, test=test)
 
     def get_statistics(self) -> dict[str, Any]:
-        """Return the ledger's totals, whoever wrote its rows, and this object's own counts.
+        """Return the totals of the ledger, of all its rows, and the counts of this object.
 
         Of the ledger: `transactions_recorded`, `total_tokens_tracked`, `token_basis` (rows by
         what their number is), `transactions_with_errors`, `error_rate` (0 to 1), averages, times
         in seconds or ISO 8601 (UTC), damaged and waiting rows, path and size of the file, and
-        `problem`, "" unless it can't be read. Of this object: `recorded_by_this_tracker`,
-        `uptime_seconds`, `errors` (see `ErrorHandler.get_error_statistics`). Unknown is None.
+        `problem`, "" unless it can't be read. Of this object: `enabled`,
+        `recorded_by_this_tracker`, `uptime_seconds`, `errors` (see
+        `ErrorHandler.get_error_statistics`). Unknown values are None.
         """
-        from tokentrack.reports.totals import collect_statistics
+        from tokentrack.reports.totals import ledger_statistics
 
-        return collect_statistics(self, self._started, self._recorded)
+        return {
+            **ledger_statistics(self.paths, self._environ),
+            "enabled": self.config.enabled,
+            "recorded_by_this_tracker": self._recorded,
+            "uptime_seconds": time.monotonic() - self._started,
+            "errors": self.error_handler.get_error_statistics(),
+        }
 
     def validate_csv_integrity(self) -> dict[str, Any]:
-        """Return `file_exists, valid_headers, valid_rows, total_rows, issues`, each with its line.
-
-        Raises:
-            FileSystemError: the ledger can't be read.
-        """
+        """Check the ledger's lines; see `CSVWriter.validate_csv_integrity`."""
         return self._writer().validate_csv_integrity()
 
     def test_unicode_compatibility(
         self, test_strings: Iterable[str] | None = None
     ) -> dict[str, Any]:
-        """Write texts to a temporary ledger, never to this one, and read them back.
-
-        Returns:
-            `unicode_support_verified`, `total_tests`, `passed_tests` and `failed_tests`, a list
-            of `{"test_string", "problem"}`.
-        """
+        """Try texts on a temporary ledger; see `CSVWriter.validate_unicode_handling`."""
         return self._writer().validate_unicode_handling(test_strings)
 
     def create_backup(self) -> Path | None:
-        """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) beside it, mode 0600.
-
-        It is whole or not there at all; the usage ledger is copied with it. None when there is
-        no ledger yet, or when it can't be copied, which is logged and counted.
-        """
+        """Copy the ledger and its usage ledger; see `CSVWriter.create_backup`."""
         return self._writer().create_backup()
 
     def export_data(
         self,
         output_path: str | os.PathLike[str],
-        format: str = "csv",  # noqa: A002  (the name that the documents promise)
+        format: str = "csv",  # noqa: A002  (the name is public)
         filters: Mapping[str, Any] | None = None,
     ) -> bool:
         """Write records to a file of another format; return whether it is written.
 
-        The columns are the ledger's and `token_basis`. In csv and excel a text that a spreadsheet
-        could run has an apostrophe before it. The file appears whole or not at all, with mode
-        0600. A disk that refuses: False, logged, counted.
+        The columns are the ledger's and `token_basis`. In csv and excel, text that a spreadsheet
+        could run is prefixed with an apostrophe. The file appears whole or not at all, with mode
+        0600. If the disk fails, the result is False, and the error is logged and counted.
 
         Args:
-            output_path: the file; its folder is made where it is missing.
-            format: `csv`, `json` (a list), `jsonl` (an object a line), `excel` (needs the extra
+            output_path: the file; a missing folder is created.
+            format: `csv`, `json` (a list), `jsonl` (one object per line), `excel` (needs the extra
                 `excel`) or `parquet` (needs the extra `duckdb`).
             filters: as for `get_transaction_history`.
 
@@ -212,18 +208,14 @@ class TokenTracker:
 
     @property
     def error_handler(self) -> ErrorHandler:
-        """What decides about errors, by the workspace's `error_handling` block, and counts them."""
-        if self._handler is None:
-            from tokentrack.error_handler import handler_of
-
-            self._handler = handler_of(self.paths, self.log)
-        return self._handler
+        """Decides about errors by the workspace's `error_handling` block, and counts them."""
+        return self._writer().error_handler
 
     def drain(self) -> str:
-        """Record what waits in the spool, unless another process holds the lock and will.
+        """Record what waits in the spool, unless another process holds the lock and will do it.
 
-        What can't be recorded now waits on; `get_statistics` counts it. Returns what stands in
-        the way, "" when nothing does or nobody knows.
+        What can't be recorded now keeps waiting; `get_statistics` counts it. Returns the reason,
+        "" when there is none or it is unknown.
         """
         try:
             self._recorder.drain()
@@ -236,7 +228,7 @@ class TokenTracker:
         """Open the folder with the ledger's log, spool and executions.
 
         Raises:
-            OSError: it can't be opened or made.
+            OSError: it can't be opened or created.
         """
         return self._recorder.open_state()
 
@@ -245,17 +237,22 @@ class TokenTracker:
         self._recorder.log(level, messages)
 
     def __enter__(self) -> Self:
-        """Return the tracker."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Record what still waits in the spool."""
         self.drain()
 
     def _writer(self) -> CSVWriter:
-        from tokentrack.csv_writer import CSVWriter
+        # Made when it is first needed: it reads the error policy, which may write to the log.
+        with self._making:
+            if self._made_writer is None:
+                from tokentrack.csv_writer import CSVWriter
+                from tokentrack.error_handler import handler_of
 
-        handler = self.error_handler
-        return CSVWriter(
-            self.config, paths=self.paths, environ=self._environ, error_handler=handler
-        )
+                self._made_writer = CSVWriter(
+                    self.config,
+                    paths=self.paths,
+                    environ=self._environ,
+                    error_handler=handler_of(self.paths, self.log),
+                )
+            return self._made_writer

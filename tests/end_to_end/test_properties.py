@@ -103,12 +103,12 @@ class Unlocked(FlawedRecorder):
     """Rewrites the whole file, as a writer that takes no notice of others does."""
 
     def write(self, items, seconds, *, repeated=False):  # noqa: ARG002
-        path = self._paths.path
+        path = self.paths.path
         before = Path(path).read_bytes() if os.path.exists(path) else b""
         seen.wait()
         with tempfile.TemporaryDirectory() as folder:
             other = Workspace(Path(folder), durability="none")
-            writer_of(other).write_finished(items)
+            other.recorder.record(items, 1)
             new = other.ledger.read_bytes()
         Path(path).write_bytes(before + (new.partition(b"\n")[2] if before else new))
         return len(items)
@@ -146,7 +146,7 @@ def test_property_3_control_a_writer_without_the_lock_loses_rows():
     with workspace() as space, ThreadPoolExecutor(2) as pool:
         writers = [writer_of(space) for _ in range(2)]
         for writer in writers:
-            writer._recorder = Unlocked(space.paths, space.config, space.environ)
+            writer.recorder.recorder = Unlocked(space.paths, space.config, space.environ)
         made = [TokenTransaction.create_new("p", 1, 0.5, "w", "t") for _ in range(2)]
         assert all(pool.map(CSVWriter.write_transaction, writers, made))
         assert len(space.ids()) == 1

@@ -1,23 +1,55 @@
-"""Try the real parts on a ledger of their own in a temporary folder, never on the user's."""
+"""The self-tests of `CSVWriter` and of the hook object, on a ledger in a temporary folder.
+
+What is tested is handed in: this module knows only which methods it calls.
+"""
+
+# ruff: noqa: D102  (the methods of the protocols are documented where they are implemented)
 
 from __future__ import annotations
 
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.config.tracker_config import TrackerConfig
-from tokentrack.csv_writer import CSVWriter
 from tokentrack.models.columns import COMPLETED
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.store.paths import workspace_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from tokentrack.hook import TokenTrackingHook
+    from tokentrack.store.paths import LedgerPaths
+
+    OpenLedger = Callable[[TrackerConfig, LedgerPaths, Mapping[str, str]], "Ledger"]
+    MakeHook = Callable[[TrackerConfig, str, Mapping[str, str]], "Hook"]
+
+
+class Ledger(Protocol):
+    """What is tested of `CSVWriter`."""
+
+    paths: LedgerPaths
+
+    def write_transaction(self, transaction: TokenTransaction, /) -> bool: ...
+    def write_transactions_batch(self, transactions: Iterable[TokenTransaction], /) -> int: ...
+    def read_transactions(self, limit: int | None = None, /) -> list[TokenTransaction]: ...
+    def validate_csv_integrity(self) -> dict[str, Any]: ...
+    def create_backup(self) -> Path | None: ...
+
+
+class Hook(Protocol):
+    """What is tested of the hook object."""
+
+    def on_agent_execution_start(self, context: Mapping[str, Any], /) -> None: ...
+    def on_agent_execution_complete(
+        self, context: Mapping[str, Any], result: Mapping[str, Any], /
+    ) -> None: ...
+    def disable(self) -> None: ...
+    def validate_configuration(self) -> dict[str, Any]: ...
+
 
 # One of each kind that a CSV file, a spreadsheet or an encoding has been known to damage.
 TEXTS = (
@@ -66,14 +98,14 @@ def trial_config(config: TrackerConfig) -> TrackerConfig:
 
 
 @contextmanager
-def temporary_writer(make: type[CSVWriter], config: TrackerConfig) -> Iterator[CSVWriter]:
-    """Give a writer of a ledger in a temporary folder."""
+def temporary_ledger(open_ledger: OpenLedger, config: TrackerConfig) -> Iterator[Ledger]:
+    """Give a ledger in a temporary folder."""
     with temporary_home() as (root, environ):
         paths = workspace_paths(root, DEFAULT_LEDGER)
-        yield make(trial_config(config), paths=paths, environ=environ)
+        yield open_ledger(trial_config(config), paths, environ)
 
 
-def check_texts(make: type[CSVWriter], texts: Iterable[Any] | None = None) -> dict[str, Any]:
+def check_texts(open_ledger: OpenLedger, texts: Iterable[Any] | None = None) -> dict[str, Any]:
     """Write texts as prompts and error messages and read them back.
 
     Returns:
@@ -82,15 +114,15 @@ def check_texts(make: type[CSVWriter], texts: Iterable[Any] | None = None) -> di
     """
     tried: list[Any] = list(TEXTS if texts is None else texts)
     failed = []
-    with temporary_writer(make, TrackerConfig(durability="none")) as writer:
+    with temporary_ledger(open_ledger, TrackerConfig(durability="none")) as ledger:
         expected: list[TokenTransaction] = []
         for text in tried:
             if not isinstance(text, str):
                 failed.append(_failure(text, f"is no text but {type(text).__name__}"))
             else:
                 expected.append(sample(text, error_message=text))
-        writer.write_transactions_batch(expected)
-        found = {t.agent_execution_id: t for t in writer.read_transactions()}
+        ledger.write_transactions_batch(expected)
+        found = {t.agent_execution_id: t for t in ledger.read_transactions()}
         failed += [
             _failure(given.prompt_text, "does not come back as it was")
             for given in expected
@@ -104,23 +136,23 @@ def check_texts(make: type[CSVWriter], texts: Iterable[Any] | None = None) -> di
     }
 
 
-def check_csv_operations(make: type[CSVWriter], config: TrackerConfig) -> dict[str, Any]:
+def check_csv_operations(open_ledger: OpenLedger, config: TrackerConfig) -> dict[str, Any]:
     """Try creating, writing, reading, checking and copying; return `success, checks, issues`."""
     checks = Checks()
     batch = [sample(f"record {number}") for number in range(10)]
-    with temporary_writer(make, config) as writer:
-        checks.note("write", writer.write_transaction(batch[0]), "the record was refused")
-        checks.note("create", os.path.isfile(writer.paths.path), "there is no file")
-        written = writer.write_transactions_batch(batch[1:])
+    with temporary_ledger(open_ledger, config) as ledger:
+        checks.note("write", ledger.write_transaction(batch[0]), "the record was refused")
+        checks.note("create", os.path.isfile(ledger.paths.path), "there is no file")
+        written = ledger.write_transactions_batch(batch[1:])
         checks.note("batch", written == 9, f"{written} of 9 records were taken")
-        checks.note("read", writer.read_transactions() == batch, "other records came back")
-        checks.note("limit", writer.read_transactions(3) == batch[-3:], "not the last 3")
-        integrity = writer.validate_csv_integrity()
+        checks.note("read", ledger.read_transactions() == batch, "other records came back")
+        checks.note("limit", ledger.read_transactions(3) == batch[-3:], "not the last 3")
+        integrity = ledger.validate_csv_integrity()
         checks.note("integrity", not integrity["issues"], "; ".join(integrity["issues"]))
-        backup = writer.create_backup()
-        same = backup is not None and _bytes(str(backup)) == _bytes(writer.paths.path)
+        backup = ledger.create_backup()
+        same = backup is not None and _bytes(str(backup)) == _bytes(ledger.paths.path)
         checks.note("backup", same, "the copy differs, or there is none")
-    texts = check_texts(make)
+    texts = check_texts(open_ledger)
     checks.note("unicode", texts["unicode_support_verified"], f"{texts['failed_tests']}"[:300])
     return checks.report()
 
@@ -146,22 +178,23 @@ _CONTEXT = {
 }  # fmt: skip
 
 
-def check_hook(make: type[TokenTrackingHook], config: TrackerConfig) -> dict[str, Any]:
+def check_hook(
+    make_hook: MakeHook, open_ledger: OpenLedger, config: TrackerConfig
+) -> dict[str, Any]:
     """Check what a hook of a configuration records; return `success, checks, issues`."""
     checks = Checks()
     with temporary_home() as (root, environ):
         trial = trial_config(config).copy(max_prompt_length=1000, redact_secrets=False)
-        hook = make(trial, root=root, environ=environ)
-        writer = CSVWriter(trial, paths=workspace_paths(root, DEFAULT_LEDGER), environ=environ)
-        _play(hook, writer, checks)
+        ledger = open_ledger(trial, workspace_paths(root, DEFAULT_LEDGER), environ)
+        _play(make_hook(trial, root, environ), ledger, checks)
     return checks.report()
 
 
-def _play(hook: TokenTrackingHook, writer: CSVWriter, checks: Checks) -> None:
+def _play(hook: Hook, ledger: Ledger, checks: Checks) -> None:
     hook.on_agent_execution_start(_CONTEXT)
-    checks.note("start", not writer.read_transactions(), "a start added a row")
+    checks.note("start", not ledger.read_transactions(), "a start added a row")
     hook.on_agent_execution_complete(_CONTEXT, {"tokens_used": 42})
-    rows = writer.read_transactions()
+    rows = ledger.read_transactions()
     checks.note("completion", len(rows) == 1, f"{len(rows)} rows instead of 1")
     if rows:
         row = rows[0]
@@ -171,8 +204,8 @@ def _play(hook: TokenTrackingHook, writer: CSVWriter, checks: Checks) -> None:
         checks.note("prompt", row.prompt_text == _CONTEXT["prompt"], "is another one")
         checks.note("patterns", row.file_patterns == _CONTEXT["file_patterns"], "are others")
     hook.on_agent_execution_complete(_CONTEXT, {"tokens_used": 42})
-    checks.note("once", len(writer.read_transactions()) == 1, "a repetition was counted")
+    checks.note("once", len(ledger.read_transactions()) == 1, "a repetition was counted")
     hook.disable()
     hook.on_agent_execution_complete({"session_id": "other"}, {"tokens_used": 1})
-    checks.note("disable", len(writer.read_transactions()) == 1, "a disabled hook recorded")
+    checks.note("disable", len(ledger.read_transactions()) == 1, "a disabled hook recorded")
     checks.note("configuration", not hook.validate_configuration()["issues"], "is invalid")

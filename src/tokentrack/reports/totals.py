@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Record
-    from tokentrack.tracker import TokenTracker
 
 _DAY_US = 24 * 3600 * 1_000_000
 _MAX_DAMAGED = 100
@@ -183,15 +181,9 @@ def _shown(account: Account) -> dict[str, Any]:
     }
 
 
-def collect_statistics(tracker: TokenTracker, started: float, recorded: int) -> dict[str, Any]:
-    """Return the ledger's totals and this tracker's own counts, as JSON values.
-
-    Args:
-        tracker: whose ledger is read.
-        started: when the tracker was made, by `time.monotonic`.
-        recorded: how many records this tracker has written.
-    """
-    ledger = summarise_ledger(tracker.paths)
+def ledger_statistics(paths: LedgerPaths, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the totals of a ledger by the names of the Python API, as JSON values."""
+    ledger = summarise_ledger(paths)
     rows, timed = ledger["rows"], ledger["timed_rows"]
     return {
         "transactions_recorded": rows,
@@ -205,28 +197,21 @@ def collect_statistics(tracker: TokenTracker, started: float, recorded: int) -> 
         "first_transaction": ledger["first"],
         "last_transaction": ledger["last"],
         "damaged_rows": len(ledger["damaged"]),
-        "waiting_in_spool": _waiting(tracker),
-        "csv_file_path": tracker.paths.path,
+        "waiting_in_spool": _waiting(paths, environ),
+        "csv_file_path": paths.path,
         "csv_file_size_bytes": ledger["bytes"],
         "problem": ledger["problem"],
-        "enabled": tracker.config.enabled,
-        "recorded_by_this_tracker": recorded,
-        "uptime_seconds": time.monotonic() - started,
-        "errors": tracker.error_handler.get_error_statistics(),
     }
 
 
-def _waiting(tracker: TokenTracker) -> int:
+def _waiting(paths: LedgerPaths, environ: Mapping[str, str]) -> int:
     try:
-        with (
-            tracker.paths.open_folder(create=False) as folder,
-            folder.child(tracker.paths.state) as state,
-        ):
+        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
             waiting = len(spool.waiting(state))
     except OSError:
         waiting = 0
     try:
-        with Directory.open(rescue_folder(tracker.paths, os.environ)) as rescued:
+        with Directory.open(rescue_folder(paths, environ)) as rescued:
             return waiting + len(spool.waiting(rescued))
     except OSError:
         return waiting
