@@ -212,7 +212,7 @@ def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, s
         found = workspace.find_root(os.getcwd(), environ)
     except OSError:  # the folder was removed
         return ""
-    return "" if workspace.is_no_workspace(found, environ) else found
+    return "" if workspace.is_shared_folder(found, environ) else found
 
 
 def _make(config: TrackerConfig, root: str, environ: Mapping[str, str]) -> TokenTrackingHook:

@@ -1,4 +1,4 @@
-"""Which workspace an event belongs to, and its git branch, read without running git."""
+"""The workspace that a folder belongs to, and its git branch, read without running git."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def kiro_home(environ: Mapping[str, str]) -> str:
     return environ.get("KIRO_HOME") or os.path.join(home_folder(environ), ".kiro")
 
 
-def is_no_workspace(folder: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether a folder is a place of no one project.
+def is_shared_folder(folder: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether a folder can't be a workspace, because it belongs to no single project.
 
-    The home, a root, a temporary folder, and the folder of the user's Kiro settings.
+    Such folders are the home, a file system's root, temporary folders, and the folder of the
+    user's Kiro settings.
     """
     shared = [home_folder(environ), "/tmp", "/var/tmp"]  # noqa: S108  (names to compare with)
     shared += [environ[name] for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)]
@@ -40,13 +41,13 @@ def is_no_workspace(folder: str, environ: Mapping[str, str]) -> bool:
 def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the root of the workspace that `cwd` is in.
 
-    The nearest folder upwards with a `.kiro`, else the root of the git work tree, else `cwd`. A
-    git work tree, of a repository, a worktree or a submodule, is a workspace of its own: the
-    search for `.kiro` ends there. The home folder's `.kiro` holds Kiro's own settings and never
-    counts.
+    It is the nearest folder upwards with a `.kiro`, else the root of the git work tree, else
+    `cwd`. The search for `.kiro` does not leave a git work tree, whether it is one of a
+    repository, a worktree or a submodule. The `.kiro` in the home folder holds Kiro's own settings
+    and is ignored.
     """
     folder = start = os.path.realpath(cwd)
-    while not is_no_workspace(folder, environ):
+    while not is_shared_folder(folder, environ):
         if os.path.isdir(os.path.join(folder, ".kiro")):
             return folder
         if _kind_of_git_entry(folder):
@@ -58,15 +59,15 @@ def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
 def _kind_of_git_entry(folder: str) -> str:
     try:
         mode = os.stat(os.path.join(folder, ".git")).st_mode
-    except (OSError, ValueError):  # a NUL in a path is a ValueError
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return ""
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
 
 
 def git_directory(root: str) -> tuple[str, str]:
-    """Return the git directory of a work tree's root, and what the root is.
+    """Return the git directory of a work tree's root, and the kind of work tree.
 
-    The second value is "repository", "worktree", "submodule" or, outside git, "".
+    The kind is "repository", "worktree", "submodule" or, outside git, "".
     """
     entry = os.path.join(root, ".git")
     kind = _kind_of_git_entry(root)
@@ -80,11 +81,11 @@ def git_directory(root: str) -> tuple[str, str]:
 
 
 def git_branch(root: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the branch of the work tree that `root` is in, "" when there is none to name."""
+    """Return the branch of the work tree that `root` is in, "" if it has none."""
     folder = root
     while not _kind_of_git_entry(folder):
         parent = os.path.dirname(folder)
-        if parent == folder or is_no_workspace(parent, environ):
+        if parent == folder or is_shared_folder(parent, environ):
             return ""
         folder = parent
     directory, _ = git_directory(folder)
@@ -96,5 +97,5 @@ def _read_small_file(path: str) -> str:
     # A workspace can come from anywhere: its files may be FIFOs, devices or endless.
     try:
         return read_regular(path, _MAX_GIT_FILE, follow=True).decode("utf-8", "replace")
-    except (OSError, ValueError):  # a NUL in a path is a ValueError
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return ""

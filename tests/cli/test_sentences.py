@@ -98,9 +98,9 @@ def test_what_is_in_the_ledgers_place_is_named(space, make, what):
     space.run("init")
     make(space.ledger)
     said = space.run("status", code=1)
-    assert f"{space.ledger}: {what}: " in said
+    assert f"{space.ledger}: {what}; " in said
     assert "no hook has recorded a turn" not in said
-    assert f"{space.ledger}: {what}: " in space.run("verify", code=1)
+    assert f"{space.ledger}: {what}; " in space.run("verify", code=1)
 
 
 def _file(path):

@@ -289,7 +289,7 @@ def test_an_archive_that_is_no_file_of_ours_hides_no_other(space):
     space.fill([1])
     ledger = summarise_ledger(space.paths)
     assert ledger["rows"] == 1
-    named = f"{space.kiro}/token_transactions_20260101.csv: has 2 hard links: it must be"
+    named = f"{space.kiro}/token_transactions_20260101.csv: has 2 hard links; it must be"
     assert ledger["problem"].startswith(named)
     assert f"tokentrack: {named}" in space.run("prune", code=1)
     assert named in space.run("verify", code=1)

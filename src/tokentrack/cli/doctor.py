@@ -32,10 +32,10 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
     from tokentrack.diagnostics.findings import PROBLEM
     from tokentrack.diagnostics.selftest import run_selftest
     from tokentrack.diagnostics.setup import Setup
-    from tokentrack.workspace import find_root, is_no_workspace
+    from tokentrack.workspace import find_root, is_shared_folder
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
-    if not workspace and is_no_workspace(root, os.environ):
+    if not workspace and is_shared_folder(root, os.environ):
         root = ""
     setup = Setup(root, os.environ)
     findings = [*all_findings(setup), *(run_selftest(setup) if self_test else ())]

@@ -94,7 +94,7 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     environ = os.environ
     named = options["workspace"]
     root = os.path.realpath(named) if named else workspaces.find_root(current_folder())
-    shared = not named and workspaces.is_no_workspace(root, environ)
+    shared = not named and workspaces.is_shared_folder(root, environ)
     root = "" if shared or options["everything"] else root
     config, _ = load_config(root, workspaces.kiro_home(environ), environ)
     paths = ledger_paths(root, config, environ)

@@ -104,11 +104,11 @@ def command(**options: Any) -> None:
 
 
 def _check_folder(request: Request) -> None:
-    from tokentrack.workspace import is_no_workspace
+    from tokentrack.workspace import is_shared_folder
 
     surfaces = request.surfaces or ("v1",)  # what is found decides, but the scope is the same
     in_workspace = any(scope_of(s, request.scope) == "workspace" for s in surfaces)
-    if in_workspace and not is_users_own(request) and is_no_workspace(request.root, os.environ):
+    if in_workspace and not is_users_own(request) and is_shared_folder(request.root, os.environ):
         raise click.ClickException("this folder is no project: cd into one, or add --scope user")
 
 
@@ -145,8 +145,8 @@ def _say_what_is_next(request: Request) -> None:
 
 def _place_of(request: Request) -> LedgerPaths:
     from tokentrack.config.sources import ledger_paths, load_config
-    from tokentrack.workspace import is_no_workspace
+    from tokentrack.workspace import is_shared_folder
 
-    root = "" if is_no_workspace(request.root, os.environ) else request.root
+    root = "" if is_shared_folder(request.root, os.environ) else request.root
     config, _ = load_config(root, request.kiro_home, os.environ)
     return ledger_paths(root, config, os.environ)

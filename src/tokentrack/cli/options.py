@@ -51,7 +51,7 @@ def target_of(workspace: str | None) -> Target:
     from tokentrack.config.sources import ledger_paths, load_config
 
     root = os.path.realpath(workspace) if workspace else workspaces.find_root(current_folder())
-    if not workspace and workspaces.is_no_workspace(root, os.environ):
+    if not workspace and workspaces.is_shared_folder(root, os.environ):
         root = ""
     config, problems = load_config(root, workspaces.kiro_home(os.environ), os.environ)
     return Target(ledger_paths(root, config, os.environ), config, problems)

@@ -34,10 +34,10 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     """
     from tokentrack.cli.options import current_folder, run_due, target_of
     from tokentrack.diagnostics.status import collect_status
-    from tokentrack.workspace import find_root, is_no_workspace
+    from tokentrack.workspace import find_root, is_shared_folder
 
     root = os.path.realpath(workspace) if workspace else find_root(current_folder())
-    if not workspace and is_no_workspace(root, os.environ):
+    if not workspace and is_shared_folder(root, os.environ):
         root = ""
     facts = collect_status(root, os.environ)
     if as_json:

@@ -1,1 +1,1 @@
-"""Parts that know nothing of a ledger: JSON, times, redaction, terminal text, system errors."""
+"""Helpers that know nothing about ledgers: JSON, times, redaction, terminal text, errors."""

@@ -1,7 +1,7 @@
-"""JSON for the hook: the interpreter's own C scanner and encoder without `json`'s 6 ms of `re`.
+"""JSON for the hook: the interpreter's own C scanner and encoder, without the 6 ms of `json`.
 
-The C scanner is private to CPython, so anything unexpected about it falls back to `json`; a
-property test holds that both read and write the same.
+`json` imports `re`. The C scanner is private to CPython, so `json` is used where it is missing or
+different. A property test checks that both read and write the same.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _WHITESPACE = " \t\n\r"
 
 
 class _ScannerSettings:
-    # The attributes that json.decoder.JSONDecoder hands to the C scanner. Not strict: a raw
-    # line feed inside a string is read, not refused.
+    # The attributes that json.decoder.JSONDecoder passes to the C scanner. Without `strict`, raw
+    # line feeds in strings are accepted.
     strict = False
     object_hook = None
     object_pairs_hook = None
@@ -60,7 +60,7 @@ def loads(text: str) -> Any:
     """Decode one JSON value.
 
     Raises:
-        ValueError: the text is not one JSON value, or an integer in it is over 4,300 digits.
+        ValueError: the text is not one JSON value, or has an integer of over 4,300 digits.
         RecursionError: the value is nested too deeply.
     """
     value, end = raw_decode(text, len(text) - len(text.lstrip(_WHITESPACE)))
@@ -73,7 +73,7 @@ def raw_decode(text: str, start: int) -> tuple[Any, int]:
     """Decode the JSON value that begins at an index, and return it and where it ends.
 
     Raises:
-        ValueError: there is none, or an integer in it is over 4,300 digits.
+        ValueError: there is none, or it has an integer of over 4,300 digits.
         RecursionError: the value is nested too deeply.
     """
     try:
@@ -81,7 +81,7 @@ def raw_decode(text: str, start: int) -> tuple[Any, int]:
     except StopIteration as stop:
         raise ValueError(f"no JSON value at character {stop.value}") from None
     except SystemError:
-        # CPython up to 3.12 wants an error's class from `json`, and does not import it.
+        # CPython up to 3.12 takes the error's class from `json`, which is not imported.
         raise ValueError("damaged JSON") from None
 
 

@@ -22,14 +22,14 @@ def counted(number: int, noun: str) -> str:
 def format_tokens(count: float | None, precision: int = 1) -> str:
     """Return a count of tokens as `500`, `1.5K`, `2.5M`, `3.0B` or `4.0T`; None as `unknown`.
 
-    A count that would round to a thousand of its unit is shown in the next one: 999,950 is
-    `1.0M`. What no unit holds is shown as `1.0e+18`.
+    A count that would round to 1,000 of its unit is shown in the next unit: 999,950 is `1.0M`.
+    A count too large for all units is shown as `1.0e+18`.
 
     Raises:
-        ValidationError: the precision is no whole number from 0 to 12.
+        ValidationError: the precision is not a whole number from 0 to 12.
     """
     _check(precision)
-    if count is None or _is_no_number(count):
+    if count is None or not _is_finite(count):
         return UNKNOWN_TEXT
     return _signed(_scaled(Decimal(abs(count)), precision), negative=count < 0)
 
@@ -39,15 +39,15 @@ def format_cost(cost_usd: float | Decimal | None, precision: int | None = 2) -> 
 
     Args:
         cost_usd: US dollars.
-        precision: digits after the point. None means two, and below a cent as many as show two
-            digits of the number: `$0.0010`.
+        precision: digits after the point. None means two, or for less than a cent as many as it
+            takes to show two significant digits: `$0.0010`.
 
     Raises:
-        ValidationError: the precision is neither None nor a whole number from 0 to 12.
+        ValidationError: the precision is not None or a whole number from 0 to 12.
     """
     if precision is not None:
         _check(precision)
-    if cost_usd is None or _is_no_number(cost_usd):
+    if cost_usd is None or not _is_finite(cost_usd):
         return UNKNOWN_TEXT
     size = abs(Decimal(str(cost_usd)))
     places = _places_of(size) if precision is None else precision
@@ -64,9 +64,9 @@ def _check(precision: int) -> None:
         )
 
 
-def _is_no_number(value: float | Decimal) -> bool:
-    # An int is always one, and may be too large for math.isfinite.
-    return not isinstance(value, int) and not math.isfinite(value)
+def _is_finite(value: float | Decimal) -> bool:
+    # An int may be too large for math.isfinite.
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def _scaled(size: Decimal, precision: int) -> str:
@@ -87,5 +87,5 @@ def _places_of(size: Decimal) -> int:
 
 
 def _signed(text: str, *, negative: bool) -> str:
-    # A loss that rounds to nothing is no loss: never "-$0.00".
+    # No sign for an amount that rounds to zero: never "-$0.00".
     return f"-{text}" if negative and text.strip("$0.KMBT") else text

@@ -1,4 +1,4 @@
-"""Say of an error of the system which file it is about, and what to do next."""
+"""Describe errors of the operating system: which file, what is wrong, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,46 +11,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FULL = "free some space, then run this again"
-_NEXT = {
-    None: "`tokentrack verify` says where, `tokentrack repair` keeps what can be read",
+# The fix for each errno; None is an error that a reader of the ledger raised itself.
+_FIXES = {
+    None: "run `tokentrack verify` to see the damage, `tokentrack repair` to fix it",
     errno.EACCES: "check its owner and mode, and those of its folder",
     errno.EAGAIN: "run this again",
     errno.EDQUOT: _FULL,
-    errno.EFBIG: "raise the limit on the size of files, then run this again",
-    errno.EIO: "the disk may fail: copy the folder to another one",
+    errno.EFBIG: "raise the file size limit, then run this again",
+    errno.EIO: "copy the folder to another disk, as this one may be failing",
     errno.EISDIR: "move the folder away",
-    errno.ELOOP: "put a file of its own in the place of the link",
+    errno.ELOOP: "replace the link with a file",
     errno.ENOSPC: _FULL,
-    errno.ENOTDIR: "it must be a folder of its own, and no link",
-    errno.ENXIO: "put a file of its own in its place",
-    errno.EPERM: "it must be a plain file of yours, with one link",
-    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOTDIR: "it must be a folder, not a file or a link",
+    errno.ENXIO: "replace it with a regular file",
+    errno.EPERM: "it must be a regular file of yours with one hard link",
+    errno.EROFS: "mount the file system for writing",
 }
-# Where the system's own words would not say it.
-_WHAT = {errno.EISDIR: "is a folder", errno.ELOOP: "is a link"}
+# Clearer words than the system's own.
+_PROBLEMS = {errno.EISDIR: "is a folder", errno.ELOOP: "is a link"}
 
 
 def sentence_of(error: OSError) -> str:
-    """Return an error as one sentence: the file if it is known, what is wrong, what to do next."""
-    what = _WHAT.get(error.errno or 0) or error.strerror or str(error)
+    """Return an error as one sentence: the file, what is wrong, and the fix.
+
+    An error that does not name its file is described by its problem alone.
+    """
+    problem = _PROBLEMS.get(error.errno or 0) or error.strerror or str(error)
     if not isinstance(error.filename, str):
-        return what
-    advice = _NEXT.get(error.errno, "`tokentrack doctor` looks for the reason")
-    return f"{error.filename}: {what}: {advice}"
+        return problem
+    fix = _FIXES.get(error.errno, "run `tokentrack doctor` to find the cause")
+    return f"{error.filename}: {problem}; {fix}"
 
 
 @contextmanager
 def with_path(folder: str, name: str) -> Iterator[None]:
-    """Let every error of the system name its file with its path, by default a folder's `name`.
+    """Complete the file name of every error of the system to a path in a folder.
 
-    What is reached from an open folder is known by its name alone, and a write by nothing.
+    A file that is opened relative to an open folder is named without its path in the error, and a
+    write error names no file at all. Then `name` is used.
     """
     try:
         yield
     except OSError as error:
         found = error.filename
         name = found if isinstance(found, str) else name
-        # The folder itself is opened by its name in the one above.
+        # The folder itself is named so when it is opened relative to its parent.
         is_folder = name == os.path.basename(folder)
         error.filename = folder if is_folder else os.path.join(folder, name)
         raise

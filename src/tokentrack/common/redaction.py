@@ -1,8 +1,8 @@
-"""Take recognisable secrets out of a text before it is stored anywhere.
+"""Redact recognisable secrets in a text, and cut long prompts, before anything is stored.
 
-Each rule has marks, one of which stands in everything that it matches: a text without any of them
-costs a few substring searches and no import. What is no known form of a secret stays, so this
-lowers a risk and does not end it.
+Each rule has marks, and every text that it matches contains one of them. So a text without any
+mark costs a few substring searches and no import. Secrets in an unknown form are not recognised:
+redaction lowers the risk, but does not remove it.
 """
 
 from __future__ import annotations
@@ -13,41 +13,7 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from typing import Any
 
-_ROOM_FOR_COUNT = 24
-
-
-def truncate_prompt(prompt: str, max_length: int, more: int = 0) -> str:
-    """Return the prompt in at most `max_length` characters, marked where it was cut.
-
-    The mark is `…[+N]`, N being the characters left out; where there is no room for it, `…`.
-    `more` characters are left out already.
-    """
-    if len(prompt) <= max_length and not more:
-        return prompt
-    if max_length <= 0:
-        return ""
-    if max_length < _ROOM_FOR_COUNT:
-        return prompt[: _character_start(prompt, max_length - 1)] + "…"
-    kept = _character_start(prompt, max_length - len(f"…[+{len(prompt) + more}]"))
-    return f"{prompt[:kept]}…[+{len(prompt) - kept + more}]"
-
-
-def _character_start(text: str, at: int) -> int:
-    # An accent, a variation selector or the second half of a joined emoji belongs to the
-    # character before it.
-    if text[: at + 1].isascii():
-        return at
-    from unicodedata import category
-
-    joiner = "\u200d"
-    while at > 0 and (
-        category(text[at]) in ("Mn", "Me", "Mc", "Sk") or joiner in (text[at], text[at - 1])
-    ):
-        at -= 1
-    return at
-
-
-# The rules in the order in which they are tried, with their marks.
+# The rules in the order in which they are applied, with their marks.
 _MARKS = {
     "private-key": ("PRIVATE KEY", "PuTTY-User-Key-File-"),
     "aws-access-key": ("AKIA", "ASIA"),
@@ -73,7 +39,7 @@ _MARKS = {
     "package-token": ("npm_", "pypi-"),
     "web-token": ("eyJ",),
 }
-# The same, for rules that any case of letters matches.
+# The same, for rules that match letters of any case.
 _MARKS_IN_LOWER_CASE = {
     "aws-secret-key": (
         "secret_access_key",
@@ -90,8 +56,9 @@ _MARKS_IN_LOWER_CASE = {
 }
 _ALL_MARKS = [mark for marks in _MARKS.values() for mark in marks]
 _ALL_MARKS_IN_LOWER_CASE = [mark for marks in _MARKS_IN_LOWER_CASE.values() for mark in marks]
-_MANY = 100
+_MAX_KEYS = 100  # places to check for a key; a text with more is taken to hold one
 _MACHINE_ID = "/etc/machine-id"
+_ROOM_FOR_COUNT = 24
 
 
 def redact(text: str) -> str:
@@ -107,15 +74,16 @@ def redact(text: str) -> str:
 
 
 def redact_id(text: str) -> str:
-    """Return an id, or where a secret is in it, another that stands for it and tells nothing.
+    """Return an id, or a replacement that reveals nothing if a secret is in it.
 
-    Equal ids give equal ones, different ids different ones: what belongs together still meets.
+    Equal ids have equal replacements and different ids different ones, so that rows of one
+    execution or session can still be matched.
     """
     return text if redact(text) == text else f"redacted-{keyed_digest(text)}"
 
 
 def redact_all(value: Any) -> Any:
-    """Return JSON data with every text in it redacted, the names of its fields too."""
+    """Return JSON data with every text in it redacted, including the names of fields."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
@@ -125,11 +93,58 @@ def redact_all(value: Any) -> Any:
     return value
 
 
-def keyed_digest(text: str) -> str:
-    """Return 32 hexadecimal digits that tell texts apart, and from which none can be read.
+def _may_hold_secret(text: str) -> bool:
+    # Never false for a text that a rule matches, as a test checks.
+    for mark in _ALL_MARKS:
+        if mark in text:
+            return True
+    lower = text.lower()
+    for mark in _ALL_MARKS_IN_LOWER_CASE:
+        if mark in lower:
+            return True
+    return _may_hold_key(text) or _may_hold_url(text)
 
-    Keyed with the machine's id where it has one, so that what is stored elsewhere is not enough to
-    try short texts.
+
+def _candidates(text: str) -> list[str]:
+    # The names of the rules that can match.
+    found = [name for name, marks in _MARKS.items() if any(mark in text for mark in marks)]
+    lower = text.lower()
+    for name, marks in _MARKS_IN_LOWER_CASE.items():
+        if any(mark in lower for mark in marks):
+            found.append(name)
+    if _may_hold_key(text):
+        found.append("model-api-key")
+    if _may_hold_url(text):
+        found.append("connection-string")
+    return found
+
+
+def _may_hold_url(text: str) -> bool:
+    return "@" in text and "://" in text
+
+
+def _may_hold_key(text: str) -> bool:
+    # Whether there is a "sk-" that begins a word. In "task-list" it does not, but it does after an
+    # escape such as "\n" or "%20", the last character of which is a letter or a digit.
+    at = -1
+    for _ in range(_MAX_KEYS):
+        at = text.find("sk-", at + 1)
+        if at < 0:
+            return False
+        before = text[max(0, at - 6) : at]
+        last = before[-1:]
+        if not (last.isascii() and last.isalnum()) and last != "-":
+            return True
+        if "\\" in before or "%" in before or (last == "m" and before[-2:-1] in "0123456789;["):
+            return True
+    return True
+
+
+def keyed_digest(text: str) -> str:
+    """Return a digest of a text, 32 hexadecimal digits, from which the text can't be computed.
+
+    The digest is keyed with the machine's id, if there is one, so that digests that leave the
+    machine do not reveal short texts by trial.
     """
     try:
         from _blake2 import blake2b  # `hashlib` costs the hook 3 ms
@@ -152,47 +167,36 @@ def _machine_id() -> bytes:
         os.close(descriptor)
 
 
-def _may_hold_secret(text: str) -> bool:
-    # Never false where a rule matches; a test holds it.
-    for mark in _ALL_MARKS:
-        if mark in text:
-            return True
-    lower = text.lower()
-    for mark in _ALL_MARKS_IN_LOWER_CASE:
-        if mark in lower:
-            return True
-    return _may_hold_key(text) or _may_hold_url(text)
+def truncate_prompt(prompt: str, max_length: int, more: int = 0) -> str:
+    """Return the prompt in at most `max_length` characters, with a mark where it was cut.
+
+    The mark is `…[+N]`, where N is the number of characters left out, or `…` if there is no room.
+
+    Args:
+        prompt: the prompt, or its beginning.
+        max_length: the maximum length, including the mark.
+        more: how many characters the caller has left out already.
+    """
+    if len(prompt) <= max_length and not more:
+        return prompt
+    if max_length <= 0:
+        return ""
+    if max_length < _ROOM_FOR_COUNT:
+        return prompt[: _character_start(prompt, max_length - 1)] + "…"
+    kept = _character_start(prompt, max_length - len(f"…[+{len(prompt) + more}]"))
+    return f"{prompt[:kept]}…[+{len(prompt) - kept + more}]"
 
 
-def _candidates(text: str) -> list[str]:
-    # The rules that can match.
-    found = [name for name, marks in _MARKS.items() if any(mark in text for mark in marks)]
-    lower = text.lower()
-    for name, marks in _MARKS_IN_LOWER_CASE.items():
-        if any(mark in lower for mark in marks):
-            found.append(name)
-    if _may_hold_key(text):
-        found.append("model-api-key")
-    if _may_hold_url(text):
-        found.append("connection-string")
-    return found
+def _character_start(text: str, at: int) -> int:
+    # The start of the visible character at an index: an accent, a variation selector or the second
+    # half of a joined emoji belongs to the character before it.
+    if text[: at + 1].isascii():
+        return at
+    from unicodedata import category
 
-
-def _may_hold_url(text: str) -> bool:
-    return "@" in text and "://" in text
-
-
-def _may_hold_key(text: str) -> bool:
-    # "task-list" is no key; after an escape, a letter does not belong to the same word.
-    at = -1
-    for _ in range(_MANY):
-        at = text.find("sk-", at + 1)
-        if at < 0:
-            return False
-        before = text[max(0, at - 6) : at]
-        last = before[-1:]
-        if not (last.isascii() and last.isalnum()) and last != "-":
-            return True
-        if "\\" in before or "%" in before or (last == "m" and before[-2:-1] in "0123456789;["):
-            return True
-    return True
+    joiner = "\u200d"
+    while at > 0 and (
+        category(text[at]) in ("Mn", "Me", "Mc", "Sk") or joiner in (text[at], text[at - 1])
+    ):
+        at -= 1
+    return at

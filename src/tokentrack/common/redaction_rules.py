@@ -1,7 +1,7 @@
-"""The forms of secrets that are recognised; each rule takes linear time.
+"""The rules by which secrets are recognised; each takes linear time.
 
-Loaded only for a text that has a mark of one, see `redaction`. A pattern begins with a literal
-where it can, and what can be long is taken possessively: no part of a text is looked at twice.
+This module is loaded only for a text with the mark of a rule, see `redaction`. Patterns begin with
+a literal where possible, and long repetitions are possessive, so that nothing is matched twice.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """What a secret looks like, and what stands in its place."""
+    """The pattern of a secret, and its replacement."""
 
     pattern: str
     replacement: str | Callable[[re.Match[str]], str]
 
     def apply(self, text: str) -> str:
-        """Return the text without what the rule matches."""
+        """Return the text with every match replaced."""
         return re.sub(self.pattern, self.replacement, text, flags=re.ASCII)
 
 
 def _token(head: str, body: str) -> str:
-    # `head` begins a word; its pattern is of one length. In pasted JSON, URLs and terminal output,
-    # a word begins after an escape too.
+    # `head` must begin a word, and its pattern must have a fixed length. In pasted JSON, URLs and
+    # terminal output, a word can also begin after an escape.
     starts = (
         rf"(?<![A-Za-z0-9-]{head})",
         rf"(?<=\\[bfnrt]{head})",
@@ -48,7 +48,7 @@ def _rule(name: str, pattern: str) -> Rule:
 
 
 def _rule_after(name: str, before: str, secret: str) -> Rule:
-    # What stands before the secret stays, in any case of letters.
+    # The text before the secret is kept. It may have letters of any case.
     return Rule(f"((?i:{before}))(?:{secret})", rf"\1{_mark(name)}")
 
 
@@ -60,7 +60,7 @@ _VALUE = r"[A-Za-z0-9._~+/=%-]"
 _CREDENTIAL = rf"{_VALUE}{{16,}}+|(?=[A-Za-z._~+/=%-]{{0,16}}[0-9]){_VALUE}{{8,}}+"
 _SCHEMES = rf"(?<![a-z0-9])bearer|x-api-key|authorization{_IS}(?:token|api-?key)"
 
-# What stands for a password and is none: variables, calls, templates, masks and switches.
+# Not passwords but placeholders: variables, calls, templates, masks and switches.
 _STAND_IN = (
     r"(?![=<\[({]|\$[A-Za-z_({]|%[sd({]|%\w{1,64}%|\*\*\*|\.\.\."
     r"|(?i:(?:none|null|nil|true|false|yes|no|on|off|undefined|[01]|password|passwd|pwd)"
@@ -78,8 +78,9 @@ _NO_URL_PASSWORD = re.compile(r"[0-9]{1,5}[/?#]|(?:\$?\{\w{1,64}\}|<\w{1,64}>|\*
 
 
 def _without_password(match: re.Match[str]) -> str:
-    # A URL and what follows without a blank. A password may hold any of `@:/`, so it ends at the
-    # last `@`; only a user with an `@` of its own can't be told from a path with one.
+    # `match` is a URL and all that follows up to white space. A password may contain `@`, `:` and
+    # `/`, so it ends at the last `@`. If the user name has an `@` too, it ends at the last `@`
+    # before the first `/`, since the rest may be a path with an `@`.
     run = match[0]
     last = run.rfind("@")
     done = 0
@@ -97,7 +98,7 @@ def _without_password(match: re.Match[str]) -> str:
 
 
 def _basic(match: re.Match[str]) -> str:
-    # "basic questions" is no user with a password.
+    # "basic questions" is not a user with a password.
     value = match[2]
     if len(value) >= 16 and re.search(r"[0-9+/=]", value):
         return match[1] + _mark("authorization")
@@ -124,7 +125,7 @@ _EDGE = r"-{{4,5}} ?{} [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)? ?-{{4,5}}"
 
 RULES = {
     "private-key": (
-        # An unclosed block is a secret to the end of the text.
+        # A block without an end is a secret up to the end of the text.
         _rule("private-key", rf"{_EDGE.format('BEGIN')}(?s:.*?)(?:{_EDGE.format('END')}|\Z)"),
         _rule("private-key", r"PuTTY-User-Key-File-[0-9]:(?s:.*?)"
                              r"(?:Private-(?:MAC|Hash): ?[0-9A-Fa-f]*|\Z)"),
@@ -176,12 +177,12 @@ RULES = {
     ),
     "password": (
         _rule_after("password", r"(?:password|passwd)(?:=|%3d)\\?[\"']?", _PASSWORD),
-        # PWD=/home/me is a folder.
+        # PWD=/home/me is a folder, not a password.
         _rule_after("password", r"(?<![a-z0-9])pwd(?:=|%3d)\\?[\"']?(?![/~.]|[a-z]:)", _PASSWORD),
     ),
     "connection-string": (
         Rule(r"://[^\s\"'`]*+", _without_password),
-        # One blank in the password.
+        # A password with one space in it.
         Rule(r"(://[^\s/:@()\[\]<>{},;|\\\"'`]{0,64}:)[^\s/@\"'`0-9][^\s/@\"'`]{0,63} "
              r"[^\s/@\"'`:,;()]{1,64}(?=@[\w\[])", rf"\1{_mark('connection-string')}"),
     ),

@@ -1,4 +1,4 @@
-"""Find the data of the top level, `hooks/` and `schemas/`, in every kind of installation."""
+"""Find the shipped data, `hooks/` and `schemas/`, in every kind of installation."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def resource_path(kind: str, name: str) -> str:
         path = os.path.join(root, kind, name)
         if os.path.isfile(path):
             return path
-    raise FileSystemError(
-        f"{kind}/{name} is missing from this installation: install tokentrack again"
-    )
+    raise FileSystemError(f"{kind}/{name} is missing from this installation; reinstall tokentrack")
 
 
 def read_text(kind: str, name: str) -> str:

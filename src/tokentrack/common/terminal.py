@@ -1,4 +1,4 @@
-"""Show foreign text: nothing that steers a terminal, and never more than a line of it."""
+"""Make foreign text safe for a terminal: escape control characters, and limit its length."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def _escaped(char: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Replace every character that could steer or deceive a terminal by its escape."""
+    """Replace each character that could control or deceive a terminal with its escape."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(c) if unicodedata.category(c) in _HIDDEN else c for c in text)
 
 
 def quote(text: str) -> str:
-    """Put a value into a message: escaped, in double quotes, cut at about 60 characters."""
+    """Return a value for a message: escaped, in double quotes, cut at about 60 characters."""
     short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return f'"{escape(short)}"'
 
 
 def wrap(text: str, indent: int) -> list[str]:
-    """Return a line, escaped, as the lines that fit the terminal; whole where there is none.
+    """Escape a line and wrap it to the terminal's width; without a terminal, it is not wrapped.
 
     Args:
         text: one line.

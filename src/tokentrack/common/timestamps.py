@@ -15,7 +15,7 @@ def now_us() -> int:
 
 
 def format_us(at: int) -> str:
-    """Return a time as `2026-01-15T10:30:45.123Z`, with microseconds only where there are any."""
+    """Return a time as `2026-01-15T10:30:45.123Z`, with microseconds only if it has any."""
     seconds, micros = divmod(at, 1_000_000)
     t = time.gmtime(seconds)
     fraction = f"{micros // 1000:03d}" if micros % 1000 == 0 else f"{micros:06d}"
@@ -46,7 +46,7 @@ def parse(text: str) -> int:
     """Return an ISO 8601 time in microseconds since the epoch; without a zone it is local time.
 
     Raises:
-        ValueError: the text is no such time.
+        ValueError: the text is not an ISO 8601 time.
     """
     from datetime import datetime as datetime_
 
@@ -55,4 +55,4 @@ def parse(text: str) -> int:
     try:
         return from_datetime(datetime_.fromisoformat(text))
     except OverflowError:
-        raise ValueError(f"{text[:40]!r} is no time of the years 1 to 9999 in UTC") from None
+        raise ValueError(f"{text[:40]!r} is not in the years 1 to 9999 in UTC") from None

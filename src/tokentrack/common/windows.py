@@ -1,4 +1,7 @@
-"""What only Windows needs. Written from its documentation and untested: no Windows runs here."""
+"""What only Windows needs, in a module of its own because `ctypes` is slow to import.
+
+Written from the documentation of Windows, and not yet tested there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _POLL_SECONDS = 0.005
 
 
 def wait_for_pipe(descriptor: int, seconds: float) -> bool:
-    """Wait until a pipe has data or is closed; `select` knows only sockets on Windows."""
+    """Wait until a pipe has data or is closed, as `select` on Windows only supports sockets."""
     import msvcrt
 
     crt: Any = msvcrt  # its functions exist on Windows only, and so do their types
@@ -20,7 +23,7 @@ def wait_for_pipe(descriptor: int, seconds: float) -> bool:
     available = ctypes.c_ulong(0)
     deadline = time.monotonic() + seconds
     while True:
-        # A failing call means a closed pipe or a file: both can be read at once.
+        # The call fails for a closed pipe or a file, and both can be read at once.
         if not peek(handle, None, 0, None, ctypes.byref(available), None) or available.value:
             return True
         if time.monotonic() >= deadline:

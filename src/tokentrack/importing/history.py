@@ -133,7 +133,7 @@ class HistoryImport:
         if path not in self._roots:
             exists = os.path.isabs(path) and os.path.isdir(path)
             root = workspace.find_root(path, self._environ) if exists else path
-            shared = not root or workspace.is_no_workspace(root, self._environ)
+            shared = not root or workspace.is_shared_folder(root, self._environ)
             self._roots[path] = "" if shared else root
         return self._roots[path]
 

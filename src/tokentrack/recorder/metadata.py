@@ -97,7 +97,7 @@ class MetadataCollector:
 
     def _folder_name(self) -> str:
         # The home folder's name is the user's, not a project's.
-        if workspace.is_no_workspace(self._root, self._environ):
+        if workspace.is_shared_folder(self._root, self._environ):
             return ""
         return os.path.basename(self._root)
 

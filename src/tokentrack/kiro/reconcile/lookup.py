@@ -201,11 +201,11 @@ class TurnLookup:
     def _root_of(self, path: str) -> str:
         # The workspace's root as a hook finds it, "" outside of any. The folder may be gone.
         if path not in self._roots:
-            from tokentrack.workspace import find_root, is_no_workspace
+            from tokentrack.workspace import find_root, is_shared_folder
 
             exists = os.path.isabs(path) and os.path.isdir(path)
             root = find_root(path, self._environ) if exists else path
-            self._roots[path] = "" if is_no_workspace(root, self._environ) else root
+            self._roots[path] = "" if is_shared_folder(root, self._environ) else root
         return self._roots[path]
 
 
