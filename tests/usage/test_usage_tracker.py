@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.usage_fixtures import MODEL, rows_of, run_python
+from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.usage import (
@@ -82,6 +83,17 @@ def test_a_session_over_several_requests(tracker):
     assert tracker.get_session_usage("other") is None
 
 
+def test_a_clock_that_goes_back_does_not_shorten_a_session(path, tracker, monkeypatch):
+    for seconds, model in ((2000, "first"), (3000, "latest"), (1000, "earliest"), (2500, "last")):
+        monkeypatch.setattr(timestamps, "now_us", lambda seconds=seconds: seconds * 1_000_000)
+        tracker.track_request("s", model, 1, 0)
+        tracker.get_session_usage("s")
+    for reader in (tracker, UsageTracker(path)):
+        session = reader.get_session_usage("s")
+        assert (session.created_at, session.last_updated) == (1000, 3000)
+        assert session.model_name == "latest"
+
+
 def test_a_session_that_was_handed_out_does_not_change(tracker):
     tracker.track_request("s", MODEL, 1, 1)
     session = tracker.get_session_usage("s")
@@ -124,7 +136,7 @@ def test_refused_requests_leave_no_trace(path, tracker):
     with pytest.raises(ValidationError) as caught:
         tracker.track_request("", None, -1, True, "x")
     assert len(caught.value.issues) == 5
-    with pytest.raises(ValidationError, match="single request"):
+    with pytest.raises(ValidationError, match="one request cannot have more than"):
         tracker.track_request("s", MODEL, 10**12, 1)
     assert not path.exists()
 

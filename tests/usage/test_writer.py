@@ -109,7 +109,7 @@ def test_a_queue_that_nobody_flushed_would_lose_some(tmp_path):
     with UsageTracker(path) as holder:
         holder.track_request("first", MODEL, 1, 1)
         # Nobody can write while the lock is held, so what is queued is lost with its process.
-        with holder._writer._hold():
+        with holder._writer._locked():
             acknowledged = kill_while_tracking(path, background=1)
     assert lost_requests(path, acknowledged) > 0
 
@@ -168,3 +168,49 @@ def test_a_forked_child_tracks_on_and_repeats_nothing(tmp_path, background):
     ids = [row["agent_execution_id"] for row in rows_of(path)]
     assert len(set(ids)) == len(ids)
     assert UsageTracker(path).get_session_usage("child").request_count == 1
+
+
+_FORKING = """
+import os, signal, sys, threading
+from tokentrack.usage import UsageTracker
+
+signal.alarm(60)  # a process that hangs ends
+tracker = UsageTracker(sys.argv[1], background=sys.argv[2] == "1")
+
+def work(name, ended):
+    while not ended.is_set():
+        tracker.track_request(name, "claude-sonnet-4.5", 1, 1)
+        tracker.get_session_usage(name)
+
+ended = threading.Event()
+threads = [threading.Thread(target=work, args=(f"t{n}", ended)) for n in range(3)]
+for thread in threads:
+    thread.start()
+children = []
+for number in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        tracker.track_request("child", "claude-sonnet-4.5", 1, 1)
+        tracker.close()
+        os._exit(tracker.unsaved_requests)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+ended.set()
+for thread in threads:
+    thread.join()
+tracker.close()
+assert codes == [0] * 20, codes
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("background", [0, 1])
+def test_a_child_that_is_forked_while_threads_track_tracks_too(tmp_path, background):
+    path = tmp_path / "token_usage.csv"
+    process = start_python(_FORKING, path, background)
+    process.communicate(timeout=100)
+    assert process.returncode == 0
+    ids = [row["agent_execution_id"] for row in rows_of(path)]
+    assert len(set(ids)) == len(ids)
+    assert UsageTracker(path).get_session_usage("child").request_count == 20

@@ -1,8 +1,8 @@
-"""Read a usage ledger on from where the last reading stopped.
+"""Read what was appended to a usage ledger since the last read.
 
-The file only grows, so what was read stays read. Where it does not fit any more (another file in
-its place, a shorter one, other bytes at the place where the last reading stopped), everything is
-read anew.
+A ledger only grows, so each row is read once. Where the file is no longer the one that was read
+(another inode, a smaller size, other bytes before the point where the last read stopped), the
+reader says so, and its user starts over.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MARK_BYTES = 512
 
 
 class StaleReadError(Exception):
-    """The file is not the one that was read: start over."""
+    """The file is not the one that was read before."""
 
 
 class _Position(NamedTuple):
-    # Where a reading stopped, and the bytes before it.
+    # Where the last read stopped, and the bytes before that point.
     inode: int
     offset: int
     line: int
@@ -41,7 +41,7 @@ class _Position(NamedTuple):
 
 
 class _WholeLines(io.BufferedReader):
-    # Counts the lines, and the bytes up to the end of the last whole one.
+    # Counts whole lines and their bytes; a line without its LF is not whole yet.
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(io.FileIO(descriptor), 1024 * 1024)
@@ -59,8 +59,8 @@ class IncrementalReader:
     """Yields the entries of a usage ledger, each once.
 
     Attributes:
-        problems: the first damaged places of the file, each with its line.
-        damaged: how many damaged places there are.
+        problems: the first damaged rows, each with its line.
+        damaged: how many damaged rows there are.
     """
 
     def __init__(self, paths: LedgerPaths) -> None:
@@ -71,11 +71,11 @@ class IncrementalReader:
         self.damaged = 0
 
     def new_entries(self) -> Iterator[UsageEntry]:
-        """Yield the entries that came since the last call; a missing file has none.
+        """Yield the entries that were appended since the last call; a missing file has none.
 
         Raises:
             FileSystemError: the file can't be read.
-            StaleReadError: what was read before is no longer there; use a new reader.
+            StaleReadError: the file is not the one that was read before; use a new reader.
         """
         try:
             with self._paths.open_folder(create=False) as folder:

@@ -1,4 +1,4 @@
-"""What each request to a model used, by session: tracked by programs, kept in the usage ledger."""
+"""Track what each request to a model used, by session, in the usage ledger."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ __all__ = [
     "format_usage_detailed",
 ]
 
-# The public names and where they live; each is loaded when it is first used.
-_HOMES = {
+# The public names and their modules; each module is loaded when one of its names is first used.
+_MODULES = {
     "MODEL_PRICING": "reports.pricing",
     "Budget": "reports.budgets",
     "BudgetAlert": "reports.budgets",
@@ -51,17 +51,17 @@ _HOMES = {
     "format_usage_compact": "usage.display",
     "format_usage_detailed": "usage.display",
 }
-# The documents call the class TokenTracker; `tokentrack.TokenTracker` is another one.
+# The class was called TokenTracker before; `tokentrack.TokenTracker` is another class.
 _ALIASES = {"TokenTracker": "UsageTracker"}
 
 
 def __getattr__(name: str) -> object:
     known = _ALIASES.get(name, name)
-    if known not in _HOMES:
+    if known not in _MODULES:
         raise AttributeError(f"module 'tokentrack.usage' has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"tokentrack.{_HOMES[known]}"), known)
+    value: object = getattr(import_module(f"tokentrack.{_MODULES[known]}"), known)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: CSV, and Excel with the extra `excel`.
+"""Sessions and requests as tables for spreadsheets: CSV, and Excel with the extra `excel`.
 
 A text that a spreadsheet would take for a formula stays a text. An unknown number is an empty
 cell. The file is written whole or not at all, and only its owner can read it.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
-from tokentrack.reports.export.cells import safe_cell
+from tokentrack.reports.export.cells import encodable, safe_cell
 from tokentrack.reports.export.extras import load_extra
 from tokentrack.reports.sums import cost_of
 from tokentrack.store.directory import Directory
@@ -94,7 +94,7 @@ def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterab
         FileSystemError: the file can't be written.
     """
     text = io.StringIO()
-    writer = csv.writer(text)  # its line end has a CR: one inside a text is quoted for it
+    writer = csv.writer(text)  # ends lines with CR LF, so it quotes a CR in a text
     writer.writerow(columns)
     writer.writerows([[safe_cell(c) if isinstance(c, str) else c for c in row] for row in rows])
     _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
@@ -116,7 +116,7 @@ def write_excel(
         for name, (columns, rows) in sheets.items():
             if len(rows) >= _EXCEL_ROWS:
                 raise TokenTrackError(
-                    f"{len(rows)} {name.lower()} are more than an Excel sheet holds: export CSV"
+                    f"{len(rows)} {name.lower()} do not fit on an Excel sheet: export CSV instead"
                 )
             sheet = book.add_worksheet(name)
             sheet.freeze_panes(1, 0)
@@ -128,8 +128,8 @@ def write_excel(
 def _write_row(sheet: Any, number: int, row: Row, style: Any) -> None:
     for column, cell in enumerate(row):
         if isinstance(cell, str):
-            # Never write(): it would take a text for a formula, a number or a link.
-            text = cell.encode("utf-8", "backslashreplace").decode()[:_EXCEL_TEXT]
+            # Not write(), which takes some texts for formulas, numbers or links.
+            text = encodable(cell)[:_EXCEL_TEXT]
             sheet.write_string(number, column, text, style)
         elif cell is not None:
             sheet.write_number(number, column, cell, style)

@@ -1,7 +1,7 @@
-"""The JSON file of an older tracker, read once as an import; the file stays as it is.
+"""Read the JSON file of an older tracker, to import it once; the file is not changed.
 
-Its requests have no times of their own: the first gets the time when its session was created,
-the others that of the session's last update, and the tag `recorded_at=estimated` says so.
+Its requests have no times of their own. The first one gets the time when its session was created,
+the others that of the session's last update; the tag `recorded_at=estimated` marks them all.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _LATEST = 253402300799  # the end of the year 9999, in seconds since the epoch
 _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
 
 
-class Legacy(NamedTuple):
-    """What an older file holds, and each place in it that can't be read."""
+class LegacyFile(NamedTuple):
+    """The requests of an older file, and a sentence for each part that can't be read."""
 
     requests: list[UsageRequest]
     problems: list[str]
 
 
-def read_legacy(path: str) -> Legacy:
-    """Return the requests of an older tracker's file; a missing file has none."""
+def read_legacy(path: str) -> LegacyFile:
+    """Return the requests of an older tracker's file, none for a missing file."""
     name = os.path.basename(path)
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_FILE + 1)
         content = json.loads(data.decode("utf-8-sig"))
     except FileNotFoundError:
-        return Legacy([], [])
+        return LegacyFile([], [])
     except OSError as error:
-        return Legacy([], [f"{name} can't be read, and is not imported: {error.strerror}"])
+        return LegacyFile([], [f"{name} can't be read, and is not imported: {error.strerror}"])
     except (ValueError, RecursionError) as error:
-        return Legacy([], [f"{name} is not JSON, and is not imported: {error}"])
+        return LegacyFile([], [f"{name} is not JSON, and is not imported: {error}"])
     sessions = content.get("sessions") if isinstance(content, dict) else None
     if not isinstance(sessions, dict):
-        return Legacy([], [f"{name} has no `sessions`, and is not imported"])
+        return LegacyFile([], [f"{name} has no `sessions`, and is not imported"])
     found: list[UsageRequest] = []
     problems: list[str] = []
     for session_id, session in sessions.items():
@@ -60,7 +60,7 @@ def read_legacy(path: str) -> Legacy:
         request._replace(source_id=f"{name} {number}/{count}")
         for number, request in enumerate(found, start=1)
     ]
-    return Legacy(numbered, problems)
+    return LegacyFile(numbered, problems)
 
 
 def _session_requests(session_id: str, session: dict[str, Any]) -> list[UsageRequest]:
@@ -82,7 +82,7 @@ def _session_requests(session_id: str, session: dict[str, Any]) -> list[UsageReq
 
 
 def _usages(session: dict[str, Any]) -> Iterator[TokenUsage]:
-    # The history, then what the total has beyond it as one request.
+    # The requests of the history, then one request for the rest of the total.
     total = _usage(session["total_usage"])
     rest = [total.input_tokens, total.output_tokens, total.cached_tokens]
     for entry in session.get("request_history") or []:
@@ -93,14 +93,14 @@ def _usages(session: dict[str, Any]) -> Iterator[TokenUsage]:
         rest[2] -= usage.cached_tokens
     if any(rest):
         if min(rest) < 0:
-            raise ValidationError(["its requests are more than its total"])
+            raise ValidationError(["its requests add up to more than its total"])
         yield TokenUsage(*rest)
 
 
 def _usage(entry: dict[str, Any]) -> TokenUsage:
     usage = TokenUsage(*[entry.get(name, 0) for name in _COUNTS])
     if usage.total_tokens > MAX_TOKENS:
-        raise ValidationError([f"more than {MAX_TOKENS} tokens in one request"])
+        raise ValidationError([f"one request cannot have more than {MAX_TOKENS} tokens"])
     return usage
 
 

@@ -1,4 +1,4 @@
-"""What a tracker answers: sessions, totals, budgets, reports and tables."""
+"""Questions to a usage ledger: sessions, totals, budgets, reports and tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class UsageQueries:
-    """Answers from a usage ledger and from what is not on disk yet."""
+    """Reads a usage ledger; requests that are not on disk yet are counted too."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class UsageQueries:
         meters: Sequence[BudgetMeter],
         zone: tzinfo | None,
     ) -> None:
-        """Keep what the answers are made of."""
+        """Keep the sources of the answers."""
         self._writer = writer
         self._outbox = outbox
         self._prices = prices
@@ -52,7 +52,7 @@ class UsageQueries:
         self._zone = zone
 
     def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
-        """Return what a session used since its last reset, None for one that used nothing.
+        """Return what a session used since its last reset, None if it used nothing.
 
         Raises:
             FileSystemError: the usage ledger can't be read.
@@ -108,13 +108,13 @@ class UsageQueries:
 
         Raises:
             FileSystemError: the usage ledger can't be read.
-            ValidationError: the period is none of them.
+            ValidationError: the period is not one of these.
         """
         check_period(period, PERIODS)
         return by_period(self._requests(), period, self._zone, self._prices)
 
     def get_usage_by_user(self) -> dict[str, UsageTotal]:
-        """Return the totals of each user; "" is nobody known.
+        """Return the totals of each user; "" is an unknown user.
 
         Raises:
             FileSystemError: the usage ledger can't be read.
@@ -143,7 +143,7 @@ class UsageQueries:
 
         Raises:
             FileSystemError: a file can't be read or written.
-            ValidationError: there is no such table.
+            ValidationError: the table is unknown.
         """
         if table not in ("sessions", "requests"):
             raise ValidationError([f"table must be sessions or requests, not {table!r}"])
@@ -168,17 +168,17 @@ class UsageQueries:
 
     @contextmanager
     def _sessions(self) -> Iterator[dict[str, SessionSum]]:
-        # What waits is asked for first: what gets to the disk in between is known by its id.
+        # Before the file is read: a request that is written in between is then known by its id.
         waiting = self._outbox.waiting()
-        with self._writer.reading:
-            self._writer.view.refresh()
-            yield self._writer.view.with_waiting(waiting)
+        with self._writer.cache_lock:
+            self._writer.cache.refresh()
+            yield self._writer.cache.with_waiting(waiting)
 
     def _requests(self) -> Iterator[UsageRequest]:
         waiting = {request.request_id: request for request in self._outbox.waiting()}
-        with self._writer.reading:
-            self._writer.view.refresh()
-        for request in self._writer.view.requests():
+        with self._writer.cache_lock:
+            self._writer.cache.refresh()
+        for request in self._writer.cache.requests():
             waiting.pop(request.request_id, None)
             yield request
         yield from waiting.values()

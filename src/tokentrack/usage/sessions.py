@@ -1,4 +1,4 @@
-"""The sessions of a usage ledger in memory, kept up with what any process appends."""
+"""The sessions of a usage ledger in memory, brought up to date with what any process appends."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class _RepeatedError(Exception):
-    # A request that was counted has a later row, which supersedes the earlier one.
+    # A request that is counted already has a later row, which supersedes the earlier one.
     pass
 
 
 class SessionCache:
-    """What the sessions used; the caller sees to it that one thread at a time is in here.
+    """The sessions of a usage ledger; only one thread at a time may use it.
 
     Attributes:
-        sessions: the running sums by session; one that was reset is not among them.
-        imports: the names of the older files that are in the ledger as a whole.
+        sessions: the running sum of each session with requests since its last reset.
+        imports: the names of the older trackers' files that are imported completely.
     """
 
     def __init__(
@@ -48,21 +48,21 @@ class SessionCache:
 
     @property
     def problems(self) -> list[str]:
-        """The first damaged places of the file, each with its line."""
+        """The first damaged rows of the file, each with its line."""
         return list(self._reader.problems)
 
     @property
     def damaged(self) -> int:
-        """How many damaged places the file has."""
+        """How many damaged rows the file has."""
         return self._reader.damaged
 
     def refresh(self) -> None:
-        """Take in what was appended since the last time.
+        """Read what was appended since the last time.
 
         Raises:
             FileSystemError: the file can't be read.
         """
-        # A new day asks for a new reading: rows that were ahead of the clock may count now.
+        # A new period starts with a full read, since rows dated in the future may be in it.
         rolled = [meter.roll() for meter in self._meters]
         if any(rolled):
             self.clear()
@@ -79,7 +79,7 @@ class SessionCache:
                 return
 
     def clear(self) -> None:
-        """Forget everything; the next `refresh` reads the file from its start."""
+        """Forget everything; the next `refresh` reads the whole file."""
         self.sessions: dict[str, SessionSum] = {}
         self.imports: set[str] = set()
         self._seen: set[str] = set()
@@ -89,11 +89,11 @@ class SessionCache:
             meter.clear()
 
     def knows(self, request: UsageRequest) -> bool:
-        """Tell whether a request was read from the file."""
+        """Tell whether a request is in the file, as far as it was read."""
         return request.request_id in self._seen
 
     def requests(self) -> Iterator[UsageRequest]:
-        """Yield all requests of the file by a reading of its own, those of reset sessions too.
+        """Read the whole file anew, and yield its requests, those of reset sessions included.
 
         Raises:
             FileSystemError: the file can't be read.
@@ -122,7 +122,7 @@ class SessionCache:
         return self._entries_once(self._reader) if is_new else self._reader.new_entries()
 
     def _entries_once(self, reader: IncrementalReader) -> Iterator[UsageEntry]:
-        # Of a request that is repeated only the last row.
+        # Yields only the last row of a repeated request.
         if not self._has_repeats:
             yield from reader.new_entries()
             return

@@ -1,4 +1,4 @@
-"""Track what each request to a model used, by session, for any number of threads and processes."""
+"""Track what each request to a model used, from any number of threads and processes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _log = logging.getLogger("tokentrack.usage")
 
 
 class TrackedRequest(NamedTuple):
-    """What became of a request.
+    """The result of tracking a request.
 
     Attributes:
         request_id: its id in the usage ledger, column `agent_execution_id`.
         saved: whether it is on disk; False while it waits (`UsageTracker.unsaved_requests`) or
-            where it was lost (`UsageTracker.lost_requests`).
-        alerts: the budgets' alerts that this call brought about.
+            if it was lost (`UsageTracker.lost_requests`).
+        alerts: the budget alerts that this call caused.
     """
 
     request_id: str
@@ -51,7 +51,7 @@ class TrackedRequest(NamedTuple):
 
 
 class UsageTracker(UsageQueries):
-    """Tracks the usage of sessions in a usage ledger that other processes may write too.
+    """Tracks the usage of sessions in a usage ledger that other processes may write to as well.
 
     Attributes:
         path: the usage ledger's file.
@@ -69,37 +69,38 @@ class UsageTracker(UsageQueries):
         prices: PriceTable | None = None,
         zone: tzinfo | str | None = None,
     ) -> None:
-        """Open a tracker; nothing is written before the first request.
+        """Open a tracker; the first request creates the file.
 
         Args:
-            persistence_path: the usage ledger; the user's own without one. One that ends in
-                `.json` is an older tracker's file: it is imported once, into a `.csv` beside it.
+            persistence_path: the usage ledger; the user's own by default. A path that ends in
+                `.json` is an older tracker's file: it is imported once, into a `.csv` next to it.
             history_limit: how many requests of each session are kept in memory; None keeps all.
-            background: whether a thread writes; without it, a request is on disk when
+            background: whether a thread writes; if not, a request is on disk when
                 `track_request` returns.
             queue_size: how many requests may wait for the disk.
             budgets: the budgets to check with each request.
-            on_alert: called with each alert, in the background by the thread that writes.
-            prices: the prices; the user's own and `MODEL_PRICING` without them.
-            zone: the time zone of days, weeks and months, or its name; the system's without one.
+            on_alert: called with each alert; with `background`, by the thread that writes.
+            prices: the prices; by default the user's own and `MODEL_PRICING`.
+            zone: the time zone of days, weeks and months, or its name; the system's by default.
 
         Raises:
-            ValidationError: an argument is out of bounds, or the user's prices are.
+            FileSystemError: the user's file of prices can't be read.
+            ValidationError: an argument or the user's file of prices is invalid.
         """
         _check_bounds(history_limit, queue_size)
         storage = find_storage(persistence_path, os.environ)
         prices = prices_in_force() if prices is None else prices
         zone = _zone_of(zone)
         meters = [BudgetMeter(budget, zone) for budget in budgets]
-        view = SessionCache(storage.paths, prices, history_limit, meters)
-        writer = UsageWriter(storage.paths, view, meters)
+        cache = SessionCache(storage.paths, prices, history_limit, meters)
+        writer = UsageWriter(storage.paths, cache, meters)
         deliver = partial(_deliver, on_alert)
-        outbox = Outbox(writer.write, deliver, queue_size, background=background)
+        outbox = Outbox(writer, deliver, queue_size, background=background)
         super().__init__(writer, outbox, prices, meters, zone)
         self.path = storage.path
         self._deliver = deliver
         self._import_problems: list[str] = []
-        # Runs at the end of the process too, and must not keep the tracker alive.
+        # Also runs at the end of the process, and must not keep the tracker alive.
         self._finalizer = finalize(self, outbox.close)
         if storage.legacy:
             self._import(storage.legacy)
@@ -112,11 +113,11 @@ class UsageTracker(UsageQueries):
         output_tokens: int,
         cached_tokens: int = 0,
     ) -> TrackedRequest:
-        """Track a request; a disk that fails does not raise, see `TrackedRequest.saved`.
+        """Track a request; a failing disk does not raise, see `TrackedRequest.saved`.
 
         Args:
             session_id: the session, up to 1,000 characters; a secret in it is not stored.
-            model_name: the model that served the request, the same.
+            model_name: the model that served the request, with the same bounds.
             input_tokens: all input, cached tokens included.
             output_tokens: all output.
             cached_tokens: the part of the input that was read from the cache.
@@ -127,7 +128,7 @@ class UsageTracker(UsageQueries):
         issues = _name_issues(session_id, model_name)
         issues += usage_issues(input_tokens, output_tokens, cached_tokens)
         if not issues and input_tokens + output_tokens > MAX_TOKENS:
-            issues.append(f"more than {MAX_TOKENS} tokens are no single request")
+            issues.append(f"one request cannot have more than {MAX_TOKENS} tokens")
         if issues:
             raise ValidationError(issues)
         usage = TokenUsage(input_tokens, output_tokens, cached_tokens)
@@ -139,14 +140,18 @@ class UsageTracker(UsageQueries):
         return TrackedRequest(request.request_id, saved, tuple(alerts))
 
     def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
-        """Return what a session used, as `UsageQueries` does, by the id that was tracked."""
+        """Return what a session used since its last reset, None if it used nothing.
+
+        Raises:
+            FileSystemError: the usage ledger can't be read.
+        """
         return super().get_session_usage(redact_id(session_id))
 
     def reset_session_usage(self, session_id: str) -> bool:
-        """Begin a session's count anew, for every process; return whether it had one.
+        """Restart a session's count, for every process; return whether it had one.
 
-        False also when the disk failed, which the log says. The requests stay in the ledger, and
-        in the totals over time, over users and of budgets: what is spent is spent.
+        If the disk fails, that is logged and the result is False. The requests stay in the
+        ledger, and in the totals by period, by user and of budgets, because they were spent.
         """
         saved, alerts = self._outbox.flush()
         self._deliver(alerts)
@@ -167,25 +172,25 @@ class UsageTracker(UsageQueries):
         return self._outbox.lost
 
     def check(self) -> list[str]:
-        """Return what can't be read: damaged rows of the ledger, parts of an older file.
+        """Return a sentence for each damaged row, and for each part of an older file not imported.
 
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
         with self._sessions():
-            view = self._writer.view
-            more = view.damaged - len(view.problems)
+            cache = self._writer.cache
+            more = cache.damaged - len(cache.problems)
             rest = [f"and {more} more damaged rows"] if more else []
-            return [*self._import_problems, *view.problems, *rest]
+            return [*self._import_problems, *cache.problems, *rest]
 
     def flush(self) -> bool:
-        """Write what waits; return whether all of it is on disk now."""
+        """Write all waiting requests; return whether they are on disk now."""
         saved, alerts = self._outbox.flush()
         self._deliver(alerts)
         return saved
 
     def close(self) -> None:
-        """Write what waits and end the thread; closing twice is fine."""
+        """Write all waiting requests and end the thread; closing twice is fine."""
         self._finalizer()
 
     def __enter__(self) -> Self:
@@ -193,7 +198,7 @@ class UsageTracker(UsageQueries):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what waits and end the thread."""
+        """Close the tracker."""
         self.close()
 
     def _import(self, path: str) -> None:
@@ -233,7 +238,7 @@ def _zone_of(zone: tzinfo | str | None) -> tzinfo | None:
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ValidationError([f"there is no time zone {zone!r}"]) from None
+        raise ValidationError([f"unknown time zone {zone!r}"]) from None
 
 
 def _name_issues(session_id: str, model_name: str) -> list[str]:

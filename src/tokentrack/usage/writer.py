@@ -16,7 +16,6 @@ from tokentrack.reports.budgets import new_alerts
 from tokentrack.reports.requests import SessionReset, UsageRequest, encode_entry
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.ledger import lock_ledger
-from tokentrack.usage.outbox import pause_for_forks, renew_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,114 +26,102 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.usage.sessions import SessionCache
 
-LOCK_SECONDS = 10.0
+_LOCK_SECONDS = 10.0
 _log = logging.getLogger("tokentrack.usage")
 
 
 class UsageWriter:
-    """Writes the entries of one usage ledger.
+    """Writes the requests and resets of one usage ledger.
 
     Attributes:
-        view: what the ledger holds.
-        reading: held by whoever looks into the view.
+        cache: the sessions of the ledger.
+        cache_lock: to be held while the cache is used; taken after the ledger's lock.
     """
 
     def __init__(
-        self, paths: LedgerPaths, view: SessionCache, meters: Sequence[BudgetMeter]
+        self, paths: LedgerPaths, cache: SessionCache, meters: Sequence[BudgetMeter]
     ) -> None:
-        """Name the ledger, and the view and the budgets that follow it."""
+        """Name the ledger, its cache, and the budgets that the cache charges."""
         self._paths = paths
         self._meters = meters
-        self.view = view
-        self.renew()
-        pause_for_forks(self)
-        renew_in_children(self)
+        self.cache = cache
+        self.start_over()
 
-    def pause(self) -> None:
-        """Wait until nobody holds the ledger, before a fork."""
-        self._holding.acquire()
-
-    def resume(self) -> None:
-        """Let the next holder in."""
-        self._holding.release()
-
-    def renew(self) -> None:
-        """Begin anew in a forked child: another thread may have been reading."""
-        self.reading = threading.RLock()
-        self._holding = threading.Lock()
-        self.view.clear()
+    def start_over(self) -> None:
+        """Renew the lock and empty the cache: a forked child may have got either in use."""
+        self.cache_lock = threading.RLock()
+        self.cache.clear()
 
     def write(self, requests: Sequence[UsageRequest]) -> list[BudgetAlert]:
-        """Append requests, and return the alerts that they give.
+        """Append requests, and return the alerts that they cause.
 
         Raises:
             OSError: they could not be written; the file is as it was before.
             FileSystemError: another process held the lock for 10 s.
         """
-        with self._hold() as held:
-            self._append(held, requests)
-            return self._alerts(held) if self._meters else []
+        with self._locked() as ledger:
+            self._append(ledger, requests)
+            return self._alerts(ledger) if self._meters else []
 
     def reset(self, session_id: str) -> bool:
-        """Begin a session's count anew; return whether it had one.
+        """Restart a session's count; return whether it had one.
 
         Raises:
             OSError: the reset could not be written.
             FileSystemError: the ledger can't be read, or its lock was held for 10 s.
         """
-        with self._hold() as held, self.reading:
-            self.view.refresh()
-            if session_id not in self.view.sessions:
+        with self._locked() as ledger, self.cache_lock:
+            self.cache.refresh()
+            if session_id not in self.cache.sessions:
                 return False
-            self._append(held, [SessionReset(timestamps.now_us(), session_id)])
-            self.view.refresh()
+            self._append(ledger, [SessionReset(timestamps.now_us(), session_id)])
+            self.cache.refresh()
             return True
 
     def has_imported(self, name: str) -> bool:
-        """Tell whether an older tracker's file is in the ledger as a whole.
+        """Tell whether all requests of an older tracker's file are in the ledger.
 
         Raises:
             FileSystemError: the ledger can't be read.
         """
-        with self.reading:
-            self.view.refresh()
-            return name in self.view.imports
+        with self.cache_lock:
+            self.cache.refresh()
+            return name in self.cache.imports
 
     def import_requests(self, requests: Sequence[UsageRequest]) -> None:
-        """Append the requests that the ledger does not have.
+        """Append the requests that the ledger lacks.
 
         Raises:
             OSError: they could not be written.
             FileSystemError: the ledger can't be read, or its lock was held for 10 s.
         """
-        with self._hold() as held, self.reading:
-            self.view.refresh()
-            missing = [request for request in requests if not self.view.knows(request)]
+        with self._locked() as ledger, self.cache_lock:
+            self.cache.refresh()
+            missing = [request for request in requests if not self.cache.knows(request)]
             if missing:
-                self._append(held, missing)
+                self._append(ledger, missing)
 
     @contextmanager
-    def _hold(self) -> Iterator[LockedLedger]:
-        with self._holding:
-            held = lock_ledger(self._paths, LOCK_SECONDS, create=True)
-            if held is None:
-                raise FileSystemError(
-                    f"{self._paths.lock} in {self._paths.folder} was held by another process for "
-                    f"{LOCK_SECONDS:.0f} s: try again when it is done"
-                )
-            with held:
-                yield held
+    def _locked(self) -> Iterator[LockedLedger]:
+        ledger = lock_ledger(self._paths, _LOCK_SECONDS, create=True)
+        if ledger is None:
+            raise FileSystemError(
+                f"{self._paths.lock} in {self._paths.folder} was held by another process for "
+                f"{_LOCK_SECONDS:.0f} s: try again when that process is done"
+            )
+        with ledger:
+            yield ledger
 
-    def _append(self, held: LockedLedger, entries: Sequence[UsageEntry]) -> None:
+    def _append(self, ledger: LockedLedger, entries: Sequence[UsageEntry]) -> None:
         lines = [encode_entry(entry) for entry in entries]
         try:
-            held.append_usage(USAGE_COLUMNS, lines, durable=True)
+            ledger.append_usage(USAGE_COLUMNS, lines, durable=True)
         except ForeignFileError:
             self._set_aside()
-            held.append_usage(USAGE_COLUMNS, lines, durable=True)
+            ledger.append_usage(USAGE_COLUMNS, lines, durable=True)
 
     def _set_aside(self) -> None:
-        # A file that is no usage ledger is kept under another name, never written to.
+        # A file that is not a usage ledger is renamed, never written to.
         name = self._paths.usage
         stamp = timestamps.format_us(timestamps.now_us()).replace(":", "").replace("-", "")
         aside = f"{name}.corrupt-{stamp}-{os.urandom(2).hex()}"
@@ -145,14 +132,14 @@ class UsageWriter:
                 )
             folder.rename_to(name, folder, aside)
             folder.sync()
-        _log.warning("%s was no usage ledger: it is kept as %s", name, aside)
+        _log.warning("%s was not a usage ledger: it is kept as %s", name, aside)
 
-    def _alerts(self, held: LockedLedger) -> list[BudgetAlert]:
+    def _alerts(self, ledger: LockedLedger) -> list[BudgetAlert]:
         try:
-            with self.reading:
-                self.view.refresh()
-                return new_alerts(held.state, self._meters)
+            with self.cache_lock:
+                self.cache.refresh()
+                return new_alerts(ledger.state, self._meters)
         except (OSError, FileSystemError) as error:
-            # The requests are safe; the alert comes with the next one.
+            # The requests are on disk; the next ones cause the alerts.
             _log.warning("the budgets can't be checked now: %s", error)
             return []
