@@ -5,8 +5,9 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 name=${0##*/}
 
-# A source tree or another Python's settings must not stand in for what is installed.
-unset PYTHONPATH PYTHONHOME
+# A source tree or another Python's settings must not stand in for what is installed; compiled
+# files save seconds.
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 fail() {
     printf 'scripts/%s: %s\n' "$name" "$1" >&2
@@ -49,8 +50,8 @@ same() {
     [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
-# prepare FOLDER [EXTRA]: makes the environment in a folder of the checkout, or brings it up to
-# date, and leaves its programs' folder in $bin.
+# prepare FOLDER [EXTRA [PACKAGE]]: makes the environment in a folder of the checkout, or brings it
+# up to date, and leaves its programs' folder in $bin.
 prepare() {
     environment=$root/$1
     bin=$environment/bin
@@ -59,7 +60,7 @@ prepare() {
     made_from="$version $environment $(cksum <"$root/pyproject.toml")"
     package_from=$(sources) || exit 1
     if ! same "$environment/made-from" "$made_from" || ! "$bin/python" -c '' 2>/dev/null; then
-        make_environment "${2:-}"
+        make_environment "${2:-}" "${3:-}"
         printf '%s\n' "$made_from" >"$environment/made-from"
     elif ! same "$environment/package-from" "$package_from"; then
         install_wheel "" --force-reinstall --no-deps
@@ -76,6 +77,9 @@ make_environment() {
     "$bin/python" -m pip install --quiet --upgrade pip ||
         fail "could not upgrade pip: check the package index that pip is configured with"
     install_wheel "${1:+[$1]}"
+    if [ -n "$2" ]; then
+        "$bin/python" -m pip install --quiet "$2" || fail "$2 could not be installed"
+    fi
 }
 
 # install_wheel EXTRAS [OPTION...]: by way of a folder that holds no wheel of an earlier version.

@@ -11,7 +11,7 @@ _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile(
     "dev", deadline=None, max_examples=100, suppress_health_check=_SLOW_IS_FINE
 )
-settings.register_profile("quick", settings.get_profile("dev"), max_examples=20)
+settings.register_profile("quick", settings.get_profile("dev"), max_examples=10)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=500, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

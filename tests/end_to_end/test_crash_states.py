@@ -15,7 +15,7 @@ from programs.crash_states.__main__ import CASES, FLAWED
 from support import TESTS
 from support.ledgers import posix_only
 
-pytestmark = posix_only
+pytestmark = [posix_only, pytest.mark.slow]
 
 
 def replayed(*names: str) -> dict:

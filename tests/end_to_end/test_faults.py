@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -18,15 +17,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from programs import faults
-from support import SCRIPTS, TESTS
 from support.kiro import finish
 from support.ledgers import Workspace, posix_only
-from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = posix_only
+pytestmark = [posix_only, pytest.mark.slow]
 
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 
@@ -156,50 +153,3 @@ def test_a_journal_that_cannot_be_read_holds_nothing_up(tmp_path, make):
     assert [path.name[-24:-11] for path in (space.state / "quarantine").iterdir()] == [
         "drain-journal"
     ], "the original is kept"
-
-
-# --- folders on the way ---
-
-
-def test_folders_on_the_way_are_as_private_as_the_last(tmp_path):
-    before = os.umask(0)
-    try:
-        Directory.open(str(tmp_path / "a" / "b" / "c"), create=True).close()
-    finally:
-        os.umask(before)
-    assert [path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")] == [0o700] * 3
-
-
-# --- what the documentation names ---
-
-
-def test_every_test_that_the_promises_name_exists():
-    text = (SCRIPTS.parent / "docs" / "reliability.md").read_text()
-    named = re.findall(r"`tests/([\w/]+\.py)::(\w+)`", text)
-    assert len(named) > 15
-    missing = [n for n in named if f"def {n[1]}(" not in (TESTS / n[0]).read_text()]
-    assert missing == []
-    assert [str(n) for n in range(1, 16)] == re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
-
-
-# --- the program itself ---
-
-
-def test_torture_runs_a_part_prints_its_table_and_ends_with_0(tmp_path):
-    done = subprocess.run(
-        [sys.executable, SCRIPTS / "torture", "--quick", "--only", "fuzz", "--folder", tmp_path],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "| any bytes on stdin |" in done.stdout
-    assert "0 lost, torn or doubled" in done.stdout
-
-
-@pytest.mark.parametrize("bad", ["lost", "torn", "doubled", "control", "wrong"])
-def test_torture_ends_with_1_on_any_loss_or_a_control_that_passed(bad):
-    values = {"control": "control=0", "wrong": "wrong=['x']"}.get(bad, f"{bad}=1")
-    code = f"from torture_table import Row; print(Row('part', {values}).failed)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "True\n"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import at_most
 from support.kiro import TIMEOUT, Machine, encode, finish
 from tokentrack.recorder.tokens import estimate_tokens
 
@@ -277,7 +278,7 @@ def test_a_hostile_payload_stays_within_memory(machine, tmp_path, unit, size):
 
 
 @given(data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 def test_any_stdin_is_silent_bounded_and_at_most_one_row(machine, tmp_path, data):
     head = data.draw(st.sampled_from(["", '{"hook_event_name":"Stop",', '{"event":"stop","cwd":']))
     body = data.draw(st.binary(max_size=200) | st.text(max_size=100).map(encode))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import hostile
+from support.examples import at_most
 from support.ledgers import HEADER, Workspace, line_of, posix_only, transaction
 from tokentrack.common.terminal import escape
 from tokentrack.store import codec
@@ -63,7 +64,7 @@ def rows(texts: list[str]) -> bytes:
     return HEADER + line_of(plain) + broken + shifted + raw
 
 
-@settings(max_examples=12)
+@settings(max_examples=at_most(12))
 @given(CELLS)
 def test_no_command_hands_a_control_or_bidi_character_of_a_ledger_to_the_terminal(space, texts):
     shutil.rmtree(space.kiro)

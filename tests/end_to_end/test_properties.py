@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from support.examples import at_most
 from support.flawed import FlawedRecorder
 from support.ledgers import Workspace
 from support.operations import operate, operate_in_process, settle, writer_of
@@ -31,7 +32,7 @@ from tokentrack.config.fields import FIELDS
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COMPLETED
 
-few = settings(max_examples=25)
+few = settings(max_examples=at_most(25))
 # Lone surrogates and NUL are texts too.
 texts = st.text(st.characters(codec=None), max_size=60)
 names = st.text(st.characters(codec=None), min_size=1, max_size=20)

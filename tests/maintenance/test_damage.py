@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import at_most
 from support.ledgers import AT, HEADER
 from support.maintained import USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.common.timestamps import now_us
@@ -434,7 +435,7 @@ def test_what_the_reader_reads_on_one_line_is_still_read_after_a_repair(choice):
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=at_most(25))
 @given(st.data())
 def test_on_the_disk_the_original_is_kept_and_the_result_is_healthy(choice):
     data = choice.draw(mutations(HEADER + b"".join(choice.draw(ledgers()))))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import at_most
 from support.ledgers import HEADER, posix_only
 from support.maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.common.timestamps import format_us, now_us
@@ -225,7 +226,7 @@ def test_a_prune_removes_what_its_dry_run_counts_and_a_row_without_a_zone_stays(
 AGES = st.integers(0, 800) | st.sampled_from([364.6, 365.4, 366.1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_most(40), deadline=None)
 @given(st.lists(st.tuples(AGES, st.sampled_from(["Z", "", "+14:00", "?"])), max_size=12))
 def test_as_many_rows_are_left_as_the_plan_keeps_each_time(rows):
     with tempfile.TemporaryDirectory() as folder:

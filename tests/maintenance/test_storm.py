@@ -11,7 +11,7 @@ import pytest
 from support import TESTS
 from support.ledgers import posix_only
 
-pytestmark = posix_only
+pytestmark = [posix_only, pytest.mark.slow]
 
 
 def storm(job: str) -> dict:

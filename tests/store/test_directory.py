@@ -270,3 +270,12 @@ def test_a_mount_that_refuses_modes_costs_no_row(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fchmod", refuse)
     with Directory.open(str(tmp_path)) as folder:
         os.close(folder.open_file("file", os.O_WRONLY))
+
+
+def test_folders_on_the_way_are_as_private_as_the_last(tmp_path):
+    before = os.umask(0)
+    try:
+        Directory.open(str(tmp_path / "a" / "b" / "c"), create=True).close()
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")] == [0o700] * 3

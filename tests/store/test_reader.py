@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from support.examples import at_most
 from support.ledgers import HEADER, ID, Workspace, finished, line_of, transaction
 from support.texts import TEXT
 from tokentrack.models.columns import COLUMNS
@@ -118,7 +119,7 @@ def test_each_damaged_line_is_reported_and_harms_no_other(damage):
     st.integers(0, len(ONE) - 2),
     st.lists(st.text(st.sampled_from('",ab')), min_size=2, max_size=3),
 )
-@settings(max_examples=300)
+@settings(max_examples=at_most(300))
 def test_a_line_torn_anywhere_swallows_no_later_row(length, prompts):
     later = [transaction(f"later-{n}", prompt_text=text) for n, text in enumerate(prompts)]
     data = HEADER + ONE[:length] + b"\n" + b"".join(map(line_of, later))
@@ -285,4 +286,4 @@ class Agreement(RuleBasedStateMachine):
 
 
 TestAgreement = Agreement.TestCase
-TestAgreement.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+TestAgreement.settings = settings(max_examples=at_most(30), stateful_step_count=15, deadline=None)

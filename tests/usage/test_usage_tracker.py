@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import at_most
 from support.usage_fixtures import MODEL, rows_of, run_python
 from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, ValidationError
@@ -352,7 +353,7 @@ OPERATIONS = st.lists(
 
 
 @given(OPERATIONS)
-@settings(max_examples=40)
+@settings(max_examples=at_most(40))
 def test_any_order_of_requests_and_resets_gives_the_same_as_a_dictionary(tmp_path_factory, steps):
     path = tmp_path_factory.mktemp("usage") / "token_usage.csv"
     trackers = [UsageTracker(path), UsageTracker(path)]
