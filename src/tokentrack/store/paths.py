@@ -132,15 +132,22 @@ def user_paths(user_folder: str) -> LedgerPaths:
     return LedgerPaths(user_folder, (), LEDGER_NAME)
 
 
-def rescue_folder(paths: LedgerPaths, environ: Mapping[str, str]) -> str:
-    """Return the user's folder for events that can't be written to a ledger's folder.
+def state_folder(environ: Mapping[str, str]) -> str:
+    """Return the user's own folder for state: what may be lost with the machine.
 
-    It is `$XDG_STATE_HOME/tokentrack/<ledger>`, by default in `~/.local/state`. As the
-    specification says, a relative `$XDG_STATE_HOME` is ignored.
+    `$XDG_STATE_HOME/tokentrack`, by default `~/.local/state/tokentrack`; on Windows it is below
+    `%LOCALAPPDATA%`. As the specification says, a relative `$XDG_STATE_HOME` is ignored.
     """
-    state_home = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state_home):
+    parent = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(parent) and os.name == "nt":
+        parent = environ.get("LOCALAPPDATA", "")
+    if not os.path.isabs(parent):
         home = environ.get("HOME") or os.path.expanduser("~")
-        state_home = os.path.join(home, ".local", "state")
+        parent = os.path.join(home, ".local", "state")
+    return os.path.join(parent, "tokentrack")
+
+
+def rescue_folder(paths: LedgerPaths, environ: Mapping[str, str]) -> str:
+    """Return the user's folder for events that can't be written to a ledger's folder."""
     tail = "".join([c if c.isalnum() and c.isascii() else "-" for c in paths.path[-60:]])
-    return os.path.join(state_home, "tokentrack", f"{digest(paths.path)}{tail}")
+    return os.path.join(state_folder(environ), f"{digest(paths.path)}{tail}")
