@@ -118,3 +118,37 @@ def test_every_path_of_the_system_comes_back(tmp_path_factory, base, folders, le
 @posix_only
 def test_the_state_folder_follows_the_specification(environ, expected):
     assert state_folder(environ) == expected
+
+
+# --- the recorder registers its ledger ---
+
+
+def folder_of(machine):
+    return machine.home / ".local" / "state" / "tokentrack" / "ledgers"
+
+
+def test_a_hook_registers_its_ledger_once_an_hour(machine):
+    machine.send("Stop", "first")
+    (file,) = folder_of(machine).iterdir()
+    assert registered(machine.environment)[0].path == str(machine.folder / "token_transactions.csv")
+    file.unlink()
+    machine.send("Stop", "second")
+    assert registered(machine.environment) == []
+    os.utime(machine.state / "closed" / "swept", (0, 0))
+    machine.send("Stop", "third")
+    assert len(registered(machine.environment)) == 1
+    assert len(machine.rows()) == 3
+
+
+def test_a_configuration_keeps_a_ledger_out_of_the_registry(machine):
+    machine.configure(registry_enabled=False)
+    machine.send("Stop")
+    assert registered(machine.environment) == []
+    assert len(machine.rows()) == 1
+
+
+def test_a_state_folder_that_can_not_be_written_costs_no_row(machine):
+    (machine.home / ".local").write_text("a file")
+    machine.send("Stop")
+    assert len(machine.rows()) == 1
+    assert machine.log() == ""

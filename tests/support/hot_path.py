@@ -42,6 +42,7 @@ OWN = {
     "tokentrack.store.lock",
     "tokentrack.store.paths",
     "tokentrack.store.pending",
+    "tokentrack.store.registry",  # once an hour
     "tokentrack.store.spool",
     "tokentrack.workspace",
 }

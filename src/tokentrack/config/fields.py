@@ -121,6 +121,10 @@ FIELDS = {
         "two installed hooks. 0 turns this off.",
         0, 60,
     ),
+    "registry_enabled": Field(
+        "bool", True,
+        "List the ledger in your state folder, so that answers over all workspaces find it.",
+    ),
     "collectors": Field(
         "names", [], "Names of the installed metadata collectors to call, in order.",
     ),

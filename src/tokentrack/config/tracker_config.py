@@ -45,6 +45,7 @@ class TrackerConfig:
     max_concurrent_writes: int
     max_prompt_length: int
     redact_secrets: bool
+    registry_enabled: bool
     retention_days: int
     rotate_max_mb: int
     rotate_monthly: bool

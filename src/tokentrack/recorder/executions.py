@@ -27,6 +27,7 @@ class Executions:
             config: when a start is too old, and within which time completions are the same.
             ledger_size: the ledger's size now; the row of an execution that starts now comes after.
         """
+        self.has_swept = False  # whether `expire` did its hourly look
         self._state = state
         self._ledger_size = ledger_size
         self._config = config
@@ -46,6 +47,7 @@ class Executions:
         """Stage the end of executions that started too long ago, and return them; once an hour."""
         if not self._state.start_sweep(now / _SECOND_US):
             return []
+        self.has_swept = True
         hours = self._config.stale_execution_hours
         ended = [
             self._abort(name, started, f"no completion within {hours:g} h")

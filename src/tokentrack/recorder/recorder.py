@@ -50,6 +50,7 @@ class Recorder:
         self._config = config
         self._environ = environ
         self._durable = config.durability == "fsync"
+        self._must_register = False
 
     def record(self, items: Sequence[Item], seconds: float) -> int:
         """Record items, or keep them elsewhere; return how many are safe.
@@ -89,6 +90,8 @@ class Recorder:
             self.drain()
         except OSError:
             pass  # what others left keeps waiting; these items are safe
+        if self._must_register:
+            self._register()
         return safe
 
     def rescue(self, items: Sequence[Item], cause: OSError) -> int:
@@ -190,6 +193,7 @@ class Recorder:
         finished = executions.expire(now_us())
         for item in items:
             finished += executions.apply(item) if isinstance(item, Event) else [item]
+        self._must_register = executions.has_swept
         rows = new_lines(held, finished, repeated=repeated) if finished else []
         if rows:
             # The usage first: a row of the ledger must never lack the mark of what its number is.
@@ -203,6 +207,14 @@ class Recorder:
             # With its row written an execution is safe: if it stays open, its id is recognised.
             if must_open:
                 raise
+
+    def _register(self) -> None:
+        # Once an hour, after the items are safe: answers over all workspaces look for this ledger.
+        self._must_register = False
+        if self._config.registry_enabled:
+            from tokentrack.store.registry import register
+
+            register(self.paths, self._environ)
 
     def _has_places(self, due: list[str]) -> bool:
         # Whether Kiro has any files on this machine that could answer a note.
