@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from tokentrack.errors import ValidationError
 
-UNKNOWN_TEXT = "unknown"
+_UNKNOWN = "unknown"
 
 _UNITS = ("", "K", "M", "B", "T")
 _HUGE_COST = Decimal(10) ** 15
@@ -30,7 +30,7 @@ def format_tokens(count: float | None, precision: int = 1) -> str:
     """
     _check(precision)
     if count is None or not _is_finite(count):
-        return UNKNOWN_TEXT
+        return _UNKNOWN
     return _signed(_scaled(Decimal(abs(count)), precision), negative=count < 0)
 
 
@@ -48,7 +48,7 @@ def format_cost(cost_usd: float | Decimal | None, precision: int | None = 2) -> 
     if precision is not None:
         _check(precision)
     if cost_usd is None or not _is_finite(cost_usd):
-        return UNKNOWN_TEXT
+        return _UNKNOWN
     size = abs(Decimal(str(cost_usd)))
     places = _places_of(size) if precision is None else precision
     with localcontext(rounding=ROUND_HALF_UP):

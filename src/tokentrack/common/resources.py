@@ -15,25 +15,28 @@ _ROOTS = (
 )
 
 
-def resource_path(kind: str, name: str) -> str:
-    """Return the absolute path of `name` in `hooks` or `schemas`.
+def read_text(kind: str, name: str) -> str:
+    """Return the text of `name` in `hooks` or `schemas`.
 
     Raises:
         FileSystemError: the installation is incomplete.
     """
+    with open(_path_of(kind, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def read_json(kind: str, name: str) -> Any:
+    """Return the decoded JSON of `name` in `hooks` or `schemas`.
+
+    Raises:
+        FileSystemError: the installation is incomplete.
+    """
+    return json.loads(read_text(kind, name))
+
+
+def _path_of(kind: str, name: str) -> str:
     for root in _ROOTS:
         path = os.path.join(root, kind, name)
         if os.path.isfile(path):
             return path
     raise FileSystemError(f"{kind}/{name} is missing from this installation; reinstall tokentrack")
-
-
-def read_text(kind: str, name: str) -> str:
-    """Return the text of a shipped file."""
-    with open(resource_path(kind, name), encoding="utf-8") as file:
-        return file.read()
-
-
-def read_json(kind: str, name: str) -> Any:
-    """Return the decoded JSON of a shipped file."""
-    return json.loads(read_text(kind, name))

@@ -10,7 +10,7 @@ import unicodedata
 # Controls, formats (bidi and invisible ones), surrogates, and the two Unicode line ends.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-LONGEST = 60
+_LONGEST = 60
 
 
 def _escaped(char: str) -> str:
@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 
 def quote(text: str) -> str:
     """Return a value for a message: escaped, in double quotes, cut at about 60 characters."""
-    short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return f'"{escape(short)}"'
 
 

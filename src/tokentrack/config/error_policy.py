@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tokentrack.config.sources import HOOK_FILE
 from tokentrack.config.tracker_config import read_json_object
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-HOOK_FILE = "token-tracking.kiro.hook"
 
 CONTINUE, SKIP, RETRY, QUEUE = "log_and_continue", "log_and_skip", "log_and_retry", "log_and_queue"
 GRACEFUL, DROP = "graceful_degradation", "skip"

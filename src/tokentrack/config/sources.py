@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG_NAME = "token_tracker_config.json"
+HOOK_FILE = "token-tracking.kiro.hook"
 # How the names of tokentrack's own files begin.
 _OWN_NAMES = ("token_transactions", "token_usage")
-ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
+_ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
 
 
 def load_config(
@@ -58,12 +59,12 @@ def load_config(
 
 
 def config_in_force(environ: Mapping[str, str]) -> TrackerConfig:
-    """Return the configuration of the files and the environment for the working folder."""
+    """Return the configuration for the working folder, from files and the environment."""
     return load_config(find_root(os.getcwd(), environ), kiro_home(environ), environ)[0]
 
 
 def ledger_paths(root: str, config: TrackerConfig, environ: Mapping[str, str]) -> LedgerPaths:
-    """Return where a workspace's ledger is; a root of "" means the user's own ledger."""
+    """Return where a workspace's ledger is; for a root of "", where the user's ledger is."""
     if root or os.path.isabs(config.ledger_path):
         return workspace_paths(root, config.ledger_path)
     return user_paths(kiro_home(environ))
@@ -75,11 +76,12 @@ def program_paths(
     """Return where the ledger of a program that uses the Python API is.
 
     Args:
-        config: has its path. A relative path below `.kiro` is below the workspace's root,
-            another one below the working folder, like every file that a program names.
+        config: has the ledger's path. A relative path that begins with `.kiro/` starts at the
+            workspace's root. Any other starts at the working folder, like other files that a
+            program names.
         environ: the environment.
-        in_force: whether `config` is the configuration in force, whose paths are all below the
-            workspace's root.
+        in_force: whether `config` was loaded by `config_in_force`. Then every relative path starts
+            at the workspace's root.
     """
     folder = os.getcwd()
     if in_force or config.ledger_path.replace("\\", "/").startswith(".kiro/"):
@@ -101,7 +103,7 @@ def _sources(
     label = "the user's configuration"
     found.append((label, True, _read(label, user_file, problems)))
     if root:
-        hook_file = os.path.join(root, ".kiro", "hooks", "token-tracking.kiro.hook")
+        hook_file = os.path.join(root, ".kiro", "hooks", HOOK_FILE)
         label = "the hook file's configuration"
         block = _read(label, hook_file, problems).get("configuration")
         if isinstance(block, dict):
@@ -147,9 +149,9 @@ def is_confined(path: str) -> bool:
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     values = {}
     for variable, text in environ.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX):
+        if not variable.startswith(_ENVIRONMENT_PREFIX):
             continue
-        name = variable[len(ENVIRONMENT_PREFIX) :].lower()
+        name = variable[len(_ENVIRONMENT_PREFIX) :].lower()
         if name not in FIELDS:
             problems.append(f"unknown environment variable {variable[:100]}: ignored")
             continue

@@ -188,11 +188,11 @@ class TrackerConfig:
 
 
 def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the JSON object of a regular file of at most 1 MiB, to which a link may lead.
+    """Return the JSON object in a regular file of at most 1 MiB; the path may be a link.
 
     Raises:
         OSError: the file can't be read.
-        ValidationError: it is too large, not a regular file or not a JSON object.
+        ValidationError: it is too large, not a regular file, or does not hold a JSON object.
     """
     name = os.path.basename(path)
     try:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from tokentrack.kiro.read_pass import ReadPass
     from tokentrack.kiro.turn import Turn
 
-SOURCES = (V1_SESSION, CLI_SESSION, CLI_DATABASE, IDE_STORAGE)
+_SOURCES = (V1_SESSION, CLI_SESSION, CLI_DATABASE, IDE_STORAGE)
 
 
 def turns(
     paths: KiroPaths,
     reading: ReadPass,
-    sources: Collection[str] = SOURCES,
+    sources: Collection[str] = _SOURCES,
     workspaces: Iterable[str] = (),
 ) -> Iterator[Turn]:
     """Yield the turns of the wanted sources, once each; paths that do not exist are skipped.

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
 MAX_TOKENS = 10**12
-# The hook_trigger_type of an execution that ended, and of one that only its start is known of.
+# The `hook_trigger_type` of an execution that ended, and of one of which only the start is known.
 COMPLETED = "agentExecutionCompleted"
 STARTED = "agentExecutionStarted"
 COLUMNS = (
@@ -20,6 +19,16 @@ COLUMNS = (
     "hook_trigger_type", "agent_execution_id", "file_patterns", "hook_name", "error_occurred",
     "error_message",
 )  # fmt: skip
+
+_MAX_SECONDS = 1_000_000_000  # of an execution: 31 years
+_TEXT_FIELDS = (
+    "prompt_text", "session_id", "workspace_folder", "hook_trigger_type", "agent_execution_id",
+    "hook_name", "error_message",
+)  # fmt: skip
+# The largest integer that pandas and databases can hold.
+_LARGEST = 2**63 - 1
+_FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
+_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 
 
 def read_row(row: Sequence[str]) -> dict[str, Any]:
@@ -42,12 +51,6 @@ def read_row(row: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-_TEXT_FIELDS = (
-    "prompt_text", "session_id", "workspace_folder", "hook_trigger_type", "agent_execution_id",
-    "hook_name", "error_message",
-)  # fmt: skip
-
-
 def find_issues(values: dict[str, Any]) -> list[str]:
     """Return every problem of a record's fields, one sentence each.
 
@@ -64,7 +67,7 @@ def find_issues(values: dict[str, Any]) -> list[str]:
     if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
         issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
     if elapsed is not None and not is_duration(elapsed):
-        issues.append(f"elapsed_time must be from 0 to {MAX_SECONDS:,} s, not {_shown(elapsed)}")
+        issues.append(f"elapsed_time must be from 0 to {_MAX_SECONDS:,} s, not {_shown(elapsed)}")
     if not isinstance(values["error_occurred"], bool):
         issues.append(
             f"error_occurred must be True or False, not {_shown(values['error_occurred'])}"
@@ -75,10 +78,24 @@ def find_issues(values: dict[str, Any]) -> list[str]:
     return issues + _timestamp_issues(values["timestamp_us"])
 
 
-# The largest integer that pandas and databases can hold.
-_LARGEST = 2**63 - 1
-_FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
-_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+def is_duration(value: Any) -> bool:
+    """Tell whether a value is a number of seconds that an execution can take."""
+    number = _is_whole(value) or isinstance(value, float)
+    return bool(number and 0 <= value <= _MAX_SECONDS)
+
+
+def is_time(value: Any) -> bool:
+    """Tell whether a value is a time since the epoch, in whole microseconds."""
+    return _is_whole(value) and 0 <= value <= _LAST_US
+
+
+def as_count(value: Any) -> int | None:
+    """Return a whole number from 0 to `MAX_TOKENS`, or None for anything else (true, NaN, "12")."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= MAX_TOKENS or value != int(value):
+        return None
+    return int(value)
 
 
 def _timestamp_issues(at: object) -> list[str]:
@@ -97,26 +114,6 @@ def _shown(value: object) -> str:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_duration(value: Any) -> bool:
-    """Tell whether a value is a number of seconds that an execution can take."""
-    number = _is_whole(value) or isinstance(value, float)
-    return bool(number and 0 <= value <= MAX_SECONDS)
-
-
-def is_time(value: Any) -> bool:
-    """Tell whether a value is a time since the epoch, in whole microseconds."""
-    return _is_whole(value) and 0 <= value <= _LAST_US
-
-
-def as_count(value: Any) -> int | None:
-    """Return a whole number from 0 to `MAX_TOKENS`; None for anything else (true, NaN, "12")."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 <= value <= MAX_TOKENS or value != int(value):
-        return None
-    return int(value)
 
 
 def join_list(items: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ _SECOND = 1_000_000
 # Kiro writes a turn's end after its stop hook has begun, by up to 15 seconds.
 LATE = 20 * _SECOND
 # Without a start hook only the stop hook's time is known, shortly after the turn's end.
-SOON = 5 * _SECOND
+_SOON = 5 * _SECOND
 # A turn begins after its start hooks have run, and Kiro does not wait longer than this for them.
 _BEGUN = 60 * _SECOND
 
@@ -45,7 +45,7 @@ class Window:
     @property
     def start(self) -> int:
         """The start, or without a start hook a time shortly before the end."""
-        return self.ended_at - SOON if self.started_at is None else self.started_at
+        return self.ended_at - _SOON if self.started_at is None else self.started_at
 
     def overlap(self, turn: Turn) -> int | None:
         """Return for how many microseconds a turn ran within the window; None if it can't match.
@@ -68,7 +68,7 @@ class Window:
     def ends_with(self, turn: Turn) -> bool:
         """Tell whether a turn ended about when its stop hook would have run."""
         ended = _end_of(turn)
-        return ended is not None and -SOON <= ended - self.ended_at <= LATE
+        return ended is not None and -_SOON <= ended - self.ended_at <= LATE
 
     def is_part_of(self, turn: Turn) -> bool:
         """Tell whether the whole window can be a part of a turn.
@@ -79,7 +79,7 @@ class Window:
         overlap = self.overlap(turn)
         if overlap is None or turn.started_at is None or turn.ended_at is None:
             return False
-        covers_end = turn.ended_at >= self.ended_at - SOON
+        covers_end = turn.ended_at >= self.ended_at - _SOON
         return covers_end and 2 * overlap >= self.ended_at - self.start
 
 
