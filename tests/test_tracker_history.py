@@ -174,7 +174,7 @@ def test_integrity_names_each_damaged_line(space):
     assert (found["file_exists"], found["valid_headers"]) == (True, True)
     assert (found["valid_rows"], found["total_rows"]) == (3, 6)
     assert [issue.split(":")[0] for issue in found["issues"]] == [
-        "line 5", "line 6", "line 7", "the last line is not whole",
+        "line 5", "line 6", "line 7", "the last line is incomplete",
     ]  # fmt: skip
 
 

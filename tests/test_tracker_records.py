@@ -177,7 +177,7 @@ def test_bad_data_is_false_logged_without_its_text_and_counted(space, arguments)
     tracker = space.tracker
     assert tracker.record_transaction(*arguments) is False
     assert tracker.get_statistics()["errors"]["by_category"] == {"validation": 1}
-    assert "left out" in (space.state / "tokentrack.log").read_text()
+    assert "refused" in (space.state / "tokentrack.log").read_text()
     assert space.rows() == []
 
 

@@ -1,4 +1,4 @@
-"""The door: Kiro's hook goes straight to the recorder, everything else to the command line."""
+"""The entry point: Kiro's hook goes straight to the recorder, everything else to the commands."""
 
 import gc
 import os
@@ -15,22 +15,22 @@ def main() -> int:
 
 
 def run_hook(words: list[str]) -> int:
-    """Record one Kiro event, saying nothing whatever happens, and return 0."""
-    # Kiro reads what a hook prints and how it exits: text can enter the model's context, an
-    # exit code can block the prompt or start the agent again. So nothing may come out of here,
-    # not even what a module prints while it is imported, or the interpreter's last words.
-    gc.disable()  # so short a life leaves nothing to collect, and looking costs a tenth of it
+    """Record one Kiro event silently, and return 0 whatever happens."""
+    # Kiro reads what a hook prints and how it exits: output can enter the model's context, and an
+    # exit code can block the prompt or start the agent again. So nothing may be printed here, not
+    # even by a module while it is imported, or by the interpreter at its end.
+    gc.disable()  # so short a process leaves nothing to collect, and looking takes a tenth of it
     try:
-        os.umask(0o077)  # what is made is private, and its owner can open it again
+        os.umask(0o077)  # new files are private, and their owner can open them again
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         from tokentrack.recorder.hook_run import run
 
         run(words, os.environ)
-    except BaseException:  # noqa: BLE001, S110  (the hook's last line: see above)
+    except BaseException:  # noqa: BLE001, S110  (the hook's last line of defence: see above)
         pass
-    gc.freeze()  # nor does the interpreter look when it ends
+    gc.freeze()  # so that the interpreter does not collect at its end either
     return 0
 
 

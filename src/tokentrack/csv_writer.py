@@ -1,4 +1,4 @@
-"""Write and read transactions in one ledger."""
+"""The Python API's writer: it stores transactions in one ledger as they are, and reads them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class CSVWriter:
     """The ledger of a configuration, safe for any number of threads and processes.
 
-    Records are stored as they are; `TokenTracker` is where prompts are cut and secrets redacted.
+    Transactions are stored unchanged; `TokenTracker` cuts prompts and redacts secrets.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class CSVWriter:
         environ: Mapping[str, str] | None = None,
         error_handler: ErrorHandler | None = None,
     ) -> None:
-        """Name the ledger; nothing is written before the first transaction.
+        """Take a ledger; nothing is written before the first transaction.
 
         Args:
-            config: how to write; the defaults without one.
-            paths: the ledger; without one, the configuration's path, as for `TokenTracker`.
-            environ: the environment; the process's own without one.
-            error_handler: answers errors; without one, one with the workspace's policy.
+            config: how to write; by default, the defaults of all fields.
+            paths: the ledger; by default, the configuration's path, as for `TokenTracker`.
+            environ: the environment; by default, that of the process.
+            error_handler: decides about errors; by default, one with the workspace's policy.
         """
         self.config = (config or TrackerConfig()).sanitized()
         self.environ = os.environ if environ is None else environ
@@ -76,15 +76,15 @@ class CSVWriter:
     ) -> list[TokenTransaction]:
         """Return the transactions in the order of the file, the last `limit` of them.
 
-        What can't be read is left out here and listed by `validate_csv_integrity`.
+        Lines that can't be read are left out here and listed by `validate_csv_integrity`.
 
         Args:
             limit: how many at most.
-            test: which of them count; all without one.
+            test: which of them to return; by default, all.
 
         Raises:
             FileSystemError: the ledger can't be opened.
-            ValidationError: the limit is negative or no whole number.
+            ValidationError: the limit is negative or not a whole number.
         """
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise ValidationError([f"limit must be a whole number, not {type(limit).__name__}"])
@@ -94,7 +94,7 @@ class CSVWriter:
         return list(deque(filter(test, found) if test else found, maxlen=limit))
 
     def iter_transactions(self) -> Iterator[TokenTransaction]:
-        """Yield the transactions of the archives and the ledger, one at a time in memory.
+        """Yield the transactions of the archives and the ledger, one at a time.
 
         Raises:
             FileSystemError: the ledger can't be opened.
@@ -109,7 +109,7 @@ class CSVWriter:
     def validate_csv_integrity(self) -> dict[str, Any]:
         """Return `file_exists, valid_headers, valid_rows, total_rows, issues`.
 
-        An issue names the line and what is wrong with it.
+        Each issue names a line and its problem.
 
         Raises:
             FileSystemError: the ledger can't be opened.
@@ -136,7 +136,7 @@ class CSVWriter:
     def validate_unicode_handling(
         self, test_strings: Iterable[str] | None = None
     ) -> dict[str, Any]:
-        """Write texts to a temporary ledger and read them back, never to this one.
+        """Write texts to a temporary ledger and read them back.
 
         Returns:
             `unicode_support_verified`, `total_tests`, `passed_tests` and `failed_tests`, a list
@@ -147,10 +147,11 @@ class CSVWriter:
         return check_texts(open_writer, test_strings)
 
     def create_backup(self) -> Path | None:
-        """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) beside it.
+        """Copy the ledger to `<ledger>_backup_YYYYMMDD_HHMMSS.csv` (UTC) next to it.
 
-        The copy is made under the lock, has mode 0600, and appears whole or not at all. None
-        when there is no ledger yet, or when it can't be copied, which is logged and counted.
+        The copy is made under the lock together with that of the usage ledger, has mode 0600, and
+        appears whole or not at all. None if there is no ledger yet, or if it can't be copied,
+        which is logged and counted.
         """
         from tokentrack.maintenance.backup import back_up
 
@@ -164,7 +165,7 @@ class CSVWriter:
         """Try creating, writing, reading, checking and copying on a temporary ledger.
 
         Returns:
-            `success`; `checks`, by name whether each went well; `issues`, a sentence for each
+            `success`; `checks`, by name whether each passed; `issues`, a sentence for each check
             that did not.
         """
         from tokentrack.recorder.selftest import check_csv_operations
@@ -191,7 +192,7 @@ class CSVWriter:
                 if file.seek(0, os.SEEK_END):
                     file.seek(-1, os.SEEK_END)
                     if file.read() != b"\n":
-                        issues.append("the last line is not whole: being written, or torn")
+                        issues.append("the last line is incomplete: it is being written, or torn")
         except FileNotFoundError:
             return False
         return headed

@@ -1,4 +1,4 @@
-"""Decide what happens after an error, count it, and log it without a word of any prompt."""
+"""Decide what happens after an error, count it, and log it without any text of a prompt."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tokentrack.models.transaction import TokenTransaction
     from tokentrack.store.paths import LedgerPaths
 
-# What can pass by itself. A full or failing disk is not here: an fsync that failed is not tried
-# again, since the kernel may say yes the next time without having written anything.
+# Errors that can pass. Those of a full or failing disk are not here: after a failed fsync, the
+# next one may succeed although nothing was written.
 _PASSING = frozenset({
     errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
     errno.ETIMEDOUT, getattr(errno, "ESTALE", errno.EAGAIN), errno.EDEADLK,
@@ -34,7 +34,7 @@ _SHARING_VIOLATIONS = frozenset({32, 33})  # Windows: another process has the fi
 
 
 class Action(StrEnum):
-    """What the caller is to do next."""
+    """What the caller should do next."""
 
     RETRY = "retry"
     QUEUE = "queue"
@@ -43,12 +43,12 @@ class Action(StrEnum):
 
 
 class Decision(NamedTuple):
-    """The answer to an error.
+    """What to do about an error.
 
     Attributes:
-        action: what to do next.
+        action: what the caller should do next.
         attempts_left: how often the same write may be tried again after this.
-        message: one sentence for people; it names no prompt.
+        message: one sentence for people, without text of a prompt.
     """
 
     action: Action
@@ -57,7 +57,7 @@ class Decision(NamedTuple):
 
 
 class ErrorHandler:
-    """Answers errors by the policy of the hook file's `error_handling` block; thread-safe."""
+    """Decides about errors by the hook file's `error_handling` block; thread-safe."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class ErrorHandler:
         *,
         log: Callable[[str, list[str]], None] | None = None,
     ) -> None:
-        """Start with nothing counted.
+        """Make a handler without any counts.
 
         Args:
-            policy: how errors are answered; the defaults without one.
-            log: takes a level and messages; without one, the logger `tokentrack` does.
+            policy: how to decide; by default, the default policy.
+            log: gets a level and messages; by default, the logger `tokentrack` gets them.
         """
         self.policy = policy or ErrorPolicy()
         self._log = log or _log
@@ -86,12 +86,12 @@ class ErrorHandler:
         file_path: str | os.PathLike[str],
         transaction: TokenTransaction | None = None,
     ) -> Decision:
-        """Answer a failed write: RETRY what can pass by itself, else QUEUE, or SKIP.
+        """Decide about a failed write: RETRY an error that can pass, else QUEUE or SKIP.
 
         Args:
-            error: what went wrong.
+            error: the error.
             file_path: the ledger; only the file's name is logged.
-            transaction: the record, whose failed attempts are counted by its execution id.
+            transaction: the record; failed attempts are counted by its execution id.
         """
         failed = self._count_attempt(_name(file_path), transaction)
         action = self._after_write(error, failed)
@@ -105,31 +105,31 @@ class ErrorHandler:
     def handle_csv_read_error(
         self, error: Exception, file_path: str | os.PathLike[str]
     ) -> Decision:
-        """Answer a failed read: CONTINUE without the file; nothing is lost by that."""
-        message = f"{_name(file_path)} can't be read ({_reason(error)}): going on without it"
+        """Decide about a failed read: CONTINUE without the file, since nothing is lost."""
+        message = f"{_name(file_path)} can't be read ({_reason(error)}): continuing without it"
         return self._decide("csv_read", error, Decision(Action.CONTINUE, 0, message))
 
     def handle_export_error(self, error: Exception, file_path: str | os.PathLike[str]) -> Decision:
-        """Answer an export that failed: CONTINUE, since what was there before is still there."""
+        """Decide about a failed export: CONTINUE, since the previous file is unchanged."""
         message = f"{_name(file_path)} can't be written ({_reason(error)}): nothing is exported"
         return self._decide("export", error, Decision(Action.CONTINUE, 0, message))
 
     def handle_validation_error(
         self, issues: Sequence[str], transaction: TokenTransaction | None = None
     ) -> Decision:
-        """Answer data that breaks a rule: SKIP the record, or CONTINUE where the policy says so.
+        """Decide about data that breaks a rule: SKIP the record, or CONTINUE if the policy says so.
 
-        CONTINUE is for a record whose own fields are sound (`transaction` is given).
+        CONTINUE is only for a record whose fields are valid (`transaction` is given).
 
         Args:
-            issues: every problem found; only what they are about is logged.
-            transaction: the record, where only a registered rule objects.
+            issues: all problems; only the names of their fields or rules are logged.
+            transaction: the record, if only a registered rule objects.
         """
         lenient = self.policy.on_validation_error == error_policy.CONTINUE
         action = Action.CONTINUE if lenient and transaction is not None else Action.SKIP
         about = ", ".join(dict.fromkeys(_subject(issue) for issue in issues)) or "the record"
-        verb = "stored although" if action is Action.CONTINUE else "left out:"
-        message = f"a record is {verb} there are problems with {about}"
+        verb = "stored despite" if action is Action.CONTINUE else "refused because of"
+        message = f"a record is {verb} problems with {about}"
         return self._decide("validation", "ValidationError", Decision(action, 0, message))
 
     def handle_metadata_collection_error(
@@ -137,7 +137,7 @@ class ErrorHandler:
         error: Exception,
         context: Mapping[str, Any] | None = None,  # noqa: ARG002  (never logged: it has prompts)
     ) -> Decision:
-        """Answer a collector that failed: CONTINUE without what it would have said, or SKIP."""
+        """Decide about missing metadata: CONTINUE without it, or SKIP the record."""
         return self._unexpected("metadata_collection", error, "metadata can't be collected")
 
     def handle_hook_execution_error(
@@ -145,11 +145,11 @@ class ErrorHandler:
         error: Exception,
         context: Mapping[str, Any] | None = None,  # noqa: ARG002  (never logged: it has prompts)
     ) -> Decision:
-        """Answer an event that can't be taken: CONTINUE with what is known of it, or SKIP."""
-        return self._unexpected("hook_execution", error, "an event can't be taken as it is")
+        """Decide about an event that can't be read: CONTINUE with what is known, or SKIP it."""
+        return self._unexpected("hook_execution", error, "an event can't be read")
 
     def get_error_statistics(self) -> dict[str, Any]:
-        """Return the counts since this handler was made: all, by category, type and decision.
+        """Return the counts since this handler was made: in total, by category, type and decision.
 
         `last_error` is None or has category, type, time (ISO 8601, UTC) and message.
         """
@@ -165,7 +165,7 @@ class ErrorHandler:
     def forget_attempts(
         self, file_path: str | os.PathLike[str], transaction: TokenTransaction | None = None
     ) -> None:
-        """Count the attempts of a write from 1 again, since it succeeded or was given up."""
+        """Reset the count of attempts of a write that succeeded or was given up."""
         with self._lock:
             self._attempts.pop(_attempt_key(_name(file_path), transaction), None)
 
@@ -174,9 +174,9 @@ class ErrorHandler:
         with self._lock:
             failed = self._attempts.pop(key, 0) + 1
             if failed > self.policy.retry_attempts:
-                return failed  # the last one: the next record of this key begins anew
+                return failed  # the last attempt: the next record of this key starts again
             self._attempts[key] = failed
-            if len(self._attempts) > _MAX_COUNTED:  # of callers that gave up without a word
+            if len(self._attempts) > _MAX_COUNTED:  # of callers that gave up silently
                 del self._attempts[next(iter(self._attempts))]
             return failed
 
@@ -191,7 +191,7 @@ class ErrorHandler:
 
     def _unexpected(self, category: str, error: Exception, what: str) -> Decision:
         skip = self.policy.on_unexpected_error == error_policy.SKIP
-        plan = "it is left out" if skip else "going on with what is known"
+        plan = "it is left out" if skip else "continuing with what is known"
         action = Action.SKIP if skip else Action.CONTINUE
         return self._decide(
             category, error, Decision(action, 0, f"{what} ({_reason(error)}): {plan}")
@@ -214,7 +214,7 @@ class ErrorHandler:
 
 
 def handler_of(paths: LedgerPaths, log: Callable[[str, list[str]], None] | None) -> ErrorHandler:
-    """Return a new handler with the policy of the workspace that a ledger is in."""
+    """Return a new handler with the policy of a ledger's workspace."""
     policy, problems = error_policy.load_policy(find_root(paths.base))
     handler = ErrorHandler(policy, log=log)
     if log is not None and problems:
@@ -236,7 +236,7 @@ def _can_pass(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    # Never an error's own text, which can quote the data, but for the one that names a collector.
+    # Never an error's own text, which can quote the data; a collector's error only has its name.
     if isinstance(error, CollectorError):
         return str(error)
     if isinstance(error, OSError) and error.errno is not None:

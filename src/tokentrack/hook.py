@@ -1,7 +1,7 @@
 """The hook as an object, for programs that run agents themselves.
 
-`tokentrack hook-run` and this class are one implementation: both make an event by
-`hook_run.build_event` and hand it to `TokenTracker.record_event`.
+This class and `tokentrack hook-run` are one implementation: both make events with
+`hook_run.build_event` and record them with `Recorder.record`.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class TokenTrackingHook(HookConfiguration):
         """Make a hook; nothing is written before the first event.
 
         Args:
-            config: how to record; without one, the configuration of the files and the
-                environment that are in force for the workspace.
-            root: the workspace's root; without one, that of the working folder. The user's own
-                ledger is used where that is the home folder or another place of no one project.
-            environ: the environment; the process's own without one.
+            config: how to record; by default, the configuration of the files and the environment
+                that are in force for the workspace.
+            root: the workspace's root; by default, that of the working folder. In the home folder,
+                or another folder that is not a project, the user's own ledger is used.
+            environ: the environment; by default, that of the process.
         """
         self._environ = os.environ if environ is None else environ
         self._root = _root_of(root, self._environ)
@@ -70,25 +70,25 @@ class TokenTrackingHook(HookConfiguration):
 
     @property
     def paths(self) -> LedgerPaths:
-        """Where the ledger in use lies."""
+        """Where the ledger in use is."""
         return self._tracker.paths
 
     @classmethod
     def get_instance(cls) -> TokenTrackingHook:
-        """Return the process's own hook, which is made at the first call and after `cleanup`."""
+        """Return the hook of this process; a new one at first and after `cleanup`."""
         with cls._creating:
             if TokenTrackingHook._instance is None:
                 TokenTrackingHook._instance = cls()
             return TokenTrackingHook._instance
 
     def on_agent_execution_start(self, context: Mapping[str, Any]) -> None:
-        """Open an execution: its time, prompt and patterns. It adds no row yet.
+        """Open an execution with its time, prompt and patterns; no row is added yet.
 
         Args:
-            context: `session_id` or `agent_execution_id` to know the completion by, and what is
-                known besides, by the names of the columns or of a payload.
+            context: `session_id` or `agent_execution_id`, by which the completion is recognised,
+                and what else is known, by the names of the columns or of a payload.
         """
-        self._record(STARTED, context, {})
+        self._report(STARTED, context, {})
 
     def on_agent_execution_complete(
         self, context: Mapping[str, Any], result: Mapping[str, Any] | None = None
@@ -96,22 +96,23 @@ class TokenTrackingHook(HookConfiguration):
         """Close an execution and add its row.
 
         An equal completion of the same session within `duplicate_window_seconds` is the same one,
-        reported twice; `agent_execution_id` tells executions apart for certain.
+        reported twice. With `agent_execution_id`, executions are never confused.
 
         Args:
             context: as for the start.
-            result: what came of it: `tokens_used` or `usage`, `elapsed_time` (seconds),
-                `response`, `success`, `error`; it counts before `context`. Tokens that nobody
-                reports are estimated and marked.
+            result: the outcome: `tokens_used` or `usage`, `elapsed_time` (seconds), `response`,
+                `success`, `error`; it takes precedence over `context`. Tokens that are not
+                reported are estimated and marked as such.
         """
-        self._record(COMPLETED, context, {} if result is None else result)
+        self._report(COMPLETED, context, {} if result is None else result)
 
     def get_statistics(self) -> dict[str, Any]:
         """Return the ledger's totals and this hook's own counts since it was made.
 
-        The totals, and `errors` and `uptime_seconds`, are as in `TokenTracker.get_statistics`.
-        `executions_started` and `executions_completed` were accepted, `events_refused` were not,
-        `events_ignored` came while the hook was disabled. `enabled` says whether it records.
+        The totals, `errors` and `uptime_seconds` are as in `TokenTracker.get_statistics`.
+        `executions_started` and `executions_completed` count accepted events, `events_refused`
+        refused ones, and `events_ignored` those that came while the hook was disabled. `enabled`
+        says whether it records.
         """
         with self._lock:
             tracker, counts = self._tracker, dict(self._counts)
@@ -129,10 +130,10 @@ class TokenTrackingHook(HookConfiguration):
         }
 
     def test_hook_functionality(self) -> dict[str, Any]:
-        """Play executions to a hook like this one on a temporary ledger, never on the user's.
+        """Play executions to a hook like this one, on a temporary ledger.
 
         Returns:
-            `success`; `checks`, by name whether each went well; `issues`, a sentence for each
+            `success`; `checks`, by name whether each passed; `issues`, a sentence for each check
             that did not.
         """
         from tokentrack.csv_writer import open_writer
@@ -141,7 +142,7 @@ class TokenTrackingHook(HookConfiguration):
         return check_hook(_make, open_writer, self._snapshot())
 
     def test_csv_operations(self) -> dict[str, Any]:
-        """Try the ledger's operations on a temporary one: see `CSVWriter.test_csv_operations`."""
+        """Try the operations of a temporary ledger; see `CSVWriter.test_csv_operations`."""
         from tokentrack.csv_writer import CSVWriter
 
         return CSVWriter(self._snapshot(), paths=self.paths).test_csv_operations()
@@ -155,17 +156,17 @@ class TokenTrackingHook(HookConfiguration):
             if TokenTrackingHook._instance is self:
                 TokenTrackingHook._instance = None
 
-    def _record(self, name: str, context: object, result: object) -> None:
+    def _report(self, name: str, context: object, result: object) -> None:
         with self._lock:
             tracker, config = self._tracker, self._config
             if not self.is_enabled():
                 self._counts["ignored"] += 1
                 return
         fields = self._fields(name, context, result)
-        accepted = fields is not None and self._accept(fields, tracker, config)
+        is_safe = fields is not None and self._record(fields, tracker, config)
         with self._lock:
             kind = "started" if name == STARTED else "completed"
-            self._counts[kind if accepted else "refused"] += 1
+            self._counts[kind if is_safe else "refused"] += 1
 
     def _fields(self, name: str, context: object, result: object) -> dict[str, Any] | None:
         fields: dict[str, Any] = {}
@@ -179,7 +180,7 @@ class TokenTrackingHook(HookConfiguration):
             fields.update(events.snake_case(plain))
         return {**fields, "hook_event_name": name}
 
-    def _accept(self, fields: dict[str, Any], tracker: TokenTracker, config: TrackerConfig) -> bool:
+    def _record(self, fields: dict[str, Any], tracker: TokenTracker, config: TrackerConfig) -> bool:
         root = self._root or workspace.home_folder(self._environ)
         tags = tags_of_environment(self._environ)
         event, refused = build_event(fields, root, config, self._environ, tags)
@@ -190,7 +191,7 @@ class TokenTrackingHook(HookConfiguration):
         return TokenTracker.for_workspace(self._root, config, self._environ)
 
     def _apply(self, config: TrackerConfig) -> None:
-        # The tracker comes first: what it raises leaves everything as it was.
+        # First the tracker: if it raises, nothing has changed.
         tracker = self._make_tracker(config)
         with self._lock:
             self._config, self._tracker = config, tracker

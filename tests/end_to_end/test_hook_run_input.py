@@ -70,14 +70,14 @@ def test_tags_come_from_arguments_and_environment(machine, arguments, environmen
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--frobnicate"], "an argument that it does not know"),
-        (["surplus", "--help"], "an argument that it does not know"),
+        (["--frobnicate"], "an unknown argument"),
+        (["surplus", "--help"], "an unknown argument"),
         (["--tag"], "--tag has no value"),
         (["--hook="], "--hook has no value"),
         (["--tag", "no-equals-sign"], "a tag is not of the form key=value"),
         (["--tag", "=value"], "a tag is not of the form key=value"),
         (["--workspace", "/does/not/exist"], "--workspace"),
-        (["\udcff\udcfe"], "an argument that it does not know"),
+        (["\udcff\udcfe"], "an unknown argument"),
     ],
 )
 def test_an_argument_in_error_is_noted_and_costs_no_row(machine, arguments, problem):

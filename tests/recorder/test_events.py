@@ -188,7 +188,7 @@ def test_a_part_of_what_was_reported_is_no_total():
 def test_what_is_no_count_is_left_out_and_named(value):
     event, problems = events.parse({"tokens_used": value}, {})
     assert event.usage == {}
-    assert problems == ["tokens_used is no count of tokens: it is left out"]
+    assert problems == ["tokens_used is not a number of tokens: ignored"]
 
 
 @pytest.mark.parametrize(

@@ -25,16 +25,16 @@ _MAX_ATTEMPTS = 10
 
 
 class ErrorPolicy(NamedTuple):
-    """How errors are answered.
+    """What to do about errors.
 
     Attributes:
-        on_file_error: `log_and_continue` and `log_and_retry` try again what can pass, then fall
-            back; `log_and_queue` falls back at once; `log_and_skip` drops the record.
-        on_validation_error: `log_and_skip` refuses the record; `log_and_continue` stores it
-            where only a registered rule objects.
+        on_file_error: `log_and_continue` and `log_and_retry` repeat a write that can succeed, then
+            fall back; `log_and_queue` falls back at once; `log_and_skip` drops the record.
+        on_validation_error: `log_and_skip` refuses the record; `log_and_continue` stores it if
+            only a registered rule objects.
         on_unexpected_error: `log_and_continue` records without what failed; `log_and_skip` does
             not record.
-        retry_attempts: how often a write is tried again, 0 to 10.
+        retry_attempts: how often a write is repeated, 0 to 10.
         fallback_behavior: `graceful_degradation` leaves the record in the spool, `skip` drops it.
     """
 
@@ -46,9 +46,9 @@ class ErrorPolicy(NamedTuple):
 
 
 def read_policy(block: Mapping[str, Any]) -> tuple[ErrorPolicy, list[str]]:
-    """Return the policy of an `error_handling` block, and what was refused in it.
+    """Return the policy of an `error_handling` block, and a sentence for each refused value.
 
-    What is refused has its default; unknown keys are refused too.
+    A refused value is replaced by its default; unknown keys are refused too.
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -62,13 +62,13 @@ def read_policy(block: Mapping[str, Any]) -> tuple[ErrorPolicy, list[str]]:
 
 
 def load_policy(root: str) -> tuple[ErrorPolicy, list[str]]:
-    """Return the policy of a workspace's hook file, the default one where there is none."""
+    """Return the policy of a workspace's hook file, the default policy without one."""
     if not root:
         return ErrorPolicy(), []
     try:
         block = read_json_object(os.path.join(root, ".kiro", "hooks", HOOK_FILE))
     except (OSError, ValidationError):
-        return ErrorPolicy(), []  # the configuration's reader tells of a damaged hook file
+        return ErrorPolicy(), []  # the reader of the configuration reports a damaged hook file
     found = block.get("error_handling", {})
     if isinstance(found, dict):
         return read_policy(found)
@@ -82,6 +82,6 @@ def _problem(name: str, value: Any) -> str:
             f"retry_attempts must be a whole number from 0 to {_MAX_ATTEMPTS}, not {value!r}"
         )  # fmt: skip
     if name not in _CHOICES:
-        return f"{name!r} is no known key: it is left out"
+        return f"unknown key {name!r}: ignored"
     choices = _CHOICES[name]
     return "" if value in choices else f"{name} must be one of {', '.join(choices)}, not {value!r}"

@@ -1,4 +1,4 @@
-"""Make a finished execution from what a caller of the Python API gives."""
+"""Turn what a caller of the Python API gives into a finished execution."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import REPORTED
 from tokentrack.recorder import events
+from tokentrack.recorder.event_fields import MAX_TAG, MAX_TAGS
 from tokentrack.recorder.metadata import MetadataCollector
 from tokentrack.recorder.rows import (
     FinishedExecution,
@@ -30,14 +31,12 @@ if TYPE_CHECKING:
 
 MANUAL = "manual"
 SURFACE = "api"
-_MAX_TAGS = 50
-_MAX_TAG = 200
 
 _TEXT_NAMES = (
     "workspace_folder", "hook_trigger_type", "trigger_type", "session_id", "hook_name",
     "agent_execution_id", "execution_id", "error_message", "model",
 )  # fmt: skip
-# What a context's key can mean to an event; every other one is a tag.
+# The keys of a context that have a meaning for an event; every other one is a tag.
 _KNOWN = frozenset(COLUMNS) | frozenset(_TEXT_NAMES) | {
     "hook_event_name", "event", "event_name", "event_type", "trigger", "session",
     "parent_session_key", "subagent_id", "hook_continuation_count", "prompt", "user_prompt",
@@ -51,7 +50,13 @@ _KNOWN = frozenset(COLUMNS) | frozenset(_TEXT_NAMES) | {
 
 
 class CallContext:
-    """What the record of a caller depends on besides its own data."""
+    """What a row depends on besides the caller's data.
+
+    Attributes:
+        config: how to record.
+        environ: the environment.
+        on_metadata_error: is called with each error that keeps metadata from being collected.
+    """
 
     def __init__(
         self,
@@ -59,7 +64,6 @@ class CallContext:
         environ: Mapping[str, str],
         on_metadata_error: Callable[[Exception], None],
     ) -> None:
-        """Keep configuration, environment, and what hears of metadata that can't be collected."""
         self.config = config
         self.environ = environ
         self.on_metadata_error = on_metadata_error
@@ -72,7 +76,7 @@ def finish_call(
     context: Mapping[str, Any] | None,
     around: CallContext,
 ) -> FinishedExecution:
-    """Return the finished execution of now; what is not given comes from the surroundings.
+    """Return an execution that ended now; what is not given comes from the environment.
 
     Raises:
         ValidationError: with every problem found.
@@ -115,8 +119,8 @@ def finish_call(
     )
 
 
-def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
-    """Return the finished execution of a whole record, its texts as the configuration says."""
+def finish_transaction(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
+    """Return the execution of a whole transaction, its texts as the configuration says."""
     given = transaction.get_summary()
     stored = dict(given)
     if config.redact_secrets:
@@ -127,11 +131,11 @@ def finish_record(transaction: TokenTransaction, config: TrackerConfig) -> Finis
     if stored != given:
         stored["timestamp"] = transaction.timestamp_us
         transaction = TokenTransaction.recorded(**stored)
-    return as_finished(transaction)
+    return finish_unchanged(transaction)
 
 
-def as_finished(transaction: TokenTransaction) -> FinishedExecution:
-    """Return the finished execution of a record as it is; its tokens are marked as reported."""
+def finish_unchanged(transaction: TokenTransaction) -> FinishedExecution:
+    """Return the execution of a transaction as it is; its tokens are marked as reported."""
     usage = {"total": transaction.tokens_used}
     return with_usage(transaction, SURFACE, REPORTED, usage=usage, from_caller=True)
 
@@ -143,7 +147,7 @@ def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
         raise ValidationError([
             f"context must be a mapping with text keys, not {type(context).__name__}"
         ])  # fmt: skip
-    # A name in snake_case would hide a secret's form.
+    # Before the names are in snake_case, which would hide the form of a secret.
     name_of = redact if config.redact_secrets else str
     fields = events.snake_case(
         {
@@ -162,7 +166,7 @@ def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
 def _complete(event: events.Event, around: CallContext) -> None:
     try:
         folder = os.getcwd()
-    except OSError as error:  # the folder was removed: a place of no one project stands in
+    except OSError as error:  # the folder was removed: use one that is not a project
         around.on_metadata_error(error)
         folder = home_folder(around.environ)
     collector = MetadataCollector(around.config, cwd=folder, environ=around.environ)
@@ -177,4 +181,4 @@ def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:
     plain = {n: v for n, v in found.items() if isinstance(v, str | int | float)}
     texts = {str(name): str(value) for name, value in plain.items()}
     tags = redact_all(texts) if config.redact_secrets else texts
-    return {n[:_MAX_TAG]: v[:_MAX_TAG] for n, v in list(tags.items())[:_MAX_TAGS]}
+    return {n[:MAX_TAG]: v[:MAX_TAG] for n, v in list(tags.items())[:MAX_TAGS]}

@@ -1,9 +1,9 @@
 """Extra metadata collectors: installed packages that add tags to the usage ledger.
 
-A package registers a callable in the entry-point group `tokentrack.collectors`; it is loaded only
-when the configuration's `collectors` names it. It is called with a read-only mapping of
-`workspace_root`, `workspace_folder`, `session_id`, `surface`, `trigger` and `branch` and returns a
-mapping of tags, both texts. All collectors of an event together have a second.
+A package registers a callable in the entry-point group `tokentrack.collectors`. It is loaded only
+if the configuration's `collectors` names it. It gets a read-only mapping of `workspace_root`,
+`workspace_folder`, `session_id`, `surface`, `trigger` and `branch`, and returns a mapping of tags:
+names and values are text. All collectors of an event together have one second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tokentrack.common.redaction import redact
+from tokentrack.recorder.event_fields import MAX_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from tokentrack.recorder.events import Event
 
 GROUP = "tokentrack.collectors"
-_MAX_TAG = 200
 _SECONDS = 1.0
 
 
 def collect_tags(
     names: Sequence[str], root: str, event: Event, *, redact_secrets: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the tags of the named collectors and, as sentences, which of them failed."""
+    """Return the tags of the named collectors, and a sentence for each that failed."""
     clean = redact if redact_secrets else str
     installed = {point.name: point for point in entry_points(group=GROUP)}
     facts = MappingProxyType({
@@ -57,7 +57,7 @@ def collect_tags(
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    # Where there are no timers (Windows, other threads), Kiro's own time limit is the bound.
+    # Where there are no timers (Windows, other threads), only Kiro's own time limit applies.
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "setitimer"):
         yield
@@ -72,7 +72,7 @@ def _deadline(seconds: float) -> Iterator[None]:
 
 
 class _OutOfTimeError(BaseException):
-    # No Exception: a collector that catches those must not go on for ever.
+    # Not an Exception: a collector that catches those must not go on for ever.
     pass
 
 
@@ -83,6 +83,6 @@ def _time_out(*_: object) -> None:
 def _checked(result: Mapping[str, str], clean: Callable[[str], str]) -> dict[str, str]:
     # The cut comes second: it could leave a part of a secret that no rule knows.
     return {
-        clean(str(key))[:_MAX_TAG]: clean(str(value))[:_MAX_TAG]
+        clean(str(key))[:MAX_TAG]: clean(str(value))[:MAX_TAG]
         for key, value in dict(result).items()
     }

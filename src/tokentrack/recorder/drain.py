@@ -1,4 +1,8 @@
-"""Take what waits in the spools, oldest first, exactly once however often it is interrupted."""
+"""Record what waits in the spools, oldest first, exactly once however often it is interrupted.
+
+`Drain` takes batches from the spools. `Journal` keeps the changes of a batch in the state folder:
+they are written there first, and the next process that gets the lock finishes an interrupted batch.
+"""
 
 from __future__ import annotations
 
@@ -26,32 +30,33 @@ if TYPE_CHECKING:
 
 _DONE = "drained.json"
 _MAX_REMEMBERED = 2000
-# Of a batch, its rows, what it opens and its names, with room to spare.
+# Of the journal: rows, opened executions and names of one batch, with room to spare.
 _MAX_BYTES = 128 * 1024 * 1024
+_BATCH_ITEMS = 40
+_BATCH_BYTES = 256 * 1024
 
 
 class Journal:
-    """The journal of one ledger, in its state folder and under its lock."""
+    """The journal in the state folder of a locked ledger."""
 
     def __init__(self, state: Directory) -> None:
-        """Use a state folder."""
         self._state = state
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the changes of a drain that did not end, None when all did.
+        """Return the changes of an interrupted batch, None without one.
 
-        {} stands for a journal that can't be read: no drain will ever end it.
+        {} stands for a journal that can't be read: no drain will ever finish it.
         """
         changes = self._read(JOURNAL_NAME)
         return {} if changes is None and self._state.has(JOURNAL_NAME) else changes
 
     def done(self) -> list[str]:
-        """Return the names of the spool files that were taken last."""
+        """Return the names of the spool files that were recorded last."""
         names = (self._read(_DONE) or {}).get("names")
         return names if isinstance(names, list) else []
 
     def begin(self, changes: Mapping[str, Any], *, durable: bool) -> None:
-        """Write the changes down.
+        """Write the changes of a batch to the journal.
 
         Raises:
             OSError: they can't be written; then nothing may be changed.
@@ -59,7 +64,7 @@ class Journal:
         self._write(JOURNAL_NAME, changes, durable=durable)
 
     def end(self, names: list[str], *, durable: bool) -> None:
-        """Note that all is done, and with which spool files.
+        """Note that a batch is recorded, and the names of its spool files.
 
         Raises:
             OSError: it can't be noted; then all is done again, which changes nothing.
@@ -83,12 +88,8 @@ class Journal:
         self._state.replace(name, fastjson.dumps(value).encode("ascii"), durable=durable)
 
 
-_BATCH_ITEMS = 40
-_BATCH_BYTES = 256 * 1024
-
-
 class Drain:
-    """One holder's work on the spools of a ledger."""
+    """Records what waits in the spools of a locked ledger."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class Drain:
         *,
         durable: bool,
     ) -> None:
-        """Name the ledger, its executions and the folders of waiting items."""
+        """Take the ledger, its executions, and by kind the folders with waiting items."""
         self._held = held
         self._state = state
         self._executions = executions
@@ -109,10 +110,10 @@ class Drain:
         self._taken = self._journal.done()
 
     def finish_interrupted(self) -> None:
-        """Do what an interrupted drain had written down.
+        """Apply the changes in the journal of an interrupted drain.
 
         Raises:
-            OSError: it can't be done now; the journal stays.
+            OSError: they can't be applied now; the journal stays.
         """
         changes = self._journal.pending()
         if changes is None:
@@ -122,7 +123,7 @@ class Drain:
             files = _spool_files(changes)
             names = {name for name, _ in self._files()}
             appends = [change for change in appends if change[0] in names]
-            # Last, since nothing of a journal that is none of ours may take effect.
+            # Last, since nothing of a foreign journal may take effect.
             self._state.stage(changes["state"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             self._held.quarantine_file(JOURNAL_NAME, "drain journal")
@@ -130,15 +131,18 @@ class Drain:
         self._do(appends, files)
 
     def take(self, seconds: float) -> tuple[int, bool]:
-        """Take what waits for so many seconds after the look at what there is; one batch at least.
+        """Record waiting items for some seconds, but at least one batch.
 
-        Returns how many were taken and whether nothing is left that can be read.
+        Returns how many were taken, and whether nothing readable is left.
+
+        Args:
+            seconds: how long, after the names were read.
 
         Raises:
-            OSError: they can't be recorded now; they wait on.
+            OSError: they can't be recorded now and keep waiting.
         """
         names = self._waiting()
-        # The look at a very large spool takes longer than all else; it must be worth it.
+        # Reading the names of a very large spool takes longer than the rest: it must be worth it.
         deadline = time.monotonic() + seconds
         taken = 0
         while names:
@@ -163,7 +167,7 @@ class Drain:
             try:
                 batch[kind, name] = spool.read(self._spools[kind], name)
             except OSError:
-                continue  # one that can't be read must not keep the others waiting
+                continue  # a file that can't be read must not keep the others waiting
             size += len(batch[kind, name])
             if size > _BATCH_BYTES:
                 return batch, names[count:]
@@ -228,5 +232,5 @@ class Drain:
 def _spool_files(changes: Mapping[str, Any]) -> list[tuple[str, str]]:
     files = [(str(kind), str(name)) for kind, name in changes["spool"]]
     if not all(is_entry_name(name) for _, name in files):
-        raise ValueError("a name that is no file's in a spool")
+        raise ValueError("a name that a spool file can't have")
     return files

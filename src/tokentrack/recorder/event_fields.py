@@ -1,4 +1,4 @@
-"""The values of an event's fields: read from a payload, and checked when they come from a file."""
+"""Read the fields of an event from a payload, and check those of an event from a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from tokentrack.common.redaction import redact, redact_id, truncate_prompt
 from tokentrack.models.columns import is_duration, is_time, split_list
+from tokentrack.recorder.tokens import reported_usage
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -24,25 +25,27 @@ _USAGE_KEYS = frozenset({
 _FAILED = frozenset({"error", "failed", "failure", "aborted", "cancelled", "canceled"})
 
 _CLEANED_AT_ONCE = 128 * 1024
-# A cut can leave a part of so long a secret at the end of what is cleaned; it is never stored.
+# A cut can leave part of a secret of this length at the end of the cleaned text: never store it.
 _LONGEST_SECRET = 16 * 1024
-_MAX_NAME = 256
 _MAX_MESSAGE = 2000
-_MAX_PATH = 4096
-_MAX_PATTERNS = 200
+MAX_NAME = 256
+MAX_PATH = 4096
+MAX_PATTERNS = 200
+MAX_TAGS = 50
+MAX_TAG = 200
 
 
 class PayloadFields:
     """The fields of a payload, their texts as they may be stored.
 
-    Secrets go before a text is cut: a cut could leave a part of one that no rule knows.
+    Secrets are redacted before a text is cut: a cut could leave part of one that no rule matches.
 
     Attributes:
-        clean_id: takes the secrets out of an id; two ids that differ stay apart.
+        clean_id: redacts the secrets in an id; different ids stay different.
     """
 
     def __init__(self, fields: Mapping[str, Any], config: TrackerConfig | None) -> None:
-        """Keep the payload's snake_case fields; without a configuration texts stay as they are."""
+        """Take the payload's snake_case fields; without a configuration texts stay as they are."""
         self._fields = fields
         self._clean: Callable[[str], str] = str
         self.clean_id: Callable[[str], str] = str
@@ -52,20 +55,20 @@ class PayloadFields:
             if config.redact_secrets:
                 self._clean, self.clean_id = redact, redact_id
 
-    def text(self, *names: str, limit: int = _MAX_NAME) -> str:
-        """Return the first of these fields that has a text, "" when none has."""
+    def text(self, *names: str, limit: int = MAX_NAME) -> str:
+        """Return the text of the first of these fields that has one, else ""."""
         return self._clean(first_text(self._fields, names))[:limit]
 
     def identity(self, *names: str) -> str:
-        """Return the first of these fields that has an id, "" when none has."""
-        return self.clean_id(first_text(self._fields, names))[:_MAX_NAME]
+        """Return the id in the first of these fields that has one, else ""."""
+        return self.clean_id(first_text(self._fields, names))[:MAX_NAME]
 
     def stored(self, text: str) -> tuple[str, int]:
-        """Return what may be stored of a prompt, and its length without the secrets of that."""
+        """Return a prompt as it may be stored, and its length without the secrets."""
         if self._max_prompt is None:
             whole = self._clean(text)
             return whole, len(whole)
-        # Not all of a long text: a million secrets would take seconds and a gigabyte.
+        # Not the whole of a long text: a million secrets would take seconds and a gigabyte.
         part = _CLEANED_AT_ONCE + self._max_prompt
         cleaned = self._clean(text[:part])
         while part < len(text) and len(cleaned) < self._max_prompt + _LONGEST_SECRET:
@@ -86,10 +89,10 @@ class PayloadFields:
                         value = split_list(value)  # as the ledger's column has them
                     self._add_names(found, value)
         if not found:
-            self._add_names(found, self._files_told_of(fields.get("tool_result")))
+            self._add_names(found, self._files_in(fields.get("tool_result")))
         return found
 
-    def _files_told_of(self, result: Any) -> list[str]:
+    def _files_in(self, result: Any) -> list[str]:
         # IDE 0.x names the file only in a sentence: "Created the /abs/file.md file."
         words = self._clean(result)[:1000].split() if isinstance(result, str) else []
         paths = [word.strip(".,;:\"'`()") for word in words]
@@ -97,33 +100,31 @@ class PayloadFields:
 
     def _add_names(self, found: list[str], value: Any) -> None:
         for name in value if isinstance(value, list | tuple) else [value]:
-            if len(found) >= _MAX_PATTERNS:
+            if len(found) >= MAX_PATTERNS:
                 return
             # A tool that takes several operations names the file of each: [{"path": "a.py"}, ...].
             text = name.get("path") if isinstance(name, dict) else name
             if isinstance(text, str) and text and text not in found:
-                path = self._clean(text)[:_MAX_PATH]
+                path = self._clean(text)[:MAX_PATH]
                 if path not in found:
                     found.append(path)
 
     def usage(self) -> tuple[dict[str, int], list[str]]:
-        """Return the token counts that the payload reports, and what it refuses of them."""
-        # No payload of Kiro's own has any: the usual hook does without the module.
+        """Return the reported token counts, and a sentence for each that was refused."""
+        # No payload of Kiro's own has any: the usual event skips the search.
         if _USAGE_KEYS.isdisjoint(self._fields):
             return {}, []
-        from tokentrack.recorder.tokens import reported_usage
-
         return reported_usage(self._fields)
 
     def elapsed(self, problems: list[str]) -> float | None:
-        """Return the seconds that the payload says the execution took; add what it refuses."""
+        """Return how many seconds the execution took; add a sentence for a refused value."""
         for key, unit in (("elapsed_time", 1.0), ("duration_ms", 1e-3), ("elapsed_ms", 1e-3)):
             value = self._fields.get(key)
             if value is None:
                 continue
             if is_duration(value):
                 return float(value) * unit
-            problems.append(f"{key} is no time of 0 s or more: it counts as unknown")
+            problems.append(f"{key} must be 0 or more seconds; treated as unknown")
         return None
 
     def error(self) -> tuple[bool, str]:
@@ -143,7 +144,7 @@ class PayloadFields:
 
 
 def first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """Return the first of some fields that has a text, "" when none has."""
+    """Return the text of the first of these fields that has one, else ""."""
     for name in names:
         value = fields.get(name)
         if isinstance(value, str) and value:
@@ -152,7 +153,7 @@ def first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def is_valid(name: str, value: Any) -> bool:
-    """Tell whether an attribute of an event that comes from a file is as this program writes it."""
+    """Return whether this program can have written an event with this value to a file."""
     return _CHECKS.get(name, _is_text)(value)
 
 
@@ -169,7 +170,7 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-# The attributes that are not just text.
+# The attributes that are not text.
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "at": is_time,
     "elapsed": lambda value: value is None or is_duration(value),

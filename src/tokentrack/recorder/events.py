@@ -1,8 +1,8 @@
-"""One Kiro event in the project's own terms, whatever surface and version it comes from.
+"""Parse an event of any Kiro surface and version into one form.
 
-The names, aliases and payload shapes are those that Kiro's documentation and recorded payloads
-show. No payload of any released version carries tokens, credits, an execution id or a duration;
-where a caller gives them (the Python API, custom integrations), they are taken as reported.
+The names, aliases and payload shapes come from Kiro's documentation and from recorded payloads. No
+payload of a released version has tokens, credits, an execution id or a duration; if a caller gives
+them (the Python API, custom integrations), they are taken as reported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 
 from tokentrack.common.redaction import keyed_digest, redact, redact_all
 from tokentrack.common.timestamps import now_us
-from tokentrack.recorder.event_fields import PayloadFields, first_text, is_valid
+from tokentrack.recorder.event_fields import MAX_NAME, MAX_PATH, PayloadFields, first_text, is_valid
 from tokentrack.recorder.tokens import estimate_tokens
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -46,7 +46,7 @@ _KINDS = {
     "postfiledelete": ACTIVITY,
 }
 
-# The spelling tells the surfaces apart where nothing else does.
+# The surface of a name's spelling, if nothing else tells it.
 _SURFACE_OF_NAME = {
     "promptSubmit": "ide-0",
     "agentStop": "ide-0",
@@ -65,18 +65,15 @@ _RESPONSE_KEYS = ("assistant_response", "assistant_text", "response")
 _CWD_KEYS = ("cwd", "workspace_path", "workspace_root")
 _INNER_OBJECTS = frozenset({"tool_input", "tool_args", "usage", "token_usage", "result"})
 
-_MAX_NAME = 256
-_MAX_PATH = 4096
-
 
 class Event:
     """One event; every attribute is plain data, so that it can wait in the spool as JSON.
 
     `at` is in microseconds since the epoch. `execution_id` is "" unless the caller gave one.
-    `session_key` tells running executions apart where there is no session id. The two token
-    counts are estimates from the visible text. `fingerprint` is equal for the same event that
-    two installed hooks report; no text can be read out of it. `ledger_size` is the ledger's size
-    when a start was recorded: the execution's row can only come after it.
+    `session_key` stands for the session where there is no session id. The two token counts are
+    estimates of the visible text. `fingerprint` is equal for the same event from two installed
+    hooks; no text can be read from it. `ledger_size` is the ledger's size when a start was
+    recorded: the execution's row can only come after it.
     """
 
     __slots__ = (
@@ -121,21 +118,21 @@ class Event:
 
         Raises:
             KeyError: a field is missing.
-            TypeError: a field is of another type; the file was not written by this program.
+            TypeError: a field has another type; this program did not write the file.
         """
         event = cls()
         for name in cls.__slots__:
             value = data[name]
             if not is_valid(name, value) or (name == "kind" and value not in _EVERY_KIND):
-                raise TypeError(f"the event's {name} is not as this program writes it")
+                raise TypeError(f"the event has an invalid {name}")
             setattr(event, name, value)
         return event
 
 
 def snake_case(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `data` with its camelCase keys in snake_case; a key already in snake_case wins.
+    """Return `data` with its camelCase keys in snake_case; a key that already is wins.
 
-    The objects in which tools and usage come are treated alike.
+    The inner objects of tools and usage are treated in the same way.
     """
     result: dict[str, Any] = {}
     for key, value in data.items():
@@ -156,22 +153,22 @@ def _snake(key: str) -> str:
 
 
 def kind_of(name: str) -> str:
-    """Return what an event name of any surface means, in any case and spelling."""
+    """Return the kind of an event name of any surface, in any case and spelling."""
     return _KINDS.get("".join([c for c in name.lower() if c.isalnum()]), OTHER)
 
 
 def event_name(fields: Mapping[str, Any]) -> str:
-    """Return the event's name, "" when the payload has none."""
-    return first_text(fields, _EVENT_KEYS)[:_MAX_NAME]
+    """Return the event's name, "" if the payload has none."""
+    return first_text(fields, _EVENT_KEYS)[:MAX_NAME]
 
 
 def working_directory(fields: Mapping[str, Any]) -> str:
-    """Return the folder that the payload names as the one Kiro works in, "" when it has none."""
-    return first_text(fields, _CWD_KEYS)[:_MAX_PATH]
+    """Return the folder in which Kiro works, "" if the payload does not name it."""
+    return first_text(fields, _CWD_KEYS)[:MAX_PATH]
 
 
 def surface_of(name: str, fields: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """Return which Kiro surface sent an event, as well as its name and surroundings tell."""
+    """Return which Kiro surface sent an event, as far as its name and the environment tell."""
     if "KIROCREW_HOOK_EVENT" in environ or "parent_session_key" in fields:
         return "crew"
     if "agentexecution" in name.lower():
@@ -186,14 +183,14 @@ def surface_of(name: str, fields: Mapping[str, Any], environ: Mapping[str, str])
 def parse(
     fields: Mapping[str, Any], environ: Mapping[str, str], config: TrackerConfig | None = None
 ) -> tuple[Event, list[str]]:
-    """Return the event that a payload's snake_case `fields` describe, and what was refused in it.
+    """Return the event of a payload, and a sentence for each value that was refused.
 
-    What the payload does not say of workspace and branch, the metadata collector fills in.
+    The metadata collector fills in workspace and branch where the payload lacks them.
 
     Args:
-        fields: the payload.
+        fields: the payload, with keys in snake_case.
         environ: the environment.
-        config: which part of the texts may be stored; without one they stay as they are.
+        config: how texts may be stored; without it they stay as they are.
     """
     payload = PayloadFields(fields, config)
     event = Event()
@@ -228,7 +225,7 @@ def parse(
 
 
 def _fingerprint(event: Event, kept_answer: str, *others: object) -> str:
-    # Only of what may be stored, and one-way: nobody reads a secret or a prompt in it.
+    # Keyed, and only of what may be stored: no secret and no prompt can be read from it.
     parts = (event.session_key, event.kind, event.prompt, kept_answer, *others)
     return keyed_digest("\0".join([str(part) for part in parts]))
 
@@ -239,7 +236,7 @@ def _session_key(event: Event, payload: PayloadFields, environ: Mapping[str, str
     if event.session_id:
         return f"{event.session_id}~{subagent}" if subagent else event.session_id
     # Without a session id: one IDE process, else one terminal session. Two conversations in the
-    # same one can't be told apart; docs/recording.md says so.
+    # same one can't be distinguished (docs/recording.md).
     owner = environ.get("VSCODE_PID") or (str(os.getsid(0)) if hasattr(os, "getsid") else "")
     return f"{event.surface}~{payload.clean_id(owner)}"
 

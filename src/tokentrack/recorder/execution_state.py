@@ -188,7 +188,7 @@ class ExecutionState:
             if event is None:
                 self._running_folder.remove(name)
         for name, completion in self._closed.items():
-            # Losing this can at worst let a hook that is installed twice count twice.
+            # If this is lost, a hook that is installed twice may count one turn twice.
             data = fastjson.dumps(completion.to_dict()).encode("ascii")
             self._closed_folder.replace(name, data, durable=False)
         self._running.clear()

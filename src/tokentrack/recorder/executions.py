@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tokentrack.common.timestamps import now_us
+from tokentrack.recorder.event_fields import MAX_PATTERNS
 from tokentrack.recorder.events import ACTIVITY, COMPLETION, START, Event
 from tokentrack.recorder.execution_state import NAMED, Completion, ExecutionState, file_key
 from tokentrack.recorder.rows import FinishedExecution, aborted, completed
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 _SECOND_US = 1_000_000
 _HOUR_US = 3600 * _SECOND_US
-_MAX_PATTERNS = 200
 
 
 class Executions:
@@ -119,7 +119,7 @@ class Executions:
         return found[-1] if found else ("", None)
 
     def _started_elsewhere(self, event: Event) -> tuple[str, Event | None]:
-        # Two hooks of one turn can run in different terminal sessions, which stand in for a missing
+        # Two hooks of one turn can run in different terminal sessions, which replace the missing
         # session id. The process of an IDE is the same for both.
         if event.session_id or event.surface == "ide-0":
             return "", None
@@ -134,7 +134,7 @@ class Executions:
             return
         new = [pattern for pattern in event.patterns if pattern not in started.patterns]
         if new:
-            started.patterns = [*started.patterns, *new][:_MAX_PATTERNS]
+            started.patterns = [*started.patterns, *new][:MAX_PATTERNS]
             self._state.open(name, started)
 
     def _abort(self, name: str, started: Event, reason: str) -> FinishedExecution:

@@ -16,7 +16,7 @@ from tokentrack.error_handler import Action
 from tokentrack.errors import TokenTrackError, ValidationError
 from tokentrack.models.rules import rule_issues
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.recorder.calls import CallContext, as_finished, finish_call, finish_record
+from tokentrack.recorder.calls import CallContext, finish_call, finish_transaction, finish_unchanged
 from tokentrack.recorder.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class GuardedRecorder:
             issue = f"prompt_text must be text or a TokenTransaction, not {kind}"
             self._handler.handle_validation_error([issue])
             return False
-        done = finish_record(transaction, self._config)
+        done = finish_transaction(transaction, self._config)
         return self.is_valid(done.transaction) and self._write([done]) == 1
 
     def record_unchanged(self, transactions: Iterable[Any]) -> int:
         """Record transactions as they are, under one lock; return how many were written."""
-        return self._write([as_finished(t) for t in transactions if self.is_valid(t)])
+        return self._write([finish_unchanged(t) for t in transactions if self.is_valid(t)])
 
     def is_valid(self, transaction: Any) -> bool:
         """Return whether a value may be stored; if not, that is counted and logged."""

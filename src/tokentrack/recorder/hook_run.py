@@ -1,7 +1,7 @@
-"""`tokentrack hook-run`: record the event that Kiro hands over, and say nothing.
+"""`tokentrack hook-run`: record the event that Kiro passes, silently.
 
 The contract: exit code 0, empty stdout and stderr, bounded in time and memory, for every payload
-and every fault. What is wrong with the input is noted in the log.
+and every fault. Problems with the input are noted in the log.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from tokentrack import workspace
 from tokentrack.config.sources import ledger_paths, load_config
 from tokentrack.recorder import events, payload
+from tokentrack.recorder.event_fields import MAX_TAG, MAX_TAGS
 from tokentrack.recorder.metadata import MetadataCollector
 from tokentrack.recorder.recorder import Recorder
 
@@ -21,15 +22,11 @@ if TYPE_CHECKING:
 
     from tokentrack.config.tracker_config import TrackerConfig
 
-_MAX_TAGS = 50
-
-# Where the CLI cuts USER_PROMPT.
-_CUT_LENGTH = 4096
-_MAX_TAG = 200
+_CUT_LENGTH = 4096  # the CLI cuts USER_PROMPT there
 
 
 class Arguments:
-    """The command's arguments; what can't be understood is a problem to note, never an error."""
+    """The command's arguments; a wrong one is a problem for the log, never an error."""
 
     def __init__(self, words: list[str]) -> None:
         """Read `[--event NAME] [--hook NAME] [--workspace DIR] [--no-stdin] [--tag K=V]…`."""
@@ -45,11 +42,11 @@ class Arguments:
             if name == "--no-stdin":
                 self.stdin = False
             elif name in ("--event", "--hook", "--workspace", "--tag"):
-                self._take(name[2:], value if given else next(rest, ""))
+                self._set(name[2:], value if given else next(rest, ""))
             else:
-                self.problems.append("hook-run was given an argument that it does not know")
+                self.problems.append("hook-run was given an unknown argument")
 
-    def _take(self, name: str, value: str) -> None:
+    def _set(self, name: str, value: str) -> None:
         if not value:
             self.problems.append(f"--{name} has no value")
         elif name == "tag":
@@ -59,19 +56,19 @@ class Arguments:
 
 
 def add_tag(tags: dict[str, str], text: str) -> list[str]:
-    """Add `key=value` to the tags; return the problem if it is none."""
+    """Add `key=value` to the tags; return a sentence if the text has another form."""
     key, given, value = text.partition("=")
     if not given or not key.strip():
         return ["a tag is not of the form key=value"]
-    if len(tags) < _MAX_TAGS:  # they are cut when their secrets are out
+    if len(tags) < MAX_TAGS:  # keys and values are cut after their secrets are redacted
         tags[key.strip()] = value.strip()
     return []
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> bool:
-    """Record one event from arguments, environment and stdin; return whether it was accepted."""
+    """Record one event from arguments, environment and stdin; return whether it is safe."""
     arguments = Arguments(words)
-    fields, problems = _fields(arguments, environ)
+    fields, problems = _read_fields(arguments, environ)
     root, shared = _find_workspace(arguments, fields, environ)
     ledger_root = "" if shared else root
     config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
@@ -82,13 +79,13 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     tags = {**tags_of_environment(environ), **arguments.tags}
     event, refused = build_event(fields, root, config, environ, tags)
     if event.kind == events.OTHER:
-        # A `.kiro` that is made for a line in a log would be a workspace from then on.
+        # A `.kiro` created for a line in a log would make the folder a workspace.
         if os.path.isdir(recorder.paths.folder):
             recorder.log("WARNING", problems)
         return True
-    accepted = recorder.record([event], config.hook_lock_timeout_ms / 1000) == 1
+    is_safe = recorder.record([event], config.hook_lock_timeout_ms / 1000) == 1
     recorder.log("WARNING", [*problems, *refused])
-    return accepted
+    return is_safe
 
 
 def build_event(
@@ -98,7 +95,7 @@ def build_event(
     environ: Mapping[str, str],
     tags: dict[str, str],
 ) -> tuple[events.Event, list[str]]:
-    """Return the event of a payload's fields, ready to record, and what was refused in them."""
+    """Return the event of a payload, ready to record, and a sentence for each refused value."""
     event, refused = events.parse(fields, environ, config)
     if event.kind == events.OTHER:
         return event, refused
@@ -107,15 +104,17 @@ def build_event(
     refused += MetadataCollector(config, root=root, environ=environ).complete(event)
     if config.redact_secrets:
         events.redact_event(event)
-    event.tags = {key[:_MAX_TAG]: value[:_MAX_TAG] for key, value in event.tags.items()}
+    event.tags = {key[:MAX_TAG]: value[:MAX_TAG] for key, value in event.tags.items()}
     return event, refused
 
 
-def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+def _read_fields(
+    arguments: Arguments, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
     data, problem = payload.read_stdin() if arguments.stdin else (b"", "")
     decoded, problems = payload.decode(data)
     fields = events.snake_case(decoded)
-    # The documents' events hand their fields over in a `context` and a `result`.
+    # Events in the form of the Python API have their fields in a `context` and a `result`.
     for name in ("context", "result"):
         if isinstance(fields.get(name), dict):
             fields = {**events.snake_case(fields[name]), **fields}
@@ -135,11 +134,11 @@ def _fields(arguments: Arguments, environ: Mapping[str, str]) -> tuple[dict[str,
 def _add_user_prompt(fields: dict[str, Any], text: str) -> None:
     prompt = fields.get("prompt")
     if events.kind_of(events.event_name(fields)) == events.ACTIVITY:
-        # For tool events, IDE 0.x puts a JSON object where the prompt would be.
+        # For tool events, IDE 0.x passes a JSON object in place of the prompt.
         inner, problems = payload.decode(text.encode("utf-8", "surrogateescape"))
         for name, value in events.snake_case({} if problems else inner).items():
             fields.setdefault(name, value)
-    # stdin has the whole prompt, the variable perhaps a part of it.
+    # stdin has the whole prompt, the variable perhaps only its beginning.
     elif text and not (isinstance(prompt, str) and prompt.startswith(text)):
         fields["prompt"] = text
 
@@ -152,11 +151,13 @@ def _is_cut(environ: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
 def _find_workspace(
     arguments: Arguments, fields: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[str, bool]:
-    # The root, and whether it is a place of no one project, whose events go to the user's ledger.
+    # The root, and whether it is a shared folder, whose events go to the user's ledger.
     if os.path.isdir(arguments.workspace):
         return os.path.realpath(arguments.workspace), False
     if arguments.workspace:
-        arguments.problems.append("--workspace names no folder: the one around cwd counts")
+        arguments.problems.append(
+            "--workspace is not a folder; using the current directory's workspace"
+        )
     cwd = events.working_directory(fields)
     if not os.path.isdir(cwd):
         try:
@@ -168,7 +169,7 @@ def _find_workspace(
 
 
 def tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags in `TOKENTRACK_TAGS`; what is no tag is left out."""
+    """Return the tags in `TOKENTRACK_TAGS`, without the texts of another form."""
     tags: dict[str, str] = {}
     for text in environ.get("TOKENTRACK_TAGS", "").split(";"):
         if text:

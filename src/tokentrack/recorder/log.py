@@ -1,4 +1,4 @@
-"""The hook's log: one line a problem, in the state folder, never a prompt, a secret or a path."""
+"""The hook's log in the state folder: one line per problem, without prompts, secrets or paths."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_BYTES = 1024 * 1024
 
 
 def write_log(state: Directory, threshold: str, level: str, messages: Iterable[str]) -> None:
-    """Append messages to the log of a state folder; a log that can't be written is left out."""
+    """Append messages to the log of a state folder; a log that can't be written is ignored."""
     if LOG_LEVELS.index(level) < LOG_LEVELS.index(threshold):
         return
     now = format_us(now_us())

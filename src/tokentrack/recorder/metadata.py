@@ -1,4 +1,4 @@
-"""Gather what surrounds an execution: workspace, session, trigger, patterns, hook and branch."""
+"""Collect the metadata of an execution: workspace, session, trigger, patterns, hook and branch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MetadataCollector:
-    """Collects from a context (a payload's fields), the environment and the working folder."""
+    """Collects metadata from a context (a payload's fields), the environment and the folder."""
 
     def __init__(
         self,
@@ -27,13 +27,13 @@ class MetadataCollector:
         root: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """Look at a working folder.
+        """Find the workspace of a working folder.
 
         Args:
-            config: names the extra collectors and the hook; the defaults without one.
-            cwd: the folder that Kiro works in; the process's own without one.
-            root: the workspace's root, where it is known already.
-            environ: the environment; the process's own without one.
+            config: names the extra collectors and the hook; by default, there are none.
+            cwd: the folder that Kiro works in; by default, that of the process.
+            root: the workspace's root, if it is known already.
+            environ: the environment; by default, that of the process.
         """
         self._config = config
         self._environ = os.environ if environ is None else environ
@@ -42,8 +42,8 @@ class MetadataCollector:
     def get_workspace_info(self) -> dict[str, Any]:
         """Return the workspace: root, folder name, git branch and kind.
 
-        `workspace_folder` is "" for a place of no one project, such as the home folder;
-        `git_kind` is "repository", "worktree", "submodule" or "" for a root outside git;
+        `workspace_folder` is "" for a folder that is not a project, such as the home folder.
+        `git_kind` is "repository", "worktree", "submodule", or "" for a root outside git.
         `git_branch` is "" where no branch is checked out.
         """
         return {
@@ -54,9 +54,9 @@ class MetadataCollector:
         }
 
     def get_hook_context(self, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return what a context says of the hook: trigger, execution, session, patterns, name.
+        """Return the hook's fields in a context: trigger, execution, session, patterns, name.
 
-        Unknown texts are "", unknown patterns an empty list.
+        Unknown text is "", unknown patterns are an empty list.
         """
         event, _ = events.parse(events.snake_case(context or {}), self._environ)
         return self._hook_fields(event)
@@ -64,7 +64,7 @@ class MetadataCollector:
     def collect_execution_metadata(
         self, context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return the workspace's and the hook's fields, with the tags of the extra collectors."""
+        """Return the workspace's and the hook's fields, and the tags of the extra collectors."""
         event, _ = events.parse(events.snake_case(context or {}), self._environ)
         self.complete(event)
         return {
@@ -75,9 +75,9 @@ class MetadataCollector:
         }
 
     def complete(self, event: events.Event) -> list[str]:
-        """Fill in what an event's payload does not say and return the problems met.
+        """Fill in what an event's payload lacks; return a sentence for each problem.
 
-        An extra collector that fails costs its own tags, never the recording.
+        An extra collector that fails costs its own tags, never the row.
         """
         event.workspace_folder = event.workspace_folder or self._folder_name()
         event.branch = workspace.git_branch(self._root, self._environ)
@@ -115,7 +115,7 @@ class MetadataCollector:
 
     def _relative(self, name: str) -> str:
         inside = self._root + os.sep
-        # The root is a real path, while a tool may name a file by way of a link.
+        # The root is a real path, but a tool may name a file through a link.
         if os.path.isabs(name) and not name.startswith(inside):
             real = os.path.realpath(name)
             name = real if real.startswith(inside) else name

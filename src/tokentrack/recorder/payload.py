@@ -1,7 +1,7 @@
-"""What Kiro hands to a hook: one JSON object on stdin, read within bounds of time and size.
+"""Read the payload of an event from stdin: one JSON object, within bounds of time and size.
 
-IDE 0.x opens stdin and never closes it; other builds write one object and close it. So the
-first byte is waited for briefly and the whole has a deadline.
+IDE 0.x opens stdin and never closes it; other builds write one object and close it. So the wait
+for the first byte is short, and the whole payload has a deadline.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ TOTAL_SECONDS = 2.0
 MAX_BYTES = 16 * 1024 * 1024
 
 # Decoding every value of a larger payload could take more than the hook's 64 MB: 1 MiB of `[],`
-# is 22 MB of lists. The few fields that matter are picked out of the bytes instead.
+# is 22 MB of lists. The few fields that matter are searched for in the bytes instead.
 _MAX_DECODED_BYTES = 1024 * 1024
 
 _CHUNK = 1024 * 1024
 
 
 def read_stdin(descriptor: int = 0) -> tuple[bytes, str]:
-    """Return what stdin holds and what is wrong with it ("" when nothing is).
+    """Return the bytes of stdin and what is wrong with them ("" when nothing is).
 
-    A terminal is not read. At most `MAX_BYTES` are kept; what comes after them is read and
-    dropped until the deadline, so that the writer does not meet a closed pipe.
+    A terminal is not read. At most `MAX_BYTES` are kept; the rest is read and dropped until the
+    deadline, so that the writer does not get a closed pipe.
     """
     try:
         if os.isatty(descriptor):
@@ -73,9 +73,9 @@ def _readable(descriptor: int, seconds: float) -> bool:
 
 
 def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
-    """Return the fields of a payload and the problems met, each as one sentence.
+    """Return the fields of a payload, and a sentence for each problem.
 
-    Whatever can't be read as a JSON object still gives the fields that can be found in it.
+    Known fields are also found in a payload that is not a whole JSON object.
     """
     if not data.strip():
         return {}, []
@@ -86,7 +86,7 @@ def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
     try:
         value = fastjson.loads(text)
     except (ValueError, RecursionError) as error:
-        # The message of a decoding error can hold a piece of the payload: only its kind is kept.
+        # The message of a decoding error can quote the payload: only its type is kept.
         problems.append(f"the payload is not JSON ({type(error).__name__})")
         return _salvage(data), problems
     if not isinstance(value, dict):
@@ -103,7 +103,7 @@ def _to_text(data: bytes) -> tuple[str, list[str]]:
         return data.decode("utf-8", "replace"), [f"the payload is not UTF-8 at byte {error.start}"]
 
 
-# What UTF-16 begins with: a byte order mark, or the NUL beside the object's brace.
+# The first bytes of UTF-16: a byte order mark, or the NUL next to the object's brace.
 _UTF_16 = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"{\0": "utf-16-le", b"\0{": "utf-16-be"}
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 0.2
 _FILL_SECONDS = 0.005
-# So many notes are due only where none can be answered: then the oldest are given up.
+# This many notes are due only if none can be answered; then the oldest are given up.
 _MANY_NOTES = 100
 
 
@@ -155,7 +155,7 @@ class Recorder:
             if spools or held.state.has(JOURNAL_NAME):
                 taken, is_empty = self._drain_locked(held, state, executions, spools)
             if not is_empty:
-                return taken, self._leave_in_spool(items)  # behind what came before
+                return taken, self._leave_in_spool(items)  # what came before is still there
             # Only the notes of earlier executions: Kiro has not yet written about these.
             due = due_notes(held.state, time.time()) if items else []
             self._append(held, state, executions, items, repeated=repeated)

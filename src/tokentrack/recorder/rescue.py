@@ -1,4 +1,4 @@
-"""When a ledger can't be written: keep the items elsewhere, and count what can be kept nowhere."""
+"""Keep the items of a ledger that can't be written in a spool, and count those that are lost."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def rescue(
 ) -> int:
     """Leave items in the ledger's own spool, else in the user's; return how many are safe.
 
-    The ledger's own spool may need less room than the ledger, or may be writable where the
-    ledger's file is not.
+    The ledger's own spool may need less room than the ledger, or be writable where the ledger's
+    file is not.
     """
     return sum(_rescue_one(item, paths, config, environ, cause) for item in items)
 
@@ -68,9 +68,9 @@ def _rescue_one(
 
 
 def open_states(paths: LedgerPaths, environ: Mapping[str, str]) -> Iterator[Directory]:
-    """Open, one after the other, the folders that hold a ledger's waiting items and losses.
+    """Open, one after the other, the existing folders of a ledger's waiting items and losses.
 
-    Those that are not there are left out; the caller closes each.
+    The caller closes each.
     """
     for open_folder in _folders(paths, environ, losses=True, create=False):
         try:
@@ -88,8 +88,8 @@ def _folders(
     yield lambda: _open_rescued(rescued, paths, create=create)
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     if losses and os.path.isabs(runtime):
-        # Where no disk can be written, memory can. It ends with the session, so it is good enough
-        # for a count, and not for an event.
+        # If no disk can be written, memory can. It ends with the session, so it is good enough for
+        # a count, but not for an event.
         folder = os.path.join(runtime, "tokentrack", os.path.basename(rescued))
         yield lambda: Directory.open(folder, create=create)
 
@@ -97,7 +97,7 @@ def _folders(
 def _open_rescued(path: str, paths: LedgerPaths, *, create: bool) -> Directory:
     folder = Directory.open(path, create=create)
     if create and not folder.has(LEDGER_NOTE):
-        # For who finds events of a workspace that was moved away.
+        # It tells which workspace the events belong to after that was moved.
         with suppress(OSError):
             folder.create(LEDGER_NOTE, os.fsencode(paths.path), durable=False)
     return folder
@@ -108,7 +108,7 @@ def rescued_elsewhere(
 ) -> Iterator[tuple[str, str, int]]:
     """Yield the user's folders in which items of other ledgers wait.
 
-    Each with its ledger's path, "" where nothing says it, and how many wait.
+    Each with its ledger's path, "" where it is unknown, and the number of items.
     """
     own = rescue_folder(paths, environ)
     above = os.path.dirname(own)
@@ -146,7 +146,7 @@ def _append(folder: Directory, line: bytes) -> None:
     try:
         write_all(descriptor, line)
     except OSError:
-        # A full disk has no room for the line, but for a larger size: each byte is one loss.
+        # A full disk has no room for the line, but the file can grow: each byte is one loss.
         os.ftruncate(descriptor, size)
         os.ftruncate(descriptor, size + 1)
     finally:
@@ -154,9 +154,9 @@ def _append(folder: Directory, line: bytes) -> None:
 
 
 def losses(folder: Directory) -> list[str]:
-    """Return the losses that a folder's file notes, one line each: time and errno.
+    """Return the losses in a folder's file, one line each: time and errno.
 
-    A disk that had no room for the line leaves a NUL for each loss, without time and errno.
+    A disk that had no room for the line left a NUL for each loss, without time and errno.
     """
     try:
         data = folder.read(LOSSES_NAME, _MAX_BYTES)

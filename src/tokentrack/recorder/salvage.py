@@ -1,7 +1,7 @@
 """Pick the known fields out of a payload that is damaged, cut off or too large to decode.
 
-Loaded only for such a payload: it needs `re`. Keys inside a JSON string have their quotes
-escaped, so text that merely quotes a payload does not match.
+Loaded only for such a payload, since it needs `re`. Keys inside a JSON string have escaped quotes,
+so text that merely quotes a payload does not match.
 """
 
 from __future__ import annotations
@@ -50,15 +50,14 @@ _FIELD = re.compile(
     + b"|".join(_NUMBER_KEYS)
     + rb')"\s{0,9}:\s{0,9}(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)(?=[\s,}]))'
 )
-# Possessive: going back would keep a note of each of millions of escapes.
+# Possessive: backtracking would remember each of millions of escapes.
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 def find_fields(data: bytes) -> dict[str, Any]:
     """Return the first value of each known field found in `data`, under its snake_case name.
 
-    Looks at both ends only, which bounds the time: a long text in between has the fields before
-    or after it.
+    Searches both ends only, which bounds the time: the fields are before or after a long text.
     """
     fields: dict[str, Any] = {}
     for match in _matches(data):
@@ -80,7 +79,7 @@ def _matches(data: bytes) -> Iterator[re.Match[bytes]]:
 def _text_at(data: bytes, start: int) -> str | None:
     match = _STRING_BODY.match(data, start, start + _KEPT_BYTES)
     body = match.group() if match else b""
-    # A cut can fall inside a \uXXXX escape or a character: take off its pieces.
+    # A cut can be inside a \uXXXX escape or a character: remove the pieces.
     for drop in range(7):
         try:
             text = fastjson.loads('"' + body[: len(body) - drop].decode("utf-8", "replace") + '"')

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Ledger(Protocol):
-    """What is tested of `CSVWriter`."""
+    """The part of `CSVWriter` that is tested."""
 
     paths: LedgerPaths
 
@@ -41,7 +41,7 @@ class Ledger(Protocol):
 
 
 class Hook(Protocol):
-    """What is tested of the hook object."""
+    """The part of the hook object that is tested."""
 
     def on_agent_execution_start(self, context: Mapping[str, Any], /) -> None: ...
     def on_agent_execution_complete(
@@ -51,7 +51,7 @@ class Hook(Protocol):
     def validate_configuration(self) -> dict[str, Any]: ...
 
 
-# One of each kind that a CSV file, a spreadsheet or an encoding has been known to damage.
+# One of each kind that CSV files, spreadsheets and encodings are known to damage.
 TEXTS = (
     "plain text", "Hello 世界", "Émojis: 😀🎉👩‍👩‍👧", "quotes: \"Hello\" and 'World'", "a,b;c|d",
     "Line 1\nLine 2\r\nLine 3", "Tabs:\tTabbed\tContent", "nul: \0", "C:\\new\\u00e9", "\\n \\\\n",
@@ -62,18 +62,17 @@ TEXTS = (
 
 
 class Checks:
-    """What was tried, by name, and whether it went well."""
+    """The results of checks, by name."""
 
     def __init__(self) -> None:
-        """Start with nothing tried."""
         self.results: dict[str, bool] = {}
         self.issues: list[str] = []
 
-    def note(self, name: str, good: bool, otherwise: str) -> None:
-        """Keep a result, and the sentence that says what is wrong otherwise."""
-        self.results[name] = bool(good)
-        if not good:
-            self.issues.append(f"{name}: {otherwise}")
+    def note(self, name: str, passed: bool, problem: str) -> None:
+        """Note whether a check passed, and the problem if it did not."""
+        self.results[name] = bool(passed)
+        if not passed:
+            self.issues.append(f"{name}: {problem}")
 
     def report(self) -> dict[str, Any]:
         """Return `success, checks, issues`."""
@@ -82,7 +81,7 @@ class Checks:
 
 @contextmanager
 def temporary_home() -> Iterator[tuple[str, dict[str, str]]]:
-    """Give a workspace's root in a temporary folder, and an environment with a home in it."""
+    """Give the root of a temporary workspace, and an environment with a temporary home."""
     with tempfile.TemporaryDirectory(prefix="tokentrack-") as folder:
         root = os.path.join(os.path.realpath(folder), "workspace")
         os.makedirs(os.path.join(root, ".kiro"))
@@ -90,7 +89,7 @@ def temporary_home() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def trial_config(config: TrackerConfig) -> TrackerConfig:
-    """Return a configuration for a trial: no foreign code, no hook files, nothing outside."""
+    """Return a configuration for a trial: without foreign code, hook files or other folders."""
     return config.copy(
         enabled=True, hook_enabled=True, csv_file_path=DEFAULT_LEDGER, collectors=[],
         auto_create_hooks=False, auto_create_directories=True,
@@ -118,13 +117,13 @@ def check_texts(open_ledger: OpenLedger, texts: Iterable[Any] | None = None) -> 
         expected: list[TokenTransaction] = []
         for text in tried:
             if not isinstance(text, str):
-                failed.append(_failure(text, f"is no text but {type(text).__name__}"))
+                failed.append(_failure(text, f"must be text, not {type(text).__name__}"))
             else:
                 expected.append(sample(text, error_message=text))
         ledger.write_transactions_batch(expected)
         found = {t.agent_execution_id: t for t in ledger.read_transactions()}
         failed += [
-            _failure(given.prompt_text, "does not come back as it was")
+            _failure(given.prompt_text, "was changed")
             for given in expected
             if found.get(given.agent_execution_id) != given
         ]
@@ -144,14 +143,14 @@ def check_csv_operations(open_ledger: OpenLedger, config: TrackerConfig) -> dict
         checks.note("write", ledger.write_transaction(batch[0]), "the record was refused")
         checks.note("create", os.path.isfile(ledger.paths.path), "there is no file")
         written = ledger.write_transactions_batch(batch[1:])
-        checks.note("batch", written == 9, f"{written} of 9 records were taken")
+        checks.note("batch", written == 9, f"{written} of 9 records were written")
         checks.note("read", ledger.read_transactions() == batch, "other records came back")
         checks.note("limit", ledger.read_transactions(3) == batch[-3:], "not the last 3")
         integrity = ledger.validate_csv_integrity()
         checks.note("integrity", not integrity["issues"], "; ".join(integrity["issues"]))
         backup = ledger.create_backup()
         same = backup is not None and _bytes(str(backup)) == _bytes(ledger.paths.path)
-        checks.note("backup", same, "the copy differs, or there is none")
+        checks.note("backup", same, "the copy is missing or different")
     texts = check_texts(open_ledger)
     checks.note("unicode", texts["unicode_support_verified"], f"{texts['failed_tests']}"[:300])
     return checks.report()
@@ -201,8 +200,8 @@ def _play(hook: Hook, ledger: Ledger, checks: Checks) -> None:
         checks.note("trigger", row.hook_trigger_type == COMPLETED, row.hook_trigger_type)
         checks.note("tokens", row.tokens_used == 42, f"{row.tokens_used} instead of 42")
         checks.note("time", row.elapsed_time is not None, "was not measured")
-        checks.note("prompt", row.prompt_text == _CONTEXT["prompt"], "is another one")
-        checks.note("patterns", row.file_patterns == _CONTEXT["file_patterns"], "are others")
+        checks.note("prompt", row.prompt_text == _CONTEXT["prompt"], "was changed")
+        checks.note("patterns", row.file_patterns == _CONTEXT["file_patterns"], "were changed")
     hook.on_agent_execution_complete(_CONTEXT, {"tokens_used": 42})
     checks.note("once", len(ledger.read_transactions()) == 1, "a repetition was counted")
     hook.disable()

@@ -1,4 +1,4 @@
-"""What waits in the spool: an event, or a record that a caller gave, as JSON."""
+"""The JSON of an item that waits in the spool: an event, or a row that a caller gave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def encode(item: Event | FinishedExecution) -> bytes:
 
 
 def decode(data: bytes) -> Event | FinishedExecution | None:
-    """Return the item that the bytes hold, None when they hold none."""
+    """Return the item of these bytes, None where they are not an item's JSON."""
     try:
         value = fastjson.loads(data.decode("ascii"))
         if "event" in value:
@@ -36,9 +36,9 @@ def decode(data: bytes) -> Event | FinishedExecution | None:
 
 def _cells(value: object, width: int) -> list[str]:
     if not isinstance(value, list) or len(value) != width:
-        raise TypeError("no row")
+        raise TypeError("not a row")
     if not all(isinstance(cell, str) for cell in value):
-        raise TypeError("no text in a cell")
+        raise TypeError("a cell that is not text")
     return value
 
 
