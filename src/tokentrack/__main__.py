@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
-    if sys.argv[1:2] == ["hook-run"]:
+    if sys.argv[1:2] == ["hook-run"] and not (sys.argv[2:] == ["--help"] and os.isatty(1)):
         return run_hook(sys.argv[2:])
     from tokentrack.cli import run
 

@@ -64,23 +64,21 @@ def test_status_names_the_fix_for_damage(space):
     assert "instead of 12; fix: tokentrack repair" in space.run("status", code=1)
 
 
-def test_only_repair_says_what_it_sets_aside(space):
+def test_only_repair_says_what_it_quarantines(space):
     space.write("token_transactions.csv", HEADER + A + b"milk\n")
     line = "token_transactions.csv:3: 1 columns instead of 12"
     assert f"{line}\n" in space.run("verify", code=1)
-    assert f"{line}: would be set aside\n" in space.run("repair", "--dry-run")
+    assert f"{line}: would be quarantined\n" in space.run("repair", "--dry-run")
     said = space.run("repair")
-    assert f"{line}: set aside\n" in said
+    assert f"{line}: quarantined\n" in said
     (original,) = space.state.glob("quarantine/*.csv")
     assert f"the original is {original}\n" in said
 
 
 def test_no_ledger_is_all_that_is_said_of_one(space):
     space.write("token_transactions.csv", b"milk\nbread\n")
-    assert space.run("verify", code=1) == (
-        "token_transactions.csv: no ledger: neither the header nor one readable record is in it: "
-        "move it away, or give it another name\n"
-    )
+    reason = "not a ledger (no header, no readable record); move or rename it"
+    assert space.run("verify", code=1) == f"token_transactions.csv is {reason}\n"
 
 
 @pytest.mark.slow

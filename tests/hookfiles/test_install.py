@@ -386,7 +386,7 @@ def test_a_folder_of_no_project_gets_nothing_unless_it_is_named(machine):
     machine.env["TMPDIR"] = str(machine.root)
     for arguments in ([], ["--surface", "crew", "--surface", "v1"], ["--dry-run"]):
         output = machine.run("init", *arguments, code=1)
-        assert output == "Error: this folder is no project: cd into one, or add --scope user\n"
+        assert output == "Error: this folder is not a project: cd into one, or add --scope user\n"
     assert machine.tree() == {}
     machine.run("init", "--scope", "user")
     machine.run("init", "--surface", "crew")
@@ -404,7 +404,7 @@ def test_hooks_of_the_user_are_said_to_keep_their_records_out_of_git(machine, ar
 
 
 def test_a_command_that_is_not_on_path_is_warned_of(machine):
-    assert "no tokentrack is on PATH" in machine.run("init")
+    assert "`tokentrack` is not on PATH" in machine.run("init")
     program = machine.put("~/bin/tokentrack")
     program.chmod(0o755)
     machine.env["PATH"] = str(program.parent)

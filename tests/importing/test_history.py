@@ -119,7 +119,7 @@ def test_since_leaves_out_what_ended_before(machine):
     session.turn([0.5])
     found = summary(machine, "--since", "2026-08-22T00:00:00+00:00")
     assert (found["added"], found["credits"]) == (1, "0.5")
-    assert "no ISO 8601" in tokentrack(machine, "import", "--since", "yesterday", code=2)
+    assert "not an ISO 8601 date" in tokentrack(machine, "import", "--since", "yesterday", code=2)
 
 
 @pytest.mark.parametrize("surface", ["v1", "cli-2", "ide-0"])
@@ -278,7 +278,7 @@ def test_a_ledger_that_can_not_be_written_is_one_sentence(machine):
     V1Session(here(machine), str(machine.root)).turn([0.5])
     (machine.folder / "token_transactions.csv").mkdir()
     out = tokentrack(machine, "import", code=1)
-    assert out.startswith("tokentrack: ")
+    assert out.startswith("Error: ")
 
 
 def test_a_home_without_kiro_is_no_error(machine):

@@ -51,7 +51,7 @@ def test_without_a_ledger_each_command_says_so_in_one_sentence(tmp_path):
     (space.root / ".git").mkdir()
     for command in ("backup create", "restore", "rotate", "prune", "prune --dry-run"):
         said = space.run(*command.split(), code=1)
-        assert said.startswith("tokentrack: there is no ledger at ")
+        assert said.startswith("Error: there is no ledger at ")
         assert said.count("\n") == 1
     assert "no ledger yet" in space.run("verify")
 
@@ -181,7 +181,7 @@ def test_a_replacement_makes_the_ledger_the_backup_and_keeps_what_it_was(space):
     with_backup(space, [A, D], [A, B, C], [C])
     said = space.run("restore", "20260101_000000", "--replace", "--yes")
     assert "1 row to add" in said
-    assert "1 row to take out" in said
+    assert "1 row to remove from the ledger" in said
     assert space.lines() == [A[:-1], B[:-1]]
     assert space.all_ids() == Counter("abc")
     (kept,) = [name for name in space.names("token_transactions_backup_") if name != NAME]
@@ -206,7 +206,7 @@ def test_usage_rows_come_back_but_never_behind_a_newer_one(space):
 
 def test_lines_of_a_backup_that_cannot_be_read_stay_there_and_are_counted(space):
     with_backup(space, [], [A, b"milk\n"])
-    assert "1 line of the backup can't be read" in space.run("restore", "--yes")
+    assert "1 unreadable line of the backup left out" in space.run("restore", "--yes")
     assert space.lines() == [A[:-1]]
 
 

@@ -253,7 +253,7 @@ def mended(space):
 def test_repair_keeps_the_original_and_what_it_could_not_read(space):
     data = HEADER + A + b"milk\n" + B + C[:20]
     space.write("token_transactions.csv", data)
-    assert "2 records kept, 2 unreadable places set aside" in space.run("repair")
+    assert "2 records kept, 2 unreadable lines quarantined" in space.run("repair")
     assert space.ledger.read_bytes() == HEADER + A + B
     quarantine = space.state / "quarantine"
     (original,) = quarantine.glob("token_transactions_damaged_????????_??????.csv")
@@ -283,11 +283,11 @@ def test_repair_does_nothing_to_a_healthy_ledger_and_nothing_twice(space):
 def test_repair_leaves_a_file_alone_that_is_no_ledger_and_mends_the_others(space, data):
     space.write("token_transactions.csv", data)
     space.write("token_transactions_20260101.csv", HEADER + A + b"milk\n")
-    assert "no ledger" in space.run("verify", code=1)
+    assert "not a ledger" in space.run("verify", code=1)
     for words in (["repair", "--dry-run"], ["repair"]):
         said = space.run(*words, code=1)
-        assert f"no ledger: {space.ledger}: " in said
-        assert "Move it away" in said
+        assert f"{space.ledger}: not a ledger " in said
+        assert "move or rename it" in said
     assert space.ledger.read_bytes() == data
     assert space.read("token_transactions_20260101.csv") == HEADER + A
 
@@ -302,7 +302,7 @@ def test_what_is_left_of_a_new_ledger_is_no_foreign_file(space, data):
 def test_a_dry_run_of_repair_writes_nothing(space):
     space.write("token_transactions.csv", HEADER + A + b"milk\n")
     before = state_of(space)
-    assert "1 unreadable place would be set aside" in space.run("repair", "--dry-run")
+    assert "1 unreadable line would be quarantined" in space.run("repair", "--dry-run")
     assert state_of(space) == before
 
 

@@ -274,9 +274,9 @@ def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, d
     assert len([found for found in rows if found.transaction]) == ledger["rows"]
     assert [found.problem for found in rows if found.problem] == [ledger["problem"]]
     for command in ("prune", "prune --dry-run"):
-        assert f"tokentrack: {damaged}: the archive" in space.run(*command.split(), code=1)
+        assert f"Error: {damaged}: the archive" in space.run(*command.split(), code=1)
     if damage == "garbage":
-        assert f"no ledger: {damaged}: " in space.run("repair", code=1)
+        assert f"{damaged}: not a ledger " in space.run("repair", code=1)
         assert damaged.read_bytes() == b"garbage"
     else:
         space.run("repair")
@@ -291,7 +291,7 @@ def test_an_archive_that_is_no_file_of_ours_hides_no_other(space):
     assert ledger["rows"] == 1
     named = f"{space.kiro}/token_transactions_20260101.csv: has 2 hard links; it must be"
     assert ledger["problem"].startswith(named)
-    assert f"tokentrack: {named}" in space.run("prune", code=1)
+    assert f"Error: {named}" in space.run("prune", code=1)
     assert named in space.run("verify", code=1)
 
 

@@ -1,4 +1,4 @@
-"""The command line: a lazy group, one small file for each command."""
+"""The command line: a lazy group, and one small file for each command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import tokentrack
+from tokentrack.cli.options import Group
 from tokentrack.common.oserrors import sentence_of
 from tokentrack.common.terminal import escape
 from tokentrack.errors import TokenTrackError
@@ -17,31 +18,34 @@ from tokentrack.errors import TokenTrackError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# command -> (module, one line of help); a command's module is imported only when it runs.
+# command -> (module, the first sentence of its help); its module is imported when it is run.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
-    "init": ("tokentrack.cli.init", "Install the hook files that record each turn."),
-    "uninstall": ("tokentrack.cli.uninstall", "Remove exactly what init wrote."),
-    "status": ("tokentrack.cli.status", "Say what is recorded and whether the hooks would fire."),
-    "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files."),
-    "reconcile": ("tokentrack.cli.reconcile", "Fill in the credits that Kiro wrote since."),
-    "import": ("tokentrack.cli.import_", "Take over the history that Kiro already has."),
-    "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and how to fix it."),
-    "migrate-hooks": ("tokentrack.cli.migrate_hooks", "Turn IDE 0.x hook files into v1 files."),
-    "verify": ("tokentrack.cli.verify", "Say where the ledger's files are damaged."),
-    "repair": ("tokentrack.cli.repair", "Make damaged files whole; the original is kept."),
-    "backup": ("tokentrack.cli.backup", "Make, list and remove backups."),
-    "restore": ("tokentrack.cli.restore", "Bring back rows from a backup."),
-    "rotate": ("tokentrack.cli.rotate", "Turn the ledger into an archive, which reports read on."),
-    "prune": ("tokentrack.cli.prune", "Remove the rows that are older than retention_days."),
+    "init": ("tokentrack.cli.init", "Install hooks that record each turn."),
+    "uninstall": ("tokentrack.cli.uninstall", "Remove what init installed."),
+    "status": ("tokentrack.cli.status", "Show what has been recorded and whether the hooks work."),
+    "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and suggest fixes."),
+    "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
+    "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),
+    "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files for errors."),
+    "migrate-hooks": (
+        "tokentrack.cli.migrate_hooks",
+        "Convert IDE 0.x hook files to the v1 format.",
+    ),
+    "verify": ("tokentrack.cli.verify", "Check the ledger's files for damage."),
+    "repair": ("tokentrack.cli.repair", "Repair damaged files, keeping the originals."),
+    "backup": ("tokentrack.cli.backup", "Create, list and remove backups."),
+    "restore": ("tokentrack.cli.restore", "Restore rows from a backup."),
+    "rotate": ("tokentrack.cli.rotate", "Move the ledger's rows to an archive."),
+    "prune": ("tokentrack.cli.prune", "Remove rows older than retention_days."),
     "hook-run": ("tokentrack.cli.hook_run", "Record one Kiro event (run by Kiro, always silent)."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports them when they are called."""
+class LazyGroup(Group):
+    """A group that knows its commands by name and imports each only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
-        """Return the names in the order of the table, the one users meet them in."""
+        """Return the names in the order of the table, in which users meet them."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -61,12 +65,15 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tokentrack.__version__, prog_name="tokentrack")
 def cli() -> None:
-    """Record what each Kiro turn uses, and answer what was used, where and why."""
+    """Record what each Kiro turn uses, in a ledger that is a plain CSV file.
+
+    Run `tokentrack init` in a project, then a turn in Kiro, then `tokentrack status`.
+    """
 
 
 def run() -> int:
-    """Run the command line; what the user can fix is one sentence on stderr and exit code 1."""
-    # Whoever can write a hook file decides what Kiro runs.
+    """Run the command line; an error that the user can fix is one sentence and exit code 1."""
+    # Hook files decide what Kiro runs, so others must not be able to write them.
     os.umask(os.umask(0o077) | 0o022)
     # A stream that was closed before the start is None, and its number free for any other file.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -75,9 +82,13 @@ def run() -> int:
     try:
         cli(prog_name="tokentrack")
     except TokenTrackError as error:
-        click.echo(f"tokentrack: {escape(str(error))}", err=True)
+        _report(str(error))
     except OSError as error:
         # A full disk or a closed pipe behind stdout: nothing more may be flushed to it.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the exit)
-        click.echo(f"tokentrack: {escape(sentence_of(error))}", err=True)
+        _report(sentence_of(error))
     return 1
+
+
+def _report(message: str) -> None:
+    click.ClickException(escape(message)).show()

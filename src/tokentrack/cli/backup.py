@@ -1,4 +1,4 @@
-"""`tokentrack backup`: make, list and remove backups."""
+"""`tokentrack backup`: create, list and remove backups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tokentrack.cli.options import (
+    Group,
     dry_run_option,
     json_option,
     run_due,
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from tokentrack.maintenance.backup import Backup
 
 
-@click.group("backup", invoke_without_command=True)
+@click.group("backup", cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Make, list and remove backups; without a subcommand, list them.
+    """Create, list and remove backups.
 
-    Names have their time in UTC. The usage ledger is backed up beside the ledger.
+    Without a command, lists them. The names of backups contain their time in UTC. The usage
+    ledger is backed up with the ledger.
     """
     if context.invoked_subcommand is None:
         context.invoke(list_command, workspace=None, as_json=False)
@@ -37,7 +39,7 @@ def command(context: click.Context) -> None:
 @json_option
 @workspace_option
 def list_command(*, workspace: str | None, as_json: bool) -> None:
-    """List the backups, the oldest first."""
+    """List the backups, oldest first."""
     backups = _backups(workspace)
     if as_json:
         found = [{**backup._asdict(), "at": _time(backup.at)} for backup in backups]
@@ -46,7 +48,7 @@ def list_command(*, workspace: str | None, as_json: bool) -> None:
     for backup in backups:
         say(f"{backup.name}  {_time(backup.at)}  {backup.size:,} bytes")
     if not backups:
-        say("there is no backup yet: `tokentrack backup create` makes one")
+        say("no backups yet; run `tokentrack backup create`")
 
 
 @command.command("create")
@@ -60,8 +62,8 @@ def create_command(*, dry_run: bool, workspace: str | None) -> None:
     paths, config, _ = target_of(workspace)
     if dry_run:
         with open_folder(paths) as folder:
-            there = folder.has(paths.ledger)
-        say(f"would back up {paths.path}" if there else f"there is no ledger at {paths.path}")
+            exists = folder.has(paths.ledger)
+        say(f"would back up {paths.path}" if exists else f"there is no ledger at {paths.path}")
         return
     with lock_for_maintenance(paths, config, os.environ) as ledger:
         name = create_backup(ledger)
@@ -73,7 +75,7 @@ def create_command(*, dry_run: bool, workspace: str | None) -> None:
     "--keep",
     type=click.IntRange(min=0),
     metavar="N",
-    help="How many of the newest stay.  [default: the configuration's backup_keep]",
+    help="How many of the newest backups to keep.  [default: backup_keep of the configuration]",
 )
 @dry_run_option
 @workspace_option

@@ -1,4 +1,4 @@
-"""`tokentrack doctor`: why turns are not recorded here, and how to fix it."""
+"""`tokentrack doctor`: why turns are not recorded, and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 import click
 
-from tokentrack.cli.options import current_folder, json_option, say, workspace_option
+from tokentrack.cli.options import json_option, root_of, say, workspace_option
 from tokentrack.common.terminal import wrap
 
 SCHEMA_VERSION = 1
@@ -19,25 +19,23 @@ _MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 @click.option(
     "--self-test",
     is_flag=True,
-    help="Fire a synthetic turn through the installed hooks, in a temporary workspace.",
+    help="Also fire a synthetic turn through the installed hooks, in a temporary workspace.",
 )
 @json_option
 @workspace_option
 def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
-    """Check Kiro, its hook files, this installation and its folders, and suggest fixes.
+    """Find out why turns are not recorded, and suggest fixes.
 
-    Exit code 0 when turns can be recorded (perhaps with warnings), 1 when there is a problem.
-    """  # fmt: skip
+    Checks Kiro, its hook files, this installation and its folders.
+
+    Exit code 0 if turns can be recorded (perhaps with warnings), 1 if there is a problem.
+    """
     from tokentrack.diagnostics.checks import all_findings
     from tokentrack.diagnostics.findings import PROBLEM
     from tokentrack.diagnostics.selftest import run_selftest
     from tokentrack.diagnostics.setup import Setup
-    from tokentrack.workspace import find_root, is_shared_folder
 
-    root = os.path.realpath(workspace) if workspace else find_root(current_folder())
-    if not workspace and is_shared_folder(root, os.environ):
-        root = ""
-    setup = Setup(root, os.environ)
+    setup = Setup(root_of(workspace), os.environ)
     findings = [*all_findings(setup), *(run_selftest(setup) if self_test else ())]
     if as_json:
         facts = [finding._asdict() for finding in findings]
@@ -53,8 +51,8 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
 
 
 def _short(text: str) -> str:
-    # Paths as they are named here.
+    # Paths relative to the current folder.
     try:
         return text.replace(os.getcwd() + os.sep, "")
-    except OSError:  # it is gone, and --workspace names another
+    except OSError:  # the current folder is gone, and --workspace names another
         return text

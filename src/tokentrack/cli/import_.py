@@ -1,4 +1,4 @@
-"""`tokentrack import`: take over the history that Kiro, or another instance, already has."""
+"""`tokentrack import`: import the history that Kiro or another ledger already has."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.options import (
-    current_folder,
     dry_run_option,
     json_option,
+    root_of,
     run_due,
     say,
+    target_at,
     target_of,
     workspace_option,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _INTERRUPTED = 130
-_ALL = " (`tokentrack import --all` takes them into the user's ledger)"
+_ALL = " (`tokentrack import --all` imports them into your own ledger)"
 _HINTS = {ELSEWHERE: _ALL, UNPLACED: _ALL}
 
 
@@ -41,34 +42,36 @@ _HINTS = {ELSEWHERE: _ALL, UNPLACED: _ALL}
     "--all",
     "everything",
     is_flag=True,
-    help="The turns of every workspace, into the user's ledger.",
+    help="Import the turns of all workspaces into your own ledger.",
 )
-@click.option("--since", metavar="DATE", help="Only what ended on DATE or later (ISO 8601).")
+@click.option("--since", metavar="DATE", help="Import only what ended on DATE (ISO 8601) or later.")
 @click.option(
     "--surface",
     "surfaces",
     type=click.Choice(SURFACES),
     multiple=True,
-    help="Only this kind of Kiro; may be repeated.",
+    help="Import only from this surface. Repeatable.",
 )
 @dry_run_option
 @json_option
 @workspace_option
 def command(files: tuple[str, ...], **options: Any) -> None:
-    """Take over the history that Kiro already has: each turn becomes a row, once.
+    """Import Kiro's existing history, or other ledgers.
 
-    Without FILE, the turns of this workspace, with their credits, from the files that Kiro keeps
-    in your home. What the hook recorded is not added again; it gets its credits.
+    Without FILE, imports the turns of this workspace, with their credits, from the files that
+    Kiro keeps in your home folder: one row per turn, never twice. A turn that a hook has recorded
+    only gets its credits.
 
-    With FILE, the rows of other instances' ledgers (CSV, also .gz) with the usage ledger beside
-    each. Of two records of one execution the first is kept, and the other is listed.
+    With FILE, imports the rows of other machines' ledgers (CSV, also .gz), each with the usage
+    ledger next to it. If two records of one execution differ, the first is kept and the other
+    listed.
 
-    Running it again adds what is new. Ctrl-C ends it after the running batch.
-    """  # fmt: skip
+    Run it again to add what is new. Ctrl-C stops after the current batch.
+    """
     if files and options["surfaces"]:
         raise click.UsageError("--surface is for Kiro's own history, not for FILE.")
     if options["everything"] and options["workspace"]:
-        raise click.UsageError("--all and --workspace contradict each other.")
+        raise click.UsageError("--all and --workspace exclude each other.")
     watch = _Watch()
     summary = _run(files, options, watch)
     watch.end()
@@ -85,19 +88,13 @@ def command(files: tuple[str, ...], **options: Any) -> None:
 
 
 def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summary:
-    from tokentrack import workspace as workspaces
-    from tokentrack.config.sources import ledger_paths, load_config
     from tokentrack.importing.history import HistoryImport, Selection
     from tokentrack.importing.ledgers import FilesImport
     from tokentrack.importing.summary import note_import
 
     environ = os.environ
-    named = options["workspace"]
-    root = os.path.realpath(named) if named else workspaces.find_root(current_folder())
-    shared = not named and workspaces.is_shared_folder(root, environ)
-    root = "" if shared or options["everything"] else root
-    config, _ = load_config(root, workspaces.kiro_home(environ), environ)
-    paths = ledger_paths(root, config, environ)
+    root = "" if options["everything"] else root_of(options["workspace"])
+    paths, config, _ = target_at(root)
     since, dry_run = _moment(options["since"]), options["dry_run"]
     if files:
         return FilesImport(paths, config, environ, since, dry_run=dry_run).run(files, watch.go_on)
@@ -119,12 +116,12 @@ def _moment(text: str | None) -> int | None:
         return from_datetime(datetime.fromisoformat(text))
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(
-            f"{text!r} is no ISO 8601 date or time, such as 2026-01-31.", param_hint="--since"
+            f"{text!r} is not an ISO 8601 date or time, such as 2026-01-31.", param_hint="--since"
         ) from None
 
 
 class _Watch:
-    # Shows how far it is, and ends it after a whole batch on Ctrl-C; the second one is at once.
+    # Shows the progress, and stops after a whole batch on Ctrl-C; a second Ctrl-C stops at once.
 
     def __init__(self) -> None:
         self.is_stopped = False
@@ -154,7 +151,7 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
     say(f"{counted(summary.read, what)} read")
     say(f"{counted(summary.added, 'row')} {would}added" + (f" ({surfaces})" if surfaces else ""))
     if summary.reconciled:
-        say(f"{counted(summary.reconciled, 'row')} of a hook's got real numbers first")
+        say(f"{counted(summary.reconciled, 'recorded row')} reconciled first")
     if summary.completed:
         say(f"{counted(summary.completed, 'row')} {would}completed with their credits")
     say(f"{summary.credits:f} credits" + (
@@ -165,7 +162,7 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
     if summary.repeated:
         say(f"{counted(summary.repeated, what)} repeated in copied, resumed or rewound sessions")
     for reason, count in sorted(summary.left_out.items()):
-        say(f"{counted(count, 'place')} left out: {reason}")
-    conflicts = [f"conflict, kept the first: {line}" for line in summary.conflicts]
+        say(f"{counted(count, 'place')} not read: {reason}")
+    conflicts = [f"conflict, the first is kept: {line}" for line in summary.conflicts]
     for line in [*conflicts, *summary.examples]:
         click.echo(f"  {escape(line)}", err=True)

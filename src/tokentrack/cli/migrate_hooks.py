@@ -1,4 +1,4 @@
-"""`tokentrack migrate-hooks`: make v1 files of IDE 0.x hook files."""
+"""`tokentrack migrate-hooks`: convert IDE 0.x hook files to the v1 format."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import os
 
 import click
 
+from tokentrack.cli.options import dry_run_option
 from tokentrack.errors import TokenTrackError
 
 
 @click.command("migrate-hooks")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True))
-@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--replace", is_flag=True, help="Rename each original to NAME.orig.")
-def command(paths: tuple[str, ...], *, dry_run: bool, replace: bool) -> None:
-    """Make v1 files, which IDE 1.x and CLI 3 read, of IDE 0.x hook files.
+@dry_run_option
+def command(paths: tuple[str, ...], *, replace: bool, dry_run: bool) -> None:
+    """Convert IDE 0.x hook files to the v1 format.
 
-    PATH is a `.kiro.hook` file or a folder; without any, the hooks of this workspace. A file that
-    is there is never overwritten, and the originals stay, since IDE 0.x reads nothing else.
+    IDE 1.x and CLI 3 read only v1 files. PATH is a `.kiro.hook` file or a folder; without PATH,
+    the hooks of this workspace are converted. Existing files are never overwritten. The originals
+    are kept, since IDE 0.x reads nothing else.
     """
     from tokentrack.cli.options import current_folder
     from tokentrack.hookfiles import plan

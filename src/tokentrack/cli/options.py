@@ -1,4 +1,4 @@
-"""What the commands that work on a ledger's files have in common."""
+"""What the commands share: options, the ledger they work on, suggestions, and questions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,42 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
+WORKSPACE_HELP = "Root of the workspace.  [default: found from the current folder]"
+
 workspace_option = click.option(
-    "--workspace", metavar="DIR", type=click.Path(exists=True, file_okay=False),
-    help="The workspace's root.  [default: the one around the current folder]",
-)  # fmt: skip
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done and write nothing."
+    "--workspace",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help=WORKSPACE_HELP,
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show what would be done and change nothing."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+class Group(click.Group):
+    """A group of commands that suggests a similar name for an unknown command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command's name, the command and its arguments."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            similar = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not similar or "Did you mean" in error.message:  # newer versions of click say it
+                raise
+            message = f"{error.message} Did you mean '{similar[0]}'?"
+            raise click.UsageError(message, ctx) from error
 
 
 class Target(NamedTuple):
-    """The ledger that a command works on, and the configuration's problems."""
+    """The ledger that a command works on, its configuration, and what is wrong with that."""
 
     paths: LedgerPaths
     config: TrackerConfig
@@ -45,20 +69,35 @@ def current_folder() -> str:
         raise click.UsageError("the current folder is gone: name one with --workspace.") from error
 
 
-def target_of(workspace: str | None) -> Target:
-    """Return the ledger of a workspace, of the one around the current folder without a name."""
-    from tokentrack import workspace as workspaces
-    from tokentrack.config.sources import ledger_paths, load_config
+def root_of(workspace: str | None) -> str:
+    """Return the root of the workspace that --workspace names, or that the current folder is in.
 
-    root = os.path.realpath(workspace) if workspace else workspaces.find_root(current_folder())
-    if not workspace and workspaces.is_shared_folder(root, os.environ):
-        root = ""
-    config, problems = load_config(root, workspaces.kiro_home(os.environ), os.environ)
+    "" means the user's own ledger: the current folder is in no workspace.
+    """
+    from tokentrack.workspace import find_root, is_shared_folder
+
+    if workspace:
+        return os.path.realpath(workspace)
+    root = find_root(current_folder())
+    return "" if is_shared_folder(root, os.environ) else root
+
+
+def target_of(workspace: str | None) -> Target:
+    """Return the ledger of the workspace that `root_of` finds."""
+    return target_at(root_of(workspace))
+
+
+def target_at(root: str) -> Target:
+    """Return the ledger of a workspace's root; "" means the user's own."""
+    from tokentrack.config.sources import ledger_paths, load_config
+    from tokentrack.workspace import kiro_home
+
+    config, problems = load_config(root, kiro_home(os.environ), os.environ)
     return Target(ledger_paths(root, config, os.environ), config, problems)
 
 
 def run_due(target: Target) -> None:
-    """Do what is due by itself, and say so on stderr."""
+    """Run the maintenance that is due, and report it on stderr."""
     from tokentrack.maintenance.schedule import run_due as run
 
     for sentence in run(target.paths, target.config, os.environ):
@@ -66,7 +105,7 @@ def run_due(target: Target) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line without anything that steers a terminal."""
+    """Print a line, with everything escaped that could steer a terminal."""
     click.echo(escape(text))
 
 
@@ -74,11 +113,11 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask before something is changed.
 
     Raises:
-        TokenTrackError: nobody can be asked, or the answer is no.
+        TokenTrackError: there is no terminal to ask on, or the answer is no.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise TokenTrackError("nothing was changed: there is no terminal to ask at, so add --yes")
+        raise TokenTrackError("nothing was changed: there is no terminal to ask on; add --yes")
     if not click.confirm(question):
         raise TokenTrackError("nothing was changed")

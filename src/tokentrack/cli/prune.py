@@ -1,4 +1,4 @@
-"""`tokentrack prune`: remove the rows that are older than retention_days."""
+"""`tokentrack prune`: remove rows older than retention_days."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tokentrack.cli.options import (
     say,
     target_of,
     workspace_option,
+    yes_option,
 )
 from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option("--trust-clock", is_flag=True, help="Prune even if the system clock looks wrong.")
 @dry_run_option
 @workspace_option
 def command(*, yes: bool, trust_clock: bool, dry_run: bool, workspace: str | None) -> None:
-    """Remove the rows that are older than retention_days, with their usage rows.
+    """Remove rows older than retention_days.
 
-    Shows what would be removed and asks. Rows without a valid time are kept. Backups are kept: see
-    `tokentrack backup prune`.
+    Their usage rows are removed with them. Shows what would be removed, and asks first. Rows
+    without a valid time are kept. So are backups: see `tokentrack backup prune`.
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import retention

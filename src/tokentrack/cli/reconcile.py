@@ -1,4 +1,4 @@
-"""`tokentrack reconcile`: join what was recorded with the credits that Kiro wrote since."""
+"""`tokentrack reconcile`: add the credits and models that Kiro wrote after the turn."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from tokentrack.common.formatting import counted
 
 @click.command("reconcile")
 @click.option(
-    "--wait", metavar="SECONDS", type=click.FloatRange(0, 3600), default=0.0,
-    help="Look again until nothing waits, for at most so long.",
-)  # fmt: skip
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 3600),
+    default=0,
+    show_default=True,
+    help="Keep checking until nothing is pending, for up to SECONDS.",
+)
 @workspace_option
 def command(*, wait: float, workspace: str | None) -> None:
-    """Join what was recorded with the credits and models that Kiro wrote since.
+    """Add credits that Kiro wrote after the turn.
 
-    Kiro writes them up to 15 seconds after its hook has run. `status` and the next hook do this,
-    too. A number that never comes stays unknown.
+    Kiro writes the credits and the model of a turn up to 15 seconds after its hook has run.
+    `tokentrack status` and the next hook add them too. Numbers that never come stay unknown.
     """
     from tokentrack.maintenance.reconcile import reconcile
 
@@ -28,8 +32,9 @@ def command(*, wait: float, workspace: str | None) -> None:
     done = reconcile(target.paths, target.config, os.environ, wait)
     run_due(target)
     if not done.filled and not done.pending:
-        say("nothing waits for real numbers")
+        say("nothing pending")
         return
-    say(f"{counted(done.filled, 'execution')} got real numbers")
+    say(f"{counted(done.filled, 'execution')} updated")
     if done.pending:
-        say(f"{counted(done.pending, 'execution')} without: Kiro has not written them yet")
+        pending = counted(done.pending, "execution")
+        say(f"{pending} still pending: Kiro has not written the credits yet")

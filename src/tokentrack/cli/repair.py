@@ -1,4 +1,4 @@
-"""`tokentrack repair`: make damaged files whole."""
+"""`tokentrack repair`: repair damaged files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.cli.verify import FOREIGN, show
 from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 @dry_run_option
 @workspace_option
 def command(*, dry_run: bool, workspace: str | None) -> None:
-    """Make damaged files whole; the original bytes are kept in the quarantine.
+    """Repair damaged files, keeping the originals.
 
-    Every record that can be read stays. A healthy file is not touched, nor is one that is no
-    ledger at all.
+    The original files go to quarantine. Every readable record is kept. Healthy files are not
+    touched, and neither are files that are not ledgers.
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance.locked import lock_for_repair
@@ -40,28 +41,23 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     if dry_run:
         for file in damaged:
             if not file.found.is_foreign:
-                _tell(file, "would be kept", "would be set aside")
+                _tell(file, "would be kept", "would be quarantined")
     elif len(damaged) > len(foreign):
         with lock_for_repair(paths, config, os.environ) as ledger:
             repaired = repair(ledger, now_us())
         for file, original in repaired:
-            _tell(file, "kept", "set aside")
+            _tell(file, "kept", "quarantined")
             kept_at = os.path.join(paths.folder, paths.state, QUARANTINE_NAME, original)
             say(f"  the original is {kept_at}")
         run_due(target)
     if foreign:
-        raise TokenTrackError(
-            f"left as it is, because it is no ledger: {', '.join(foreign)}: neither the header "
-            "nor one readable record is in it. Move it away, or give it another name"
-        )
+        raise TokenTrackError(f"{', '.join(foreign)}: {FOREIGN}; move or rename it")
 
 
 def _tell(file: Examined, kept: str, lost: str) -> None:
-    from tokentrack.cli.verify import show
-
     show(file, lost)
     found = file.found
     say(
         f"{file.name}: {counted(found.records, 'record')} {kept}, "
-        f"{counted(len(found.lost), 'unreadable place')} {lost}"
+        f"{counted(len(found.lost), 'unreadable line')} {lost}"
     )

@@ -1,4 +1,4 @@
-"""`tokentrack restore`: bring back rows from a backup."""
+"""`tokentrack restore`: restore rows from a backup."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tokentrack.cli.options import (
     say,
     target_of,
     workspace_option,
+    yes_option,
 )
 from tokentrack.common.formatting import counted
 
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
 
 @click.command("restore")
 @click.argument("name", default="")
-@click.option("--replace", is_flag=True, help="Make the ledger what the backup is.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--replace", is_flag=True, help="Overwrite the ledger with the backup.")
+@yes_option
 @dry_run_option
 @workspace_option
 def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: str | None) -> None:
-    """Add the rows that the ledger lacks from a backup, the newest without NAME.
+    """Restore rows from a backup.
 
-    NAME is the backup's name, its path, or its time stamp.
+    Adds the rows that the ledger lacks. NAME is the name, the path or the timestamp of a backup;
+    without NAME, the newest one is used. Shows what would change, and asks first.
 
-    With --replace, the ledger becomes the backup; what it was is backed up before.
+    With --replace, overwrites the ledger with the backup. The current ledger is backed up first.
     """
     from tokentrack.maintenance.locked import lock_drained, open_folder
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore
@@ -44,16 +46,16 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
         plan = plan_restore(folder, paths, found, replace=replace)
     _tell(plan)
     if not plan.changes:
-        say("nothing to do: the ledger has all of it")
+        say("nothing to do: the ledger already has every row")
         return
     if dry_run:
         say("nothing was changed: this is a dry run")
         return
-    confirm("Go on?", yes=yes)
+    confirm("Restore them?", yes=yes)
     with lock_drained(paths, config, os.environ) as ledger:
         # Once more under the lock: rows may have come since.
         kept = restore(ledger, plan_restore(ledger.folder, paths, found, replace=replace))
-    say("restored" if not kept else f"restored; what the ledger was is in {kept}")
+    say("restored" if not kept else f"restored; the previous ledger is in {kept}")
     run_due(target)
 
 
@@ -61,8 +63,8 @@ def _tell(plan: Plan) -> None:
     say(f"{plan.name} has {counted(plan.rows, 'row')}")
     say(f"  {counted(plan.added, 'row')} to add to the ledger")
     if plan.replaces:
-        say(f"  {counted(plan.removed, 'row')} to take out of the ledger")
+        say(f"  {counted(plan.removed, 'row')} to remove from the ledger")
     if plan.versions:
-        say(f"  {counted(plan.versions, 'row')} stand there in another version, which stays")
+        say(f"  {counted(plan.versions, 'row')} kept, with other contents than in the backup")
     if plan.unreadable:
-        say(f"  {counted(plan.unreadable, 'line')} of the backup can't be read and stay there")
+        say(f"  {counted(plan.unreadable, 'unreadable line')} of the backup left out")

@@ -1,4 +1,4 @@
-"""`tokentrack rotate`: turn the ledger into an archive."""
+"""`tokentrack rotate`: move the ledger to an archive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from tokentrack.cli.options import dry_run_option, run_due, say, target_of, work
 
 
 @click.command("rotate")
-@click.option("--if-due", is_flag=True, help="Only when rotate_max_mb or rotate_monthly say so.")
+@click.option(
+    "--if-due", is_flag=True, help="Rotate only if rotate_max_mb or rotate_monthly requires it."
+)
 @dry_run_option
 @workspace_option
 def command(*, if_due: bool, dry_run: bool, workspace: str | None) -> None:
-    """Turn the ledger into an archive, which every report goes on reading.
+    """Move the ledger's rows to an archive.
 
-    With compression_enabled, archives are compressed.
+    Reports still include archived rows. With compression_enabled, archives are also compressed.
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance import rotation

@@ -1,4 +1,4 @@
-"""`tokentrack status`: is it on, what is recorded, would the hooks fire, is anything wrong."""
+"""`tokentrack status`: what has been recorded, and whether the hooks work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import tokentrack
+from tokentrack.cli.options import json_option, root_of, run_due, target_at, workspace_option
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import wrap
 from tokentrack.common.timestamps import now_us, parse
@@ -22,23 +23,16 @@ _INDENT = 14
 
 
 @click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
-@click.option(
-    "--workspace", metavar="DIR", type=click.Path(exists=True, file_okay=False),
-    help="The workspace's root.  [default: the one around the current folder]",
-)  # fmt: skip
+@json_option
+@workspace_option
 def command(*, as_json: bool, workspace: str | None) -> None:
-    """Say what is recorded here, and whether the hooks would fire.
+    """Show what has been recorded and whether the hooks work.
 
-    Exit code 0 when all is well, 1 when there is a problem.
+    Exit code 0 if all is well, 1 if there is a problem.
     """
-    from tokentrack.cli.options import current_folder, run_due, target_of
     from tokentrack.diagnostics.status import collect_status
-    from tokentrack.workspace import find_root, is_shared_folder
 
-    root = os.path.realpath(workspace) if workspace else find_root(current_folder())
-    if not workspace and is_shared_folder(root, os.environ):
-        root = ""
+    root = root_of(workspace)
     facts = collect_status(root, os.environ)
     if as_json:
         head = {"schema_version": SCHEMA_VERSION, "version": tokentrack.__version__}
@@ -46,16 +40,16 @@ def command(*, as_json: bool, workspace: str | None) -> None:
     else:
         for line in _lines(facts):
             click.echo("\n".join(wrap(line, _INDENT)))
-    run_due(target_of(workspace))
+    run_due(target_at(root))
     if facts["problems"]:
         raise SystemExit(1)
 
 
 def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     ledger, waiting = facts["ledger"], facts["waiting"]
-    paths = facts["workspace"] or "no workspace here: the user's own ledger"
+    name = facts["workspace"] or "no workspace here: your own ledger"
     yield _row("recording", "on" if facts["enabled"] else "off")
-    yield _row("workspace", paths)
+    yield _row("workspace", name)
     yield _row("ledger", f"{ledger['path']} ({_ledger_state(ledger)})")
     if ledger["rows"]:
         yield from _totals(ledger)
@@ -88,7 +82,7 @@ def _credits(found: Mapping[str, Any], rows: int) -> Iterator[str]:
             f"{_short(found['total'])} in {found['rows']:,} of {counted(rows, 'row')}, reported"
         )
     if found["waiting"]:
-        parts.append(f"{found['waiting']:,} may come from Kiro")
+        parts.append(f"{found['waiting']:,} pending from Kiro")
     if parts:
         yield _row("credits", "; ".join(parts))
 
@@ -112,7 +106,7 @@ def _renewal(account: Mapping[str, Any]) -> str:
 
 
 def _short(number: str) -> str:
-    # The sum's last digits are for machines: --json has them.
+    # Only --json prints all digits.
     amount = Decimal(number)
     small = 0 < amount < Decimal("0.01")
     return f"{amount:.2g}" if small else f"{amount:,.2f}"
@@ -141,12 +135,12 @@ def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
 def _shown(path: str) -> str:
     try:
         return path.removeprefix(os.getcwd() + os.sep)
-    except OSError:  # it is gone, and --workspace names another
+    except OSError:  # the current folder is gone, and --workspace names another
         return path
 
 
 def _ledger_state(ledger: Mapping[str, Any]) -> str:
-    return counted(ledger["bytes"], "byte") if ledger["exists"] else "not there yet"
+    return counted(ledger["bytes"], "byte") if ledger["exists"] else "not created yet"
 
 
 def _row(name: str, text: str) -> str:

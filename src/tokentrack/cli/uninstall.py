@@ -1,43 +1,34 @@
-"""`tokentrack uninstall`: remove what init wrote."""
+"""`tokentrack uninstall`: remove what init installed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tokentrack.cli.init import request_of, shared_options, tell
+from tokentrack.cli.init import hook_options, request_of, tell
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.install import perform
 from tokentrack.hookfiles.uninstall import plan_removal
 
-if TYPE_CHECKING:
-    from tokentrack.hookfiles.targets import Request
-
 
 @click.command("uninstall")
-@shared_options
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Also remove what was changed since init wrote it, and the block over a ledger.",
+@hook_options(
+    surface="Remove only the hooks of this surface. Repeatable.",
+    scope="Remove from this workspace, or from your Kiro folder (user).  [default: workspace]",
+    agent="Remove only the hooks of this agent of Kiro CLI 1.x or 2.x.",
+    force="Also remove files you changed after init, and the .gitignore block even if a ledger "
+    "remains.",
+    track="Leave .gitignore as it is.",
 )
-def command(**options: Any) -> None:
-    """Remove exactly what init wrote.
+def command(*, dry_run: bool, **options: Any) -> None:
+    """Remove what init installed.
 
-    Hook files that were changed since are left and named. Ledgers, backups and every other
-    record stay where they are.
+    Hook files that you changed after init are kept and listed. Ledgers, backups and all other
+    records are kept.
     """
-    request = request_of(options)
-    try:
-        _uninstall(request, dry_run=options["dry_run"])
-    except TokenTrackError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _uninstall(request: Request, *, dry_run: bool) -> None:
-    actions = plan_removal(request)
+    actions = plan_removal(request_of(options))
     tell(actions)
     if not plan.writes(actions):
         click.echo("nothing to do")
@@ -46,4 +37,4 @@ def _uninstall(request: Request, *, dry_run: bool) -> None:
     else:
         perform(actions)
     if plan.refused(actions):
-        raise TokenTrackError("not everything was removed: see what is refused above")
+        raise TokenTrackError("not everything was removed: see the refused items above")

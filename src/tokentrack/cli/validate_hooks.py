@@ -23,16 +23,18 @@ _COLORS = {": error: ": "red", ": warning: ": "yellow"}
     type=click.Choice(list(REPORTERS)),
     default="text",
     show_default=True,
-    help="How to write the findings.",
+    help="Format of the output.",
 )
-@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 def command(paths: tuple[str, ...], style: str, *, strict: bool) -> None:
-    """Check Kiro hook files: IDE 0.x, v1, and the hooks of CLI agents.
+    """Check Kiro hook files for errors.
 
-    PATH is a file or a folder. Without any, the places are checked from which Kiro reads:
-    .kiro/hooks and .kiro/agents, here and in the home folder.
+    Knows the hook files of IDE 0.x, the v1 format and the hooks of CLI agents. PATH is a file or a
+    folder; without PATH, the folders that Kiro reads are checked: .kiro/hooks and .kiro/agents,
+    here and in your home folder.
 
-    Exit codes: 0 clean (or warnings alone), 1 errors (with --strict also warnings), 2 wrong usage.
+    Exit code 0 if there are no errors (perhaps warnings), 1 if there are errors (with --strict,
+    also warnings), 2 for wrong usage.
     """
     for path in paths:
         if not os.path.lexists(path):
@@ -51,7 +53,7 @@ def default_places_here() -> list[str]:
 
 def _write(line: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    # A name in any script must not end the run on a terminal that knows few letters.
+    # A name in any script must not end the run on a terminal with a small character set.
     printable = line.encode(encoding, "backslashreplace").decode(encoding)
     click.echo(_colored(printable))
 

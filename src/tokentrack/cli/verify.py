@@ -1,4 +1,4 @@
-"""`tokentrack verify`: say where the ledger's files are damaged."""
+"""`tokentrack verify`: check the ledger's files for damage."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from tokentrack.maintenance.verify import Examined
 
 _SHOWN = 10
+FOREIGN = "not a ledger (no header, no readable record)"
 
 
 @click.command("verify")
 @json_option
 @workspace_option
 def command(*, as_json: bool, workspace: str | None) -> None:
-    """Say where the ledger, the usage ledger and the archives are damaged.
+    """Check the ledger's files for damage.
 
-    Exit code 0 when every file is healthy, 1 when one is not.
+    Reads the ledger, the usage ledger and the archives.
+
+    Exit code 0 if every file is healthy, 1 if one is damaged.
     """
     from tokentrack.maintenance.verify import verify
 
@@ -39,24 +42,21 @@ def command(*, as_json: bool, workspace: str | None) -> None:
         if not files:
             say("there is no ledger yet")
         elif any(not file.found.is_foreign for file in damaged):
-            say("`tokentrack repair --dry-run` shows what can be made of it")
+            say("run `tokentrack repair --dry-run` to see what can be repaired")
     if damaged:
         raise SystemExit(1)
 
 
 def show(file: Examined, lost: str = "") -> None:
-    """Print a file's damaged places, at most ten of a kind.
+    """Print a file's damaged lines, at most ten of a kind.
 
     Args:
         file: what was found.
-        lost: what becomes of the places that can't be read; "" says nothing of it.
+        lost: what happens to the lines that can't be read; "" does not mention it.
     """
     findings = file.found.findings
     if file.found.is_foreign:
-        say(
-            f"{file.name}: no ledger: neither the header nor one readable record is in it: "
-            "move it away, or give it another name"
-        )
+        say(f"{file.name} is {FOREIGN}; move or rename it")
         return
     if not findings:
         say(f"{file.name}: {counted(file.found.records, 'record')}, healthy")

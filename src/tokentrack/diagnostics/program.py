@@ -68,8 +68,7 @@ def check_programs(setup: Setup) -> Iterator[Finding]:
     for word, path in _programs(setup).items():
         if path is None and not os.path.dirname(word):
             fix = how_to_find() if word == NAME else f"install `{word}`, or put it on PATH"
-            message = f"`{word}` is not on PATH; if Kiro has the same PATH, its hooks cannot start"
-            yield Finding(_AREA, PROBLEM, message, fix)
+            yield Finding(_AREA, PROBLEM, not_on_path(word), fix)
 
 
 def check_launchers(setup: Setup) -> Iterator[Finding]:
@@ -135,6 +134,11 @@ def why_slow(path: str) -> Slowness | None:
         reason = "a launcher of an older pip, which imports `re`: a hook takes twice as long"
         return Slowness(reason, _renew(lines[0].removeprefix("#!").strip()))
     return None
+
+
+def not_on_path(program: str) -> str:
+    """Return the sentence about a program that is not on PATH."""
+    return f"`{program}` is not on PATH; if Kiro has the same PATH, its hooks cannot start"
 
 
 def how_to_find() -> str:

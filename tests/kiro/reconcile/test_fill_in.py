@@ -96,7 +96,7 @@ def test_commands_fill_in_what_came_meanwhile(played, command):
     tokentrack(machine, *command)
     (row,) = latest(machine).values()
     assert Decimal(row["credits"]) == billed.credits
-    assert "nothing waits" in tokentrack(machine, "reconcile")
+    assert "nothing pending" in tokentrack(machine, "reconcile")
     assert len(machine.usage()) == 2, "once"
 
 
@@ -115,7 +115,7 @@ def test_each_of_two_turns_gets_its_own_credits(played):
 def test_a_number_that_never_comes_stays_unknown_and_is_given_up_after_a_week(played):
     machine = played.machine
     played.turn()
-    assert "1 execution without" in tokentrack(machine, "reconcile")
+    assert "1 execution still pending" in tokentrack(machine, "reconcile")
     (note,) = notes(machine)
     data = json.loads(note.read_text())
     data["at"] -= 8 * 24 * 3600 * SECOND
@@ -256,7 +256,7 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
 def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played):
     machine = played.machine
     turn = played.turn()
-    assert "1 may come from Kiro" in tokentrack(machine, "status")
+    assert "1 pending from Kiro" in tokentrack(machine, "status")
     played.bill(turn, [0.0004])
     found = json.loads(tokentrack(machine, "status", "--json"))["credits"]
     assert found == {"total": "0.0004", "rows": 1, "waiting": 0}
