@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tokentrack.error_handler import ErrorHandler
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.reports.filters import Test
+    from tokentrack.reports.filters import RecordTest
     from tokentrack.store.paths import LedgerPaths
 
 
@@ -72,7 +72,7 @@ class CSVWriter:
         return self.recorder.record_unchanged(transactions)
 
     def read_transactions(
-        self, limit: int | None = None, *, test: Test | None = None
+        self, limit: int | None = None, *, test: RecordTest | None = None
     ) -> list[TokenTransaction]:
         """Return the transactions in the order of the file, the last `limit` of them.
 

@@ -149,7 +149,7 @@ class TokenTracker:
         `recorded_by_this_tracker`, `uptime_seconds`, `errors` (see
         `ErrorHandler.get_error_statistics`). Unknown values are None.
         """
-        from tokentrack.reports.totals import ledger_statistics
+        from tokentrack.reports.statistics import ledger_statistics
 
         return {
             **ledger_statistics(self.paths, self._environ),

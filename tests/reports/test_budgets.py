@@ -110,7 +110,7 @@ def test_requests_without_a_price_are_counted(path):
     assert (alert.status.spent_usd, alert.status.unpriced_requests) == (0.0, 1)
     assert alert.message == (
         "budget: 100% reached, $0.00 of $1.00 and 10 of 10 tokens this month, "
-        "and 1 requests without a price"
+        "and 1 request without a price"
     )
 
 

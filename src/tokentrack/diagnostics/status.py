@@ -10,7 +10,8 @@ from tokentrack.diagnostics.setup import Setup
 from tokentrack.errors import TokenTrackError
 from tokentrack.importing.summary import history_hint
 from tokentrack.maintenance.reconcile import pending, reconcile
-from tokentrack.reports.totals import account_view, credit_totals
+from tokentrack.reports.account_credits import account_credits
+from tokentrack.reports.totals import credit_totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def collect_status(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
         "hooks": [hook._asdict() for hook in setup.hooks],
         "ledger": {"path": setup.paths.path, **setup.ledger},
         "credits": _credits(setup.paths),
-        "account": account_view(environ),
+        "account": account_credits(environ),
         "waiting": setup.waiting._asdict(),
         **found,
         NOTES: [*found[NOTES], *_hint(setup)],

@@ -1,4 +1,4 @@
-"""Budgets: how much of one is used, and the alerts that each of its thresholds gives once."""
+"""Budgets: how much of a budget is used, and one alert for each threshold that is reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import timestamps
-from tokentrack.common.formatting import format_cost, format_tokens
+from tokentrack.common.formatting import counted, format_cost, format_tokens
 from tokentrack.errors import ValidationError
 from tokentrack.reports.periods import DAY, MONTH, TOTAL, WEEK, period_bounds
 from tokentrack.reports.sums import Sum
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 BUDGET_PERIODS = (DAY, WEEK, MONTH, TOTAL)
+# Which alerts were given already, in the ledger's state folder.
+ALERTS_NAME = "usage_alerts.json"
+_MAX_FILE = 1024 * 1024
 _FOREVER = 2**63
 
 
@@ -34,11 +37,11 @@ class Budget:
         limit_usd: US dollars, more than 0.
         limit_tokens: input and output tokens, more than 0.
         period: `day`, `week` (from Monday), `month` or `total`.
-        thresholds: the shares of the limit that give an alert, in rising order.
-        name: what alerts call it.
-        session_id: only this session's requests count.
-        user: only this user's requests count.
-        model_name: only this model's requests count.
+        thresholds: the shares of the limit that cause an alert, in rising order.
+        name: the budget's name in alerts.
+        session_id: count only requests of this session.
+        user: count only requests of this user.
+        model_name: count only requests of this model.
     """
 
     limit_usd: float | None = None
@@ -69,7 +72,7 @@ class Budget:
         if not self.thresholds or not all(_is_positive(share) for share in self.thresholds):
             issues.append(f"thresholds must be shares above 0, not {self.thresholds!r}")
         elif sorted(set(self.thresholds)) != list(self.thresholds):
-            issues.append(f"thresholds must rise, not {self.thresholds!r}")
+            issues.append(f"thresholds must be in rising order, not {self.thresholds!r}")
         if issues:
             raise ValidationError(issues)
 
@@ -83,7 +86,7 @@ class Budget:
 
     @property
     def key(self) -> str:
-        """What tells it apart: another limit, period or scope is another budget."""
+        """The budget's identity: another limit, period or scope is another budget."""
         parts = (self.name, self.limit_usd, self.limit_tokens, self.period)
         return repr((*parts, self.session_id, self.user, self.model_name))
 
@@ -100,11 +103,11 @@ class BudgetStatus:
 
     Attributes:
         budget: the budget.
-        period_start: where its current period began; None for `total`.
+        period_start: when its current period began; None for `total`.
         spent_usd: the cost of the period's requests that have a price.
         spent_tokens: the period's tokens.
-        share: the larger of the shares of its limits; 1.0 is all of it.
-        unpriced_requests: how many requests are not in `spent_usd`, for want of a price.
+        share: the used share of its limit, the larger one of two; 1.0 is all of it.
+        unpriced_requests: how many requests are not in `spent_usd` because they have no price.
     """
 
     budget: Budget
@@ -124,7 +127,7 @@ class BudgetAlert:
 
     @property
     def message(self) -> str:
-        """One sentence for people."""
+        """The alert as one sentence."""
         status, budget = self.status, self.status.budget
         used = []
         if budget.limit_usd is not None:
@@ -132,18 +135,17 @@ class BudgetAlert:
         if budget.limit_tokens is not None:
             spent, limit = format_tokens(status.spent_tokens), format_tokens(budget.limit_tokens)
             used.append(f"{spent} of {limit} tokens")
-        when = "in all" if budget.period == TOTAL else f"this {budget.period}"
+        when = "in total" if budget.period == TOTAL else f"this {budget.period}"
         text = f"{budget.name}: {self.threshold:.0%} reached, {' and '.join(used)} {when}"
         if status.unpriced_requests:
-            text += f", and {status.unpriced_requests} requests without a price"
+            text += f", and {counted(status.unpriced_requests, 'request')} without a price"
         return text
 
 
 class BudgetMeter:
-    """What is charged to a budget in its current period."""
+    """Measures how much of a budget is used in its current period."""
 
     def __init__(self, budget: Budget, zone: tzinfo | None) -> None:
-        """Start at nothing."""
         self.budget = budget
         self._zone = zone
         self._sum = Sum()
@@ -151,7 +153,7 @@ class BudgetMeter:
         self.roll()
 
     def roll(self) -> bool:
-        """Go to the period of now; tell whether that is another one."""
+        """Change to the current period; tell whether it is a new one."""
         if self.budget.period == TOTAL:
             return False
         bounds = period_bounds(timestamps.now_us(), self.budget.period, self._zone)
@@ -160,16 +162,16 @@ class BudgetMeter:
         return changed
 
     def clear(self) -> None:
-        """Start at nothing again."""
+        """Forget all requests."""
         self._sum = Sum()
 
     def add(self, request: UsageRequest, cost: Decimal | None) -> None:
-        """Charge a request, if it is of this period and this budget's business."""
+        """Charge a request if it is in the current period and in the budget's scope."""
         if self._since <= request.at < self._until and self.budget.counts(request):
             self._sum.add(request.usage, cost)
 
     def status(self) -> BudgetStatus:
-        """Return how much is used."""
+        """Return how much of the budget is used."""
         return BudgetStatus(
             budget=self.budget,
             period_start=self._period_start(),
@@ -186,11 +188,11 @@ class BudgetMeter:
 
     @property
     def key(self) -> str:
-        """What its alerts are noted under; another zone has other days."""
+        """The key of its alerts in the state file; another zone has other days."""
         return f"{self.budget.key} {self._zone or ''}".rstrip()
 
     def _share(self) -> Decimal:
-        # In decimals: as floats, $0.15 of $0.20 would stay below 0.75.
+        # As decimals: with floats, $0.15 of $0.20 would be less than 0.75.
         spent = (self._sum.cost, Decimal(self._sum.input + self._sum.output))
         limits = (self.budget.limit_usd, self.budget.limit_tokens)
         return max(
@@ -205,15 +207,13 @@ class BudgetMeter:
         return timestamps.to_datetime(self._since).astimezone(self._zone)
 
 
-ALERTS_NAME = "usage_alerts.json"
-_MAX_FILE = 1024 * 1024
-
-
 def new_alerts(state: Directory, meters: Sequence[BudgetMeter]) -> list[BudgetAlert]:
-    """Return the alerts that are due and were not given before; the caller holds the lock.
+    """Return the alerts that are due and were not given before, and save that they are given.
+
+    The caller holds the ledger's lock.
 
     Raises:
-        OSError: what was given can't be noted; nothing is given then.
+        OSError: the alerts can't be saved as given; they are due again next time.
     """
     given = _read(state)
     due = [alert for meter in meters for alert in _due(meter, given)]
@@ -224,13 +224,13 @@ def new_alerts(state: Directory, meters: Sequence[BudgetMeter]) -> list[BudgetAl
 
 
 def _due(meter: BudgetMeter, given: dict[str, Any]) -> list[BudgetAlert]:
-    # Notes what it returns; a past period's thresholds make room for the current one's.
+    # Adds the returned alerts to `given`, where the current period replaces a past one.
     status = meter.status()
     period = "" if status.period_start is None else status.period_start.astimezone(UTC).isoformat()
-    noted = given.get(meter.key)
-    if not isinstance(noted, dict) or noted.get("period") != period:
-        noted = {}
-    known = list(noted.get("thresholds", ()))
+    saved = given.get(meter.key)
+    if not isinstance(saved, dict) or saved.get("period") != period:
+        saved = {}
+    known = list(saved.get("thresholds", ()))
     reached = [share for share in meter.reached() if share not in known]
     if reached:
         given[meter.key] = {"period": period, "thresholds": known + reached}
@@ -248,6 +248,6 @@ def _read(state: Directory) -> dict[str, Any]:
         given = None
     if isinstance(given, dict):
         return given
-    # Damaged: kept aside, as evidence.
+    # A damaged file is kept under another name.
     state.rename_to(ALERTS_NAME, state, f"{ALERTS_NAME}.corrupt")
     return {}

@@ -1,4 +1,4 @@
-"""Which records of a ledger are asked for."""
+"""Filters that choose records of a ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tokentrack.models.transaction import TokenTransaction
 
-    Test = Callable[[TokenTransaction], bool]
+    RecordTest = Callable[[TokenTransaction], bool]
 
 _COLUMN_OF = {
     "workspace_folder": "workspace_folder",
@@ -29,17 +29,17 @@ KNOWN_FILTERS = (
 )  # fmt: skip
 
 
-def record_filter(filters: Mapping[str, Any] | None) -> Test:
+def record_filter(filters: Mapping[str, Any] | None) -> RecordTest:
     """Return a function that tells whether a record passes all filters.
 
-    A filter whose value is None does not count. Dates are inclusive: `end_date` "2024-01-07" or
-    a `date` is that whole day; naive times are local time. `file_pattern` is a file pattern or a
-    glob that one of the record's files matches. The other texts must be equal.
+    A filter with the value None is ignored. Dates are inclusive: `end_date` as "2024-01-07" or as
+    a `date` is that whole day; times without a zone are local. `file_pattern` is equal to one of
+    the record's file patterns, or is a glob that matches one. Other texts must be equal.
 
     Raises:
-        ValidationError: with every filter that is unknown or has an impossible value.
+        ValidationError: with every filter that is unknown or has an invalid value.
     """
-    tests: list[Test] = []
+    tests: list[RecordTest] = []
     issues: list[str] = []
     for name, value in _items(filters):
         try:
@@ -60,7 +60,7 @@ def _items(filters: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     return list(filters.items())
 
 
-def _test(name: str, value: Any) -> Test:
+def _test(name: str, value: Any) -> RecordTest:
     if name in _COLUMN_OF:
         text, column = _text(name, value), _COLUMN_OF[name]
         return lambda t: bool(getattr(t, column) == text)
@@ -69,38 +69,38 @@ def _test(name: str, value: Any) -> Test:
     raise ValidationError([f"unknown filter {name!r}: the filters are {', '.join(KNOWN_FILTERS)}"])
 
 
-def _since(value: Any) -> Test:
-    first = _edge("start_date", value, end=False)
+def _since(value: Any) -> RecordTest:
+    first = _bound("start_date", value, end=False)
     return lambda t: t.timestamp_us >= first
 
 
-def _until(value: Any) -> Test:
-    last = _edge("end_date", value, end=True)
+def _until(value: Any) -> RecordTest:
+    last = _bound("end_date", value, end=True)
     return lambda t: t.timestamp_us <= last
 
 
-def _at_least(value: Any) -> Test:
+def _at_least(value: Any) -> RecordTest:
     least = _count("min_tokens", value)
     return lambda t: t.tokens_used >= least
 
 
-def _at_most(value: Any) -> Test:
+def _at_most(value: Any) -> RecordTest:
     most = _count("max_tokens", value)
     return lambda t: t.tokens_used <= most
 
 
-def _has_error(value: Any) -> Test:
+def _has_error(value: Any) -> RecordTest:
     if not isinstance(value, bool):
         raise ValidationError([f"error_occurred must be True or False, not {value!r}"[:200]])
     return lambda t: t.error_occurred is value
 
 
-def _has_file(value: Any) -> Test:
+def _has_file(value: Any) -> RecordTest:
     glob = _text("file_pattern", value)
     return lambda t: any(p == glob or fnmatchcase(p, glob) for p in t.file_patterns)
 
 
-_TESTS: dict[str, Callable[[Any], Test]] = {
+_TESTS: dict[str, Callable[[Any], RecordTest]] = {
     "start_date": _since,
     "end_date": _until,
     "min_tokens": _at_least,
@@ -122,8 +122,8 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
-def _edge(name: str, value: Any, *, end: bool) -> int:
-    # In microseconds since the epoch; the local midnights of a day, whatever its length.
+def _bound(name: str, value: Any, *, end: bool) -> int:
+    # In microseconds since the epoch. A day lasts from one local midnight to the next.
     moment = _moment(name, value)
     try:
         if isinstance(moment, datetime):

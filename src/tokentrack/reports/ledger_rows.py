@@ -1,4 +1,4 @@
-"""The rows of a ledger as transactions, with the places that are none."""
+"""The rows of a ledger as transactions, and its damaged rows with their problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LedgerRow(NamedTuple):
-    """One row: its first line's number, and its transaction or what is wrong with it."""
+    """One row: the number of its first line, and its transaction or its problem."""
 
     line: int
     transaction: TokenTransaction | None
@@ -27,12 +27,12 @@ class LedgerRow(NamedTuple):
 
 
 def ledger_rows(paths: LedgerPaths, *, archives: bool = True) -> Iterator[LedgerRow]:
-    """Yield the rows of a ledger, those of its archives first; without any file there are none.
+    """Yield the rows of a ledger, those of its archives first; a missing ledger has none.
 
     Args:
         paths: the ledger.
-        archives: whether rotated files count too. For each that can't be read to its end there
-            is a row at last with line 0, which says so.
+        archives: whether to read the archives. Each that can't be read to its end has a row with
+            line 0 at the end, with the problem.
 
     Raises:
         OSError: the ledger can't be read.
@@ -57,9 +57,9 @@ def read_files(
     Args:
         paths: the ledger.
         columns: its columns.
-        problems: gets a sentence for each archive that can't be read to its end; what comes
-            before, and all other files, count.
-        usage: whether the usage ledger is meant.
+        problems: gets a sentence for each archive that can't be read to its end; its readable
+            part and all other files are read.
+        usage: whether to read the usage ledger.
 
     Raises:
         OSError: the active file, or the folder, can't be read.

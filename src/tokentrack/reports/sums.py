@@ -1,4 +1,4 @@
-"""Add requests up: counts exactly, costs as decimals, requests without a price apart."""
+"""Sums of requests: exact counts, costs as decimals, and how many requests have no price."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTHING = Decimal(0)
 
 
 def cost_of(request: UsageRequest, prices: PriceTable) -> Decimal | None:
-    """Return what a request cost at its time in USD, None without a price."""
+    """Return the cost of a request in USD at the prices of its time, None without a price."""
     model, usage = request.model_name, request.usage
     counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
     price = prices.price(model)
@@ -37,7 +37,6 @@ class Sum:
     __slots__ = ("cached", "cost", "input", "output", "requests", "unpriced")
 
     def __init__(self) -> None:
-        """Start at nothing."""
         self.input = self.output = self.cached = self.requests = self.unpriced = 0
         self.cost = _NOTHING
 
@@ -66,7 +65,7 @@ class Sum:
         return TokenUsage(self.input, self.output, self.cached)
 
     def total(self) -> UsageTotal:
-        """Return the sum; its cost is None when requests came and none of them has a price."""
+        """Return the sum; its cost is None if there are requests and none has a price."""
         known = self.unpriced < self.requests or not self.requests
         cost = float(self.cost) if known else None
         return UsageTotal(self.usage(), self.requests, cost, self.unpriced)
@@ -78,7 +77,7 @@ class SessionSum:
     __slots__ = ("created", "history", "model", "sum", "updated")
 
     def __init__(self, history_limit: int | None) -> None:
-        """Keep at most `history_limit` requests, all of them with None."""
+        """Keep the last `history_limit` requests, all of them for None."""
         self.sum = Sum()
         self.history: deque[TokenUsage] = deque(maxlen=history_limit)
         self.model = ""
@@ -94,7 +93,7 @@ class SessionSum:
             self.updated, self.model = request.at, request.model_name
 
     def copy(self) -> SessionSum:
-        """Return a sum that goes on apart from this one."""
+        """Return an independent copy."""
         other = SessionSum(self.history.maxlen)
         other.sum = copy(self.sum)
         other.history.extend(self.history)
@@ -116,7 +115,7 @@ class SessionSum:
 
 
 class PeriodUsage(NamedTuple):
-    """What was used from `start` to the start of the next period."""
+    """The usage from `start` to the start of the next period."""
 
     start: datetime
     total: UsageTotal
@@ -139,7 +138,7 @@ def by_period(
 
 
 def by_user(requests: Iterable[UsageRequest], prices: PriceTable) -> dict[str, UsageTotal]:
-    """Return the totals of the users in the order of their names; "" is nobody known."""
+    """Return the totals of the users, ordered by name; "" is an unknown user."""
     sums: dict[str, Sum] = {}
     for request in requests:
         sums.setdefault(request.user, Sum()).add(request.usage, cost_of(request, prices))

@@ -1,4 +1,4 @@
-"""What a request used, and what a session used so far."""
+"""The tokens and the cost of one request, of a session, and of many requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TokenUsage:
     cached_tokens: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what can't be a count of tokens.
+        """Refuse invalid counts.
 
         Raises:
             ValidationError: with every problem found.
@@ -39,7 +39,7 @@ class TokenUsage:
 
     @property
     def total_tokens(self) -> int:
-        """Input and output; cached tokens are in the input already."""
+        """Input and output; the input includes the cached tokens."""
         return self.input_tokens + self.output_tokens
 
     @property
@@ -52,10 +52,10 @@ class TokenUsage:
 
         Args:
             model_name: the model that served the request.
-            prices: the prices; without them, the user's own and `MODEL_PRICING`.
+            prices: the prices; by default the user's own and `MODEL_PRICING`.
 
         Raises:
-            TokenTrackError: the user's file of prices can't be read.
+            TokenTrackError: the user's file of prices can't be read or is invalid.
         """
         table = prices_in_force() if prices is None else prices
         cost = table.cost(model_name, self.input_tokens, self.output_tokens, self.cached_tokens)
@@ -80,7 +80,7 @@ class TokenUsage:
 
 
 def usage_issues(input_tokens: int, output_tokens: int, cached_tokens: int) -> list[str]:
-    """Return what is wrong with the counts of a request, one sentence each."""
+    """Return a sentence for each problem of a request's counts."""
     counts = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
@@ -93,21 +93,20 @@ def usage_issues(input_tokens: int, output_tokens: int, cached_tokens: int) -> l
     ]
     if not issues and cached_tokens > input_tokens:
         issues.append(
-            f"cached_tokens ({cached_tokens}) are a part of input_tokens ({input_tokens}) "
-            "and can't be more"
+            f"cached_tokens ({cached_tokens}) cannot exceed input_tokens ({input_tokens})"
         )
     return issues
 
 
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
-    """Requests added up.
+    """The total of several requests.
 
     Attributes:
         usage: the tokens.
         requests: how many requests.
-        cost_usd: what the priced requests cost; None when none of them has a price.
-        unpriced_requests: how many requests are not in the cost, for want of a price.
+        cost_usd: the cost of the requests that have a price; None if none of them has one.
+        unpriced_requests: how many requests are not in the cost because they have no price.
     """
 
     usage: TokenUsage
@@ -118,17 +117,17 @@ class UsageTotal:
 
 @dataclass(slots=True)
 class SessionTokenUsage:
-    """What a session used so far: a copy, which later requests do not change.
+    """What a session used so far; a copy that later requests do not change.
 
     Attributes:
         session_id: the session.
         model_name: the model of its last request.
-        total_usage: all its requests added up.
+        total_usage: the tokens of all its requests.
         request_history: the last requests, the oldest first.
         created_at: the time of the first request, seconds since the epoch.
         last_updated: the time of the last request, seconds since the epoch.
         older_requests: how many requests are no longer in `request_history`.
-        total: the sum with its cost, where each request has its own model's price.
+        total: the total, with each request at the price of its own model.
     """
 
     session_id: str
@@ -142,10 +141,10 @@ class SessionTokenUsage:
 
     @property
     def total_cost_usd(self) -> float | None:
-        """The cost of the requests that have a price; None when none of them has one.
+        """The cost of the requests that have a price; None if none of them has one.
 
         Raises:
-            TokenTrackError: the user's file of prices can't be read.
+            TokenTrackError: the user's file of prices can't be read or is invalid.
         """
         if self.total is None:
             return self.total_usage.calculate_cost(self.model_name)
@@ -158,5 +157,5 @@ class SessionTokenUsage:
 
     @property
     def unpriced_requests(self) -> int:
-        """How many requests are not in the cost, for want of a price."""
+        """How many requests are not in the cost because they have no price."""
         return 0 if self.total is None else self.total.unpriced_requests

@@ -1,4 +1,4 @@
-"""Totals of a ledger by one streaming pass over its files."""
+"""Totals of a ledger and of its usage ledger, by streaming passes over their files."""
 
 from __future__ import annotations
 
@@ -9,26 +9,20 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.common.oserrors import sentence_of
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import ValidationError
-from tokentrack.kiro.account import Account, read_account
-from tokentrack.kiro.kiro_paths import KiroPaths
-from tokentrack.kiro.read_pass import ReadPass
 from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
 from tokentrack.reports.ledger_rows import read_files
-from tokentrack.store import spool
-from tokentrack.store.directory import Directory
-from tokentrack.store.paths import rescue_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Record
 
 _DAY_US = 24 * 3600 * 1_000_000
 _MAX_DAMAGED = 100
+_TOKEN_BASIS = USAGE_COLUMNS.index("token_basis")
+_CREDITS = USAGE_COLUMNS.index("credits")
 
 
 class _Totals:
@@ -58,11 +52,10 @@ class _Totals:
 def summarise_ledger(paths: LedgerPaths) -> dict[str, Any]:
     """Return size, rows, tokens, times and shares of a ledger with its archives, and its damage.
 
-    `problem` is "" unless a file can't be read to its end, which it names; all that can be read
-    counts. Times are ISO 8601 or None; `basis` counts
-    the rows by what their token numbers are, and `estimated_share` is the share of rows whose
-    number is an estimate, None without rows. `elapsed_seconds` is the sum of the `timed_rows`,
-    those that have a time, None without any.
+    Times are ISO 8601 or None. `basis` counts the rows by the basis of their tokens, and
+    `estimated_share` is the share of the estimates, None without rows. `elapsed_seconds` is the
+    sum over the `timed_rows`, those with an elapsed time, None without any. `problem` names each
+    file that can't be read to its end, and is "" without one; all readable rows are counted.
     """
     totals = _Totals(now_us() - _DAY_US)
     damaged: list[dict[str, Any]] = []
@@ -110,21 +103,20 @@ def _transaction(
 
 
 def token_bases(paths: LedgerPaths, problems: list[str] | None = None) -> dict[str, str]:
-    """Return by execution id what its token number is: reported, estimated or unknown.
+    """Return the basis of the tokens by execution id: reported, estimated or unknown.
 
-    A later row of the same execution supersedes the earlier one. `problems` gets a sentence for
-    each archive that can't be read to its end.
+    A later row of an execution supersedes an earlier one. `problems` gets a sentence for each
+    archive that can't be read to its end.
 
     Raises:
         OSError: the usage ledger can't be read.
     """
-    column = USAGE_COLUMNS.index("token_basis")
     known = {REPORTED, ESTIMATED, UNKNOWN}
     found = [] if problems is None else problems
     return {
-        record.cells[0]: record.cells[column]
+        record.cells[0]: record.cells[_TOKEN_BASIS]
         for _, record in read_files(paths, USAGE_COLUMNS, found, usage=True)
-        if not record.problem and record.cells[column] in known
+        if not record.problem and record.cells[_TOKEN_BASIS] in known
     }
 
 
@@ -135,13 +127,10 @@ def _size(path: str) -> int:
         return 0
 
 
-_CREDITS = USAGE_COLUMNS.index("credits")
-
-
 def credit_totals(paths: LedgerPaths) -> dict[str, Any]:
-    """Return the sum of the credits that Kiro reported, and of how many executions.
+    """Return the sum of the credits that Kiro reported, and the number of its executions.
 
-    `total` is exact decimal text, None without any. A later row of an execution supersedes the
+    `total` is exact decimal text, None without any. A later row of an execution supersedes an
     earlier one.
 
     Raises:
@@ -154,64 +143,3 @@ def credit_totals(paths: LedgerPaths) -> dict[str, Any]:
             known[record.cells[0]] = amount
     total = sum(known.values(), Decimal(0))
     return {"total": format(total, "f") if known else None, "rows": len(known)}
-
-
-def account_view(environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the account's credits as the IDE last saw them, None where it says nothing.
-
-    `used` and `limit` are decimal text, times ISO 8601. `age_seconds` is how old the numbers are:
-    at least, where `as_of_basis` is "file" (when the IDE last saved any of its settings), and
-    exactly where it is "value" (a time beside the numbers).
-    """
-    accounts = [read_account(path, ReadPass()) for path in KiroPaths(environ).account_databases]
-    known = [account for account in accounts if account is not None]
-    if not known:
-        return None
-    return _shown(max(known, key=lambda account: account.as_of))
-
-
-def _shown(account: Account) -> dict[str, Any]:
-    return {
-        "used": format(account.used, "f"),
-        "limit": None if account.limit is None else format(account.limit, "f"),
-        "resets_at": None if account.resets_at is None else format_us(account.resets_at),
-        "as_of": format_us(account.as_of),
-        "as_of_basis": "value" if account.is_dated else "file",
-        "age_seconds": max(0, (now_us() - account.as_of) // 1_000_000),
-    }
-
-
-def ledger_statistics(paths: LedgerPaths, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the totals of a ledger by the names of the Python API, as JSON values."""
-    ledger = summarise_ledger(paths)
-    rows, timed = ledger["rows"], ledger["timed_rows"]
-    return {
-        "transactions_recorded": rows,
-        "total_tokens_tracked": ledger["tokens"],
-        "average_tokens_per_transaction": ledger["tokens"] / rows if rows else None,
-        "token_basis": ledger["basis"],
-        "total_elapsed_time": ledger["elapsed_seconds"],
-        "average_elapsed_time": ledger["elapsed_seconds"] / timed if timed else None,
-        "transactions_with_errors": ledger["errors"],
-        "error_rate": ledger["errors"] / rows if rows else None,
-        "first_transaction": ledger["first"],
-        "last_transaction": ledger["last"],
-        "damaged_rows": len(ledger["damaged"]),
-        "waiting_in_spool": _waiting(paths, environ),
-        "csv_file_path": paths.path,
-        "csv_file_size_bytes": ledger["bytes"],
-        "problem": ledger["problem"],
-    }
-
-
-def _waiting(paths: LedgerPaths, environ: Mapping[str, str]) -> int:
-    try:
-        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
-            waiting = len(spool.waiting(state))
-    except OSError:
-        waiting = 0
-    try:
-        with Directory.open(rescue_folder(paths, environ)) as rescued:
-            return waiting + len(spool.waiting(rescued))
-    except OSError:
-        return waiting

@@ -1,8 +1,7 @@
-"""What a model's tokens cost in USD, from where that price is, and since when it holds.
+"""Prices of models in USD, each with its source and date.
 
-Three sources, the strongest first: the user's own file, `MODEL_PRICING`, and genai-prices where
-the extra `prices` is installed. A model that none of them knows has no price: its
-cost is None, never 0.
+The sources, in order of precedence: the user's own file, `MODEL_PRICING`, and genai-prices if the
+extra `prices` is installed. A model without a price in any of them costs None, never 0.
 """
 
 from tokentrack.reports.pricing.price import MODEL_PRICING, ModelPrice, Price, canonical_model

@@ -1,4 +1,4 @@
-"""The user's own prices: a JSON file, read whole and checked whole."""
+"""The user's own prices: a JSON file, refused as a whole if any part of it is invalid."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_overrides(path: str | os.PathLike[str]) -> dict[str, Price]:
     except (ValueError, RecursionError) as error:
         raise ValidationError([f"{name} is not JSON: {error}"]) from None
     if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
-        raise ValidationError([f"{name} must hold an object with `models`, of at most 1 MiB"])
+        raise ValidationError([f"{name} must be an object with `models`, of at most 1 MiB"])
     return _checked(name, content)
 
 
@@ -55,7 +55,7 @@ def _checked(name: str, content: dict[str, Any]) -> dict[str, Price]:
 
 def _issues_of(entry: Any) -> list[str]:
     if not isinstance(entry, dict):
-        return ["must be an object with input and output"]
+        return ["must be an object with `input` and `output`"]
     wanted = ["input", "output", *(["cached"] if "cached" in entry else [])]
     return [
         f"{key} must be a price in USD from 0 to 1000000, not {entry.get(key)!r}"

