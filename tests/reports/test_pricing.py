@@ -35,7 +35,7 @@ def write(path, **content):
         ("claude-haiku-4.5", 0.001, 0.005),
     ],
 )
-def test_the_documents_table_with_source_and_date(model, rate, output):
+def test_the_built_in_table_has_sources_and_dates(model, rate, output):
     entry = MODEL_PRICING[model]
     assert (entry["input"], entry["output"]) == (rate, output)
     assert entry["cached"] == pytest.approx(rate / 10)
@@ -46,25 +46,24 @@ def test_the_documents_table_with_source_and_date(model, rate, output):
 @pytest.mark.parametrize(
     ("counts", "cost"),
     [
-        ((2000, 1000, 0), 0.021),  # the documents' example 1
-        ((2000, 1000, 800), 0.01884),  # example 2, whose text has 0.0186
-        ((10_000, 5000, 8000), 0.0834),  # example 3
-        ((10_000, 5000, 0), 0.105),  # "without cache" there
+        ((2000, 1000, 0), 0.021),
+        ((2000, 1000, 800), 0.01884),
+        ((10_000, 5000, 8000), 0.0834),
+        ((10_000, 5000, 0), 0.105),
         ((0, 0, 0), 0.0),
     ],
 )
-def test_the_documents_examples(counts, cost):
+def test_costs_of_known_models(counts, cost):
     assert TokenUsage(*counts).calculate_cost("claude-sonnet-4.5") == cost
 
 
-def test_the_savings_of_the_documents_examples():
+def test_what_cached_tokens_save():
     prices = PriceTable(extra=False)
     full = prices.cost("claude-sonnet-4.5", 10_000, 5000)
     saved = full - prices.cost("claude-sonnet-4.5", 10_000, 5000, 8000)
     assert (saved, round(saved / full * 100, 1)) == (Decimal("0.0216"), Decimal("20.6"))
     full = prices.cost("claude-sonnet-4.5", 2000, 1000)
     saved = full - prices.cost("claude-sonnet-4.5", 2000, 1000, 800)
-    # The text has $0.0024 (11.4%): it took the cached tokens for free.
     assert (saved, round(saved / full * 100, 1)) == (Decimal("0.00216"), Decimal("10.3"))
 
 

@@ -33,7 +33,7 @@ def test_every_snippet_runs(tmp_path, number):
     run(SNIPPETS[number], tmp_path)
 
 
-def test_the_documents_snippet_prints_what_the_page_says(tmp_path):
+def test_the_first_snippet_prints_known_numbers(tmp_path):
     output = run(SNIPPETS[0], tmp_path)
     assert output == "Cost: $0.02\nDisplay: 2.3K tok (400 cached) $0.02\nTotal: 2.3K\n"
 

@@ -1,4 +1,4 @@
-"""The JSON file of an older tracker, in the shape that the documents record."""
+"""The JSON file of an older tracker."""
 
 import json
 

@@ -50,7 +50,7 @@ def test_after_close_requests_are_written_at_once(path):
     assert tracker.track_request("s", MODEL, 1, 1).saved
 
 
-def test_a_tracker_that_nobody_holds_is_flushed(path):
+def test_a_tracker_without_references_is_flushed(path):
     tracker = UsageTracker(path, background=True)
     tracker.track_request("s", MODEL, 1, 1)
     del tracker

@@ -42,7 +42,7 @@ def tracker(path):
         yield opened
 
 
-def test_the_documents_snippet_in_the_users_own_ledger(home):
+def test_the_first_snippet_of_the_page_in_the_users_own_ledger(home):
     assert TokenTracker is UsageTracker
     tracker = TokenTracker()
     tracker.track_request(
@@ -199,7 +199,7 @@ def test_rows_of_the_hook_are_no_tracked_requests(machine):
     assert len(machine.rows()) == 2
 
 
-def test_the_report_has_the_documents_shape(tracker):
+def test_the_shape_of_the_report(tracker):
     tracker.track_request("session-123", MODEL, 2700, 1400, 400)
     tracker.track_request("other", "mystery", 1, 1)
     report = json.loads(json.dumps(tracker.export_usage_report(), allow_nan=False))

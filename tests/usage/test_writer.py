@@ -22,7 +22,7 @@ for number in range(int(count)):
 tracker.close()
 """
 
-# What the documents' own tracker does: the whole file read once, written with each request.
+# A tracker that reads and rewrites the whole file with each request.
 _FLAWED_WORKER = """
 import json, os, sys
 path, name, count, _ = sys.argv[1:]
@@ -104,11 +104,11 @@ def test_no_kill_loses_an_acknowledged_request_or_tears_a_row(tmp_path):
     assert all(None not in row.values() for row in rows_of(path))
 
 
-def test_a_queue_that_nobody_flushed_would_lose_some(tmp_path):
+def test_a_queue_that_is_not_flushed_would_lose_some(tmp_path):
     path = tmp_path / "token_usage.csv"
     with UsageTracker(path) as holder:
         holder.track_request("first", MODEL, 1, 1)
-        # Nobody can write while the lock is held, so what is queued is lost with its process.
+        # No worker can write while the lock is held, so a kill loses what is queued.
         with holder._writer._locked():
             acknowledged = kill_while_tracking(path, background=1)
     assert lost_requests(path, acknowledged) > 0
