@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from support.kiro import Ledger, finish
+from support.ledgers import Workspace
 from tokentrack.models import TrackerConfig
+from tokentrack.models.columns import COLUMNS
 from tokentrack.recorder import events
 from tokentrack.tracker import TokenTracker
 
@@ -143,6 +145,30 @@ def test_the_same_hook_installed_three_times_at_once_is_one_row_a_turn(machine, 
     machine.send("PostToolUse", "the last one records what still waits")
     assert [row["prompt_text"] for row in machine.rows()] == [f"turn {n}" for n in range(4)]
     assert machine.running() == []
+
+
+@pytest.mark.parametrize(("seconds_before", "rows"), [(5, 1), (30, 2)])
+def test_an_equal_completion_from_before_the_window_is_another_turn(tmp_path, seconds_before, rows):
+    """An event can wait in the spool while later ones are recorded, and so come after them."""
+    space = Workspace(tmp_path, duplicate_window_seconds=10)
+    late = space.event("Stop", session_id="s", assistant_response="done")
+    early = space.event("Stop", session_id="s", assistant_response="done")
+    early.at = late.at - seconds_before * 1_000_000
+    assert early.fingerprint == late.fingerprint
+    assert space.record(late)
+    assert space.record(early)
+    assert len(space.rows()) == rows
+
+
+@pytest.mark.parametrize(("is_cut", "tokens"), [(True, 2000), (False, 1000)])
+def test_a_prompt_that_an_environment_variable_cut_is_that_of_the_start(tmp_path, is_cut, tokens):
+    space = Workspace(tmp_path)
+    assert space.record(space.event("promptSubmit", session_id="s", prompt="word " * 2000))
+    stop = space.event("agentStop", session_id="s", prompt="word " * 1000)
+    stop.prompt_is_cut = is_cut
+    assert space.record(stop)
+    (row,) = space.rows()
+    assert abs(int(row[COLUMNS.index("tokens_used")]) - tokens) < tokens / 4
 
 
 def test_without_the_window_every_event_counts(machine):
