@@ -40,7 +40,7 @@ def last_turns(
 ) -> list[Turn]:
     """Return at most the last `limit` turns of one session, oldest first, without prompts.
 
-    Of a session of more than `max_bytes` only the end is read. Then the workspace is unknown,
+    If the session has more than `max_bytes`, only its end is read. Then the workspace is unknown,
     because it is at the beginning.
     """
     path = os.path.join(folder, f"{session_id}.json")

@@ -74,7 +74,7 @@ def rule_in_force(name: str, rule: Rule) -> Iterator[None]:
 def rule_issues(transaction: TokenTransaction, is_valid: bool) -> list[str]:
     """Return the problems that the rules report, each with its rule's name.
 
-    A rule that raises counts as one problem, unless the record's fields are invalid anyway.
+    A rule that raises an exception is one problem too, unless the record's fields are invalid.
 
     Args:
         transaction: the record.

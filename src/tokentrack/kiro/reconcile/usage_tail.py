@@ -58,7 +58,12 @@ class RecordedUsage:
         return bool(cells) and cells[_BASIS] == REPORTED
 
     def owner(self, source_id: str, execution_id: str) -> list[str]:
-        """Return the last row of another execution that has a turn, [] if there is none."""
+        """Return the last row of the execution that a turn belongs to, [] if none has it.
+
+        Args:
+            source_id: the turn.
+            execution_id: an execution to ignore: the one for which the question is asked.
+        """
         mark = b"," + codec.encode_line([source_id])[:-1] + b","
         for data in (self._added, self._data):
             at = data.find(mark)
