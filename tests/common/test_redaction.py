@@ -1,4 +1,4 @@
-"""Recognisable secrets leave a text before it is stored, whatever stands around them."""
+"""Recognisable secrets are redacted, and long prompts cut, before a text is stored."""
 
 import base64
 import subprocess
@@ -16,6 +16,7 @@ from tokentrack.common.redaction import (
     keyed_digest,
     redact,
     redact_id,
+    truncate_prompt,
 )
 from tokentrack.common.redaction_rules import RULES
 
@@ -240,3 +241,35 @@ def test_a_digest_is_of_this_machine(monkeypatch, tmp_path):
     assert keyed_digest("yes") != here
     assert keyed_digest("yes") == keyed_digest("yes")
     assert keyed_digest("\ud800") != keyed_digest("")
+
+
+MARKS = st.sampled_from("\u0301\u200d\ufe0f\U0001f3fd\u20e3\u0903")
+PROMPTS = st.text(st.sampled_from("ae\U0001f468\u0915") | MARKS | st.characters(), max_size=80)
+
+
+@given(PROMPTS, st.integers(0, 60))
+def test_a_cut_prompt_is_bounded_marked_and_a_beginning(prompt, length):
+    cut = truncate_prompt(prompt, length)
+    assert len(cut) <= length
+    if len(prompt) <= length:
+        assert cut == prompt
+    elif length:
+        kept, _, count = cut.rpartition("…")
+        assert prompt.startswith(kept)
+        assert count in ("", f"[+{len(prompt) - len(kept)}]")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "e\u0301",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u2764\ufe0f",
+        "\U0001f44d\U0001f3fd",
+        "1\ufe0f\u20e3",
+    ],
+)
+@pytest.mark.parametrize("length", [6, 10, 40, 41, 42, 43, 44, 45, 46])
+def test_a_prompt_is_never_cut_inside_a_combining_sequence(whole, length):
+    kept = truncate_prompt(whole * 30, length).rpartition("…")[0]
+    assert kept == whole * (len(kept) // len(whole))

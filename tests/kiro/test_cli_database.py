@@ -1,18 +1,14 @@
-"""SQLite: the CLI's conversations and the IDE's account, and the secrets beside them."""
+"""The CLI's conversations in SQLite, next to secrets that are never read."""
 
 import os
 import sqlite3
-from decimal import Decimal
 
 import pytest
 
 from support.kiro_homes import KiroHome
-from support.kiro_homes.database import SECRET, CliDatabase
-from support.kiro_homes.ide import IdeStorage
+from support.kiro_homes.database import CliDatabase
 from tokentrack.kiro import cli_database, read_pass
-from tokentrack.kiro.account import KEY, read_account
 from tokentrack.kiro.read_pass import ReadPass
-from tokentrack.kiro.sqlite import open_database
 
 
 @pytest.fixture(params=[True, False], ids=["wal", "rollback"])
@@ -38,52 +34,6 @@ def test_a_conversation_in_both_tables_counts_once(database):
     database.move_copy()
     turns, reading = read(database)
     assert (len(turns), reading.counts) == (1, {read_pass.DUPLICATE: 1})
-
-
-@pytest.mark.parametrize("in_use", [False, True])
-def test_reading_leaves_no_file_behind(database, in_use):
-    database.conversation([[0.5]])
-    with open_in(database, in_use):
-        before = sorted(os.listdir(database.path.parent))
-        assert len(read(database)[0]) == 1
-        assert sorted(os.listdir(database.path.parent)) == before
-
-
-def open_in(database, in_use):
-    """Return an open writer with something in its log, as a running Kiro is; or nothing."""
-    writer = sqlite3.connect(database.path if in_use else ":memory:")
-    writer.execute("CREATE TABLE IF NOT EXISTS other (a)")
-    writer.commit()
-    return writer
-
-
-def test_a_plain_connection_would_leave_files_behind(tmp_path):
-    # The negative control: what mode=ro alone does beside a write-ahead database.
-    database = CliDatabase(KiroHome(tmp_path))
-    before = os.listdir(database.path.parent)
-    reader = sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)
-    reader.execute("SELECT * FROM conversations").fetchall()
-    reader.close()
-    assert os.listdir(database.path.parent) != before
-
-
-@pytest.mark.parametrize("table", ["auth_kv", "state"])
-def test_sqlite_refuses_the_tables_of_secrets(database, table):
-    query = f"SELECT value FROM {table}"
-    reading = ReadPass()
-    with open_database(str(database.path), ("conversations",), reading) as opened:
-        assert list(opened.rows(query)) == []
-    assert reading.counts == {read_pass.UNREADABLE: 1}
-    # The negative control: the secret is there for a connection without our authorizer.
-    assert database.connect().execute(query).fetchone() == (SECRET,)
-
-
-@pytest.mark.parametrize("statement", ["DELETE FROM conversations", "ATTACH 'x.db' AS x"])
-def test_sqlite_refuses_to_do_anything_but_read(database, statement):
-    reading = ReadPass()
-    with open_database(str(database.path), ("conversations",), reading) as opened:
-        list(opened.rows(statement))
-    assert reading.counts == {read_pass.UNREADABLE: 1}
 
 
 def test_the_tables_of_secrets_can_be_unreadable(database):
@@ -167,49 +117,3 @@ def test_the_conversations_of_a_folder_are_found_by_their_key(database):
         plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchone()[3]
         assert "INDEX" in plan, "no conversation is read that is not wanted"
     connection.close()
-
-
-def test_the_account_says_what_is_used_of_what(tmp_path):
-    path = IdeStorage(KiroHome(tmp_path)).account(412.37, 1000)
-    account = read_account(str(path), ReadPass())
-    assert account[:3] == (Decimal("412.37"), Decimal(1000), 1_788_220_800_000_000)
-    assert account.as_of == path.stat().st_mtime_ns // 1000
-
-
-def test_one_row_of_the_state_is_asked_for_by_its_key(tmp_path):
-    path = IdeStorage(KiroHome(tmp_path)).account(1, 2, key="another.extension")
-    assert read_account(str(path), ReadPass()) is None
-    plan = sqlite3.connect(path).execute(
-        "EXPLAIN QUERY PLAN SELECT value FROM ItemTable WHERE key = ?", (KEY,)
-    )
-    assert "SEARCH" in plan.fetchone()[3]  # by the index: the secrets' rows are not read
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        ('{"usage": {"used": 3, "limit": 10}}', (3, 10)),
-        ('[{"unit": "CREDIT", "currentUsage": 3}]', (3, None)),
-        ('[{"unit": "REQUEST", "used": 9, "limit": 9}, {"used": 3, "limit": 10}]', (3, 10)),
-        ('{"used": 3}', None),
-        ('{"used": -3, "limit": 10}', None),
-        ('{"used": true, "limit": 10}', None),
-        ("{}", None),
-        ("not JSON", None),
-        (None, None),
-    ],
-)
-def test_the_account_is_read_tolerantly(tmp_path, state, expected):
-    path = IdeStorage(KiroHome(tmp_path)).account(1, 2)
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE ItemTable SET value = ? WHERE key = ?", (state, KEY))
-    connection.close()
-    account = read_account(str(path), ReadPass())
-    assert account[:2] == expected if expected else account is None
-
-
-def test_without_the_file_there_is_no_account(tmp_path):
-    reading = ReadPass()
-    assert read_account(str(tmp_path / "state.vscdb"), reading) is None
-    (tmp_path / "state.vscdb").write_bytes(b"x" * 500)
-    assert read_account(str(tmp_path / "state.vscdb"), reading) is None

@@ -59,3 +59,10 @@ def test_a_long_run_of_any_character_grows_with_its_length(char):
     short, long = estimate_tokens(char * 1_000), estimate_tokens(char * 100_000)
     assert long <= 101 * short
     assert char == " " or long > 50 * short
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("日本語", 3), ("ab日", 2)]
+)
+def test_tokens_are_estimated_from_characters(text, tokens):
+    assert estimate_tokens(text) == tokens
