@@ -76,7 +76,7 @@ class Budget:
         if issues:
             raise ValidationError(issues)
 
-    def counts(self, request: UsageRequest) -> bool:
+    def covers(self, request: UsageRequest) -> bool:
         """Tell whether a request is charged to the budget."""
         return (
             self.session_id in (None, request.session_id)
@@ -167,7 +167,7 @@ class BudgetMeter:
 
     def add(self, request: UsageRequest, cost: Decimal | None) -> None:
         """Charge a request if it is in the current period and in the budget's scope."""
-        if self._since <= request.at < self._until and self.budget.counts(request):
+        if self._since <= request.at < self._until and self.budget.covers(request):
             self._sum.add(request.usage, cost)
 
     def status(self) -> BudgetStatus:

@@ -71,7 +71,6 @@ class TokenUsage:
         }
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
-        """Return both usages added up."""
         return TokenUsage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,

@@ -67,7 +67,7 @@ def _session_requests(session_id: str, session: dict[str, Any]) -> list[UsageReq
     created, updated = _time(session["created_at"]), _time(session["last_updated"])
     model = session["model_name"]
     if not isinstance(model, str) or not model or not session_id:
-        raise ValidationError(["session_id and model_name must be text that is not empty"])
+        raise ValidationError(["session_id and model_name must be non-empty text"])
     return [
         UsageRequest(
             request_id=f"import-{digest(f'{session_id} {created} {index}')}",

@@ -44,7 +44,6 @@ class UsageQueries:
         meters: Sequence[BudgetMeter],
         zone: tzinfo | None,
     ) -> None:
-        """Keep the sources of the answers."""
         self._writer = writer
         self._outbox = outbox
         self._prices = prices

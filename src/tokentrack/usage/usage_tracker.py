@@ -194,11 +194,9 @@ class UsageTracker(UsageQueries):
         self._finalizer()
 
     def __enter__(self) -> Self:
-        """Return the tracker."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the tracker."""
         self.close()
 
     def _import(self, path: str) -> None:
