@@ -121,8 +121,9 @@ def _refusal(name: str, value: Any, *, trusted: bool) -> str:
     problem = check_value(name, value)
     if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
         problem = (
-            "csv_file_path must be .kiro/NAME.csv here, and NAME must not be one that tokentrack "
-            "uses; set other paths in the user's configuration, the environment or an argument"
+            "csv_file_path must be .kiro/NAME.csv here, and NAME must not start with "
+            f"{' or '.join(_OWN_NAMES)}; set other paths in the user's configuration, the "
+            "environment or an argument"
         )
     return problem
 
