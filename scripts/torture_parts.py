@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torture_replay import replay
 from torture_table import Row
 
 if TYPE_CHECKING:
@@ -184,6 +183,26 @@ def _power(machine: Machine) -> list[Row]:
                 doubled=done["twice"], control=flawed.get("lost", 0))]  # fmt: skip
 
 
+_FLAWED = ("no fsync", "rewrite in place", "rename without fsync", "compress without fsync")
+
+
+def _replay(machine: Machine) -> list[Row]:
+    # A row for each kind of command, with the states that a power loss can leave as its faults.
+    drops, limit = (1, 24) if machine.quick else (2, 0)
+    found = machine.run("crash_states", machine.folder(memory=True), drops, limit)
+    flawed = machine.run("crash_states", machine.folder(memory=True), 1, limit, *_FLAWED)
+    rows: dict[str, Row] = {}
+    for name, done in found.items():
+        kind = name.partition(":")[0]
+        row = rows.setdefault(kind, Row(f"crash states: {kind}"))
+        row.faults += done["states"]
+        row.wrong += [f"{name}, {text}" for text in done["wrong"]]
+        row.lost = len(row.wrong)
+        # Each of the flawed writers must be caught, in some state of it.
+        row.control = min(len(one["wrong"]) if one["states"] else 0 for one in flawed.values())
+    return list(rows.values())
+
+
 def _race(machine: Machine) -> list[Row]:
     rows = []
     seconds = 2 if machine.quick else 30
@@ -212,7 +231,7 @@ PARTS: dict[str, Callable[[Machine], list[Row]]] = {
     "short": _faults("short", "writes cut short", "cc", 4, 1),
     "limits": _faults("limits", "RLIMIT_FSIZE", "prlimit", 4, 1),
     "power": _power,
-    "replay": replay,
+    "replay": _replay,
     "race": _race,
     "fuzz": _faults("fuzz", "any bytes on stdin", "", 3, 60),
 }

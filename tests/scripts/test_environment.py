@@ -1,0 +1,34 @@
+"""scripts/test, scripts/try and scripts/mutate say what is missing before they begin."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from support import SCRIPTS
+
+
+@pytest.mark.parametrize("script", ["try", "test"])
+@pytest.mark.parametrize(
+    ("python", "finding"),
+    [
+        (None, "there is none on PATH"),
+        ('case "$2" in *print*) echo 3.9;; *) exit 1;; esac', "python3 is 3.9"),
+        ("echo this version is not installed >&2; exit 127", "there is none on PATH"),
+    ],
+)
+def test_without_a_new_enough_python_a_script_says_so(script, python, finding, tmp_path):
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname"))
+    if python:
+        (tmp_path / "python3").write_text(f"#!/bin/sh\n{python}\n")
+        (tmp_path / "python3").chmod(0o755)
+    result = subprocess.run(
+        ["/bin/sh", str(SCRIPTS / script)],
+        env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert f"needs Python 3.11 or newer with its venv module, but {finding}" in (
+        result.stderr.decode()
+    )
