@@ -13,7 +13,7 @@ from support.kiro_homes.v1 import V1Session
 from support.ledgers import HEADER, posix_only
 from support.maintained import Maintained, row
 from tokentrack.config.fields import check_value
-from tokentrack.maintenance.reconcile import pending
+from tokentrack.maintenance.real_numbers import count_pending
 
 AT = 1_780_000_000_000_000
 A, B = row("a", AT), row("b", AT + 1)
@@ -151,7 +151,7 @@ def test_crews_turns_are_not_promised_any_credits(space):
     (space.state / "pending").mkdir(parents=True)
     for name in names:
         (space.state / "pending" / name).write_text("{}")
-    assert pending(space.paths) == 1
+    assert count_pending(space.paths) == 1
 
 
 @pytest.mark.slow

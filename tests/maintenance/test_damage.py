@@ -16,7 +16,7 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.errors import ValidationError
 from tokentrack.maintenance.damage.examine import examine
 from tokentrack.maintenance.damage.formats import LEDGER, USAGE
-from tokentrack.maintenance.damage.joined import Part, part_line
+from tokentrack.maintenance.damage.joined import Piece, split_joined
 from tokentrack.maintenance.repair import repair
 from tokentrack.maintenance.verify import verify
 from tokentrack.models.columns import COLUMNS
@@ -39,6 +39,18 @@ def sheet(separator: str, rows: list[bytes], **changed: str) -> bytes:
         cells = dict(zip(COLUMNS, codec.split_line(line[:-1].decode()), strict=True))
         writer.writerow({**cells, **changed}.values())
     return BOM + out.getvalue().encode()
+
+
+def broken_over_lines(line: bytes) -> bytes:
+    """Return a row with its line feeds inside quotes, as other programs write them."""
+    cells = [
+        "\n".join(codec.split_line(codec.encode_line([part])[:-1].decode())[0]
+                  for part in cell.split("\n"))
+        for cell in codec.decode_line(line[:-1].decode())
+    ]  # fmt: skip
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue().encode()
 
 
 def transactions(lines: list[bytes]) -> list[TokenTransaction]:
@@ -91,7 +103,7 @@ DAMAGED = {
     "joined before a torn one": (
         HEADER + A[:-1] + B[:40] + b"\n" + C,
         [A, C],
-        [(2, "a torn record behind another")],
+        [(2, "a torn record after another")],
     ),
     "no line feed at all": (
         (HEADER + A + B + C).replace(b"\n", b""),
@@ -410,29 +422,41 @@ def test_every_intact_row_survives_any_damage_and_repair_is_idempotent(choice):
         assert b"".join(found.lines) == data
 
 
-@given(st.data())
-def test_what_the_reader_reads_on_one_line_is_still_read_after_a_repair(choice):
-    rows = choice.draw(ledgers())
-    data = choice.draw(mutations(HEADER + b"".join(rows)))
-    lines = dict(enumerate(data.split(b"\n"), start=1))
-    before = set()
+def read(data: bytes) -> set[TokenTransaction]:
+    """Return the valid records that the reader finds, on one line or on several."""
+    found = set()
     for record in read_records(io.BytesIO(data), COLUMNS):
-        line = lines[record.line].removesuffix(b"\r")
         try:
-            single = codec.decode_line(line.decode()) == record.cells
-            if not record.problem and single:
-                before.add(TokenTransaction.from_csv_row(record.cells))
-        except (ValueError, ValidationError):
+            found.add(TokenTransaction.from_csv_row(record.cells))
+        except ValidationError:
             continue
-    repaired = b"".join(examine(data, LEDGER).lines)
-    after = {
-        TokenTransaction.from_csv_row(record.cells)
-        for record in read_records(io.BytesIO(repaired), COLUMNS)
-    }
+    return found
+
+
+@given(st.data())
+def test_what_the_reader_reads_is_still_read_after_a_repair(choice):
+    rows = choice.draw(ledgers())
+    if choice.draw(st.booleans()):
+        rows = [broken_over_lines(line) for line in rows]
+    data = choice.draw(mutations(HEADER + b"".join(rows)))
+    lost = read(data) - read(b"".join(examine(data, LEDGER).lines))
     # At a line's ends, NULs and byte order marks are damage and no part of a cell.
-    assert not [
-        item for item in before - after if not {"\0", "\ufeff"} & set("".join(item.to_csv_row()))
-    ]
+    assert not [item for item in lost if not {"\0", "\ufeff"} & set("".join(item.to_csv_row()))]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_cell_on_several_lines_is_read_alike_before_and_after_a_repair(end):
+    foreign = A.replace(b'"say ""hi"", x"', b'"first' + end + b"second," + end * 2 + b'"""')[:-1]
+    data = HEADER + foreign + end + B
+    (before,) = read(data) - {TokenTransaction.from_csv_row(codec.decode_line(B[:-1].decode()))}
+    assert before.prompt_text == 'first{0}second,{0}{0}"'.format(end.decode())
+    assert read(b"".join(examine(data, LEDGER).lines)) == read(data)
+
+
+def test_a_cell_with_a_record_and_more_on_one_of_its_lines_is_read_alike():
+    pasted = A.replace(b'"say ""hi"", x"', b'"\n' + B[:-1] + b',x"')
+    assert len(read(HEADER + pasted + C)) == 2
+    assert read(b"".join(examine(HEADER + pasted + C, LEDGER).lines)) == read(HEADER + pasted + C)
 
 
 @settings(max_examples=at_most(25))
@@ -474,11 +498,11 @@ START = b"2026-01-01T00:00:00Z,"
 
 
 @pytest.mark.parametrize("piece", [START, START + b'"', b'"' + START, START + b'",'])
-def test_what_is_parted_in_a_line_without_a_record_grows_with_its_length(piece):
+def test_what_is_split_in_a_line_without_a_record_grows_with_its_length(piece):
     # Many starts of records and no whole one.
     line = piece * 2000
     Counted.copied = 0
-    assert part_line(Counted(line), len(COLUMNS), LEDGER) == [Part(line, is_whole=False)]
+    assert split_joined(Counted(line), len(COLUMNS), LEDGER) == [Piece(line, is_whole=False)]
     assert Counted.copied < 100 * len(line)
 
 
@@ -530,3 +554,55 @@ def test_a_repair_that_joins_lines_as_csv_does_would_be_caught():
     assert intact_lines(data, [B, C]) == {B, C}
     assert not {B, C} <= lines
     assert {B, C} <= set(examine(data, LEDGER).lines)
+
+
+# --- a repair undoes the damage that loses nothing ---
+
+TRICKY = ["a\nb", '"\n"', "\\\n\\", "\n" * 3, "2026-01-01T00:00:00Z,", ",,\n,", "x\n<<<<<<< y\n",
+          "sep=;", "=======", HEADER.decode(), "\\n", ";\t;"]  # fmt: skip
+LINE_TEXT = st.sampled_from(TRICKY) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12
+)
+
+
+def reordered(rows: list[bytes]) -> bytes:
+    """Return a ledger with its columns the other way round and a column of others."""
+    lines = [HEADER, *rows]
+    cells = [codec.split_line(line[:-1].decode())[::-1] for line in lines]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(
+        [[*row, "team" if number == 0 else "red"] for number, row in enumerate(cells)]
+    )
+    return out.getvalue().encode()
+
+
+HARMLESS = {
+    "BOM": lambda rows: BOM + HEADER + b"".join(rows),
+    "CRLF": lambda rows: (HEADER + b"".join(rows)).replace(b"\n", b"\r\n"),
+    "CR": lambda rows: (HEADER + b"".join(rows)).replace(b"\n", b"\r"),
+    "semicolons": lambda rows: sheet(";", rows),
+    "tabs": lambda rows: sheet("\t", rows),
+    "UTF-16": lambda rows: sheet("\t", rows).decode("utf-8").encode("utf-16-le"),
+    "columns of others": reordered,
+    "quoted line feeds": lambda rows: HEADER + b"".join(map(broken_over_lines, rows)),
+    "a header between all": lambda rows: b"".join(HEADER + line for line in rows),
+    "no header": b"".join,
+    "NULs": lambda rows: HEADER + b"".join(bytes(9) + line for line in rows) + bytes(50),
+    "empty lines": lambda rows: HEADER + b"\n".join(rows) + b"\n",
+    "both sides of a conflict": lambda rows: (
+        HEADER + rows[0] + b"<<<<<<< HEAD\n" + b"".join(rows[1:]) + b"=======\n"
+        + b"".join(rows[1:]) + b">>>>>>> main\n"
+    ),
+    "joined": lambda rows: HEADER + b"".join(line[:-1] for line in rows) + b"\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+@settings(max_examples=60)
+@given(texts=st.lists(LINE_TEXT, min_size=1, max_size=5))
+def test_a_repair_after_damage_gives_back_every_byte(name, texts):
+    rows = [row(f"e{n}", AT + n * 1000, prompt_text=text) for n, text in enumerate(texts)]
+    found = examine(HARMLESS[name](rows), LEDGER)
+    assert found.lines == [HEADER, *rows]
+    assert found.lost == []
+    healthy(found)

@@ -26,7 +26,7 @@ def command(*, wait: float, workspace: str | None) -> None:
     Kiro writes the credits and the model of a turn up to 15 seconds after its hook has run.
     `tokentrack status` and the next hook add them too. Numbers that never come stay unknown.
     """
-    from tokentrack.maintenance.reconcile import reconcile
+    from tokentrack.maintenance.real_numbers import reconcile
 
     target = target_of(workspace)
     done = reconcile(target.paths, target.config, os.environ, wait)

@@ -9,7 +9,7 @@ from tokentrack.diagnostics.checks import NOTES, findings_for_status
 from tokentrack.diagnostics.setup import Setup
 from tokentrack.errors import TokenTrackError
 from tokentrack.importing.summary import history_hint
-from tokentrack.maintenance.reconcile import pending, reconcile
+from tokentrack.maintenance.real_numbers import count_pending, reconcile
 from tokentrack.reports.account_credits import account_credits
 from tokentrack.reports.totals import credit_totals
 
@@ -58,9 +58,9 @@ def _fill_in(setup: Setup) -> None:
 
 def _credits(paths: LedgerPaths) -> dict[str, Any]:
     try:
-        return {**credit_totals(paths), "waiting": pending(paths)}
+        return {**credit_totals(paths), "waiting": count_pending(paths)}
     except OSError:  # a health check says what is wrong
-        return {"total": None, "rows": 0, "waiting": pending(paths)}
+        return {"total": None, "rows": 0, "waiting": count_pending(paths)}
 
 
 def _hint(setup: Setup) -> list[str]:

@@ -18,7 +18,7 @@ from tokentrack.kiro import all_sources
 from tokentrack.kiro.kiro_paths import KiroPaths
 from tokentrack.kiro.read_pass import DUPLICATE, ReadPass
 from tokentrack.kiro.reconcile.numbers import SURFACE_OF, redact_turn, with_numbers
-from tokentrack.maintenance.reconcile import reconcile
+from tokentrack.maintenance.real_numbers import reconcile
 from tokentrack.store.paths import workspace_paths
 
 if TYPE_CHECKING:

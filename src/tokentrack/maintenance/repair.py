@@ -17,7 +17,7 @@ from tokentrack.store.ledger import QUARANTINE_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.maintenance.damage.findings import Lost
+    from tokentrack.maintenance.damage.examination import LostBytes
     from tokentrack.store.directory import Directory
     from tokentrack.store.ledger import LockedLedger
 
@@ -90,7 +90,7 @@ def _bytes_of(folder: Directory, name: str) -> Iterator[bytes]:
         os.close(descriptor)
 
 
-def _lines_of(lost: list[Lost]) -> Iterator[bytes]:
+def _lines_of(lost: list[LostBytes]) -> Iterator[bytes]:
     for damaged in lost:
         yield f"line {damaged.line}: {damaged.reason}\n".encode("utf-8", "replace")
         yield damaged.data + b"\n"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.errors import FileSystemError
-from tokentrack.maintenance.damage.examine import examine
-from tokentrack.maintenance.damage.findings import Finding
+from tokentrack.maintenance.damage.examination import DamagedLine
+from tokentrack.maintenance.damage.examine import TORN, examine
 from tokentrack.maintenance.damage.formats import LEDGER, USAGE
 from tokentrack.store.archives import COMPRESSED, names_in, open_in
 from tokentrack.store.ledger import lock_ledger
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokentrack.config.tracker_config import TrackerConfig
-    from tokentrack.maintenance.damage.findings import Examination
+    from tokentrack.maintenance.damage.examination import Examination
     from tokentrack.maintenance.damage.formats import Table
     from tokentrack.store.directory import Directory
     from tokentrack.store.paths import LedgerPaths
@@ -68,7 +68,7 @@ def _examine_file(folder: Directory, name: str, table: Table) -> Examination:
     data, problem = read_whole(folder, name)
     found = examine(data, table)
     if problem:
-        found.findings.append(Finding(data.count(b"\n") + 1, problem))
+        found.findings.append(DamagedLine(data.count(b"\n") + 1, problem))
         found.is_foreign = found.is_foreign or not data
     return found
 
@@ -92,7 +92,7 @@ def read_whole(folder: Directory, name: str) -> tuple[bytes, str]:
 
 
 def _ends_torn(file: Examined) -> bool:
-    return any(finding.reason.startswith("a torn last line") for finding in file.found.findings)
+    return any(finding.reason.startswith(TORN) for finding in file.found.findings)
 
 
 def _examine_locked(

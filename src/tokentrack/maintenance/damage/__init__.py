@@ -1,1 +1,1 @@
-"""Find damaged lines and say how each can be repaired."""
+"""Find damaged lines, and what can be read of them."""

@@ -1,7 +1,7 @@
-"""Find every damaged place of a file and what can be saved: a pure function of its bytes.
+"""Find every damaged line of a file and what can be read of it: a pure function of its bytes.
 
-A line that is a whole record is kept as it is, whatever stands around it. Everything else is
-named: what can be read is kept in the ledger's form, the rest is for the quarantine.
+A line that is a whole record is kept as it is, whatever is around it. Everything else is reported:
+what can be read is kept in the ledger's own format, the rest goes to the quarantine.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from tokentrack.maintenance.damage import formats, spreadsheet
-from tokentrack.maintenance.damage.findings import Conflict, Examination, Finding, Lost
+from tokentrack.maintenance.damage.examination import DamagedLine, Examination, LostBytes
 from tokentrack.maintenance.damage.formats import LEDGER
 from tokentrack.maintenance.damage.joined import (
     bare,
     ends_whole,
     holds_another,
     is_record,
-    is_whole,
-    part_line,
     read_record,
+    split_joined,
 )
 from tokentrack.models.columns import COLUMNS
 
@@ -31,11 +30,34 @@ _BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\0)*")
 _MARKERS = (b"<<<<<<< ", b"||||||| ", b">>>>>>> ")
 _ID = COLUMNS.index("agent_execution_id")
 _ERROR = COLUMNS.index("error_occurred")
+TORN = "a torn last line"
 
 
 def examine(data: bytes, table: Table) -> Examination:
-    """Return the records and the damaged places of a file's bytes."""
+    """Return the records and the damaged lines of a file's bytes."""
     return _Examiner(data, table).run()
+
+
+class _Conflict:
+    # A merge conflict in a file: a row on both sides of it is one row.
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._others: set[bytes] = set()
+        self._side: set[bytes] = set()
+
+    def mark(self, line: bytes) -> None:
+        """Pass one of git's markers."""
+        self._others = (self._others | self._side) if self.is_open else set()
+        self._side = set()
+        self.is_open = not line.startswith(b">>>>>>>")
+
+    def repeats(self, line: bytes) -> bool:
+        """Tell whether a record is on another side of the conflict too."""
+        if not self.is_open:
+            return False
+        self._side.add(line)
+        return line in self._others
 
 
 class _Examiner:
@@ -50,7 +72,7 @@ class _Examiner:
         self._dialect: Dialect | None = None
         self._header = table.header
         self._width = len(table.columns)
-        self._conflict = Conflict()
+        self._conflict = _Conflict()
         self._is_headed = False
         self._day_first = spreadsheet.day_comes_first(self._data)
 
@@ -63,24 +85,24 @@ class _Examiner:
         if at or self._torn:
             self._found.lines.insert(0, self._header)
         is_empty = not self._is_headed and not self._found.records
-        # NULs alone, or a torn header, are a ledger's beginning.
+        # NULs alone, or a torn header, are the beginning of a ledger.
         begins = self._table.header.startswith(self._data.removeprefix(_BOM).strip(b"\0\r\n"))
         self._found.is_foreign = is_empty and not begins
         return self._found
 
     def _note(self, at: int, reason: str) -> None:
-        self._found.findings.append(Finding(at + 1, reason))
+        self._found.findings.append(DamagedLine(at + 1, reason))
 
     def _lose(self, at: int, reason: str, data: bytes) -> None:
         if b"\0" in data:
             reason += ", and NUL bytes, as a power loss leaves them"
         self._note(at, reason)
-        self._found.lost.append(Lost(at + 1, reason, data))
+        self._found.lost.append(LostBytes(at + 1, reason, data))
 
     def _take(self, at: int) -> int:
-        # Deals with the line and returns how many it took.
+        # Examines a line and returns how many lines that took.
         raw = self._lines[at]
-        if self._is_sound(raw):
+        if self._is_certainly_valid(raw):
             self._found.lines.append(raw + b"\n")
             return 1
         line = self._clean(at, raw)
@@ -97,8 +119,8 @@ class _Examiner:
             return 1 if text is None else self._take_text(at, text)
         return 1
 
-    def _is_sound(self, raw: bytes) -> bool:
-        # What is so nearly always needs no closer look.
+    def _is_certainly_valid(self, raw: bytes) -> bool:
+        # Nearly every line needs no closer look.
         is_own = self._dialect is not None and self._dialect.is_own
         return is_own and not self._conflict.is_open and self._table.is_valid(raw)
 
@@ -121,7 +143,7 @@ class _Examiner:
             return line.decode("utf-8")
         except UnicodeDecodeError as error:
             reason = f"not UTF-8 at byte {error.start}"
-        if self._part(at, line):
+        if self._split_joined(at, line):
             return None
         if not raw.endswith(b"\r"):
             self._lose(at, reason, raw)
@@ -134,8 +156,8 @@ class _Examiner:
         if header is not None:
             self._take_header(at, text, header)
             return 1
-        if self._dialect is None and self._part(at, text.encode("utf-8")):
-            return 1  # the header may be among what was joined
+        if self._dialect is None and self._split_joined(at, text.encode("utf-8")):
+            return 1  # the header may be one of the joined lines
         return self._take_record(at, text)
 
     def _take_header(self, at: int, text: str, found: Dialect) -> None:
@@ -147,7 +169,7 @@ class _Examiner:
         elif not found.is_own:
             self._note(at, "the columns are not in the ledger's order")
         else:
-            # Others may put columns behind the ledger's.
+            # Other programs may append columns.
             self._header, self._width = text.encode("utf-8") + b"\n", found.width
         self._dialect = found
         self._is_headed = True
@@ -157,31 +179,35 @@ class _Examiner:
             self._note(at, "no header above the first record")
             self._dialect = formats.of_record(text, self._table.columns)
         form, table = self._dialect, self._table
-        # A whole record of this program stays one, also below a header that says otherwise.
-        if not form.is_own and is_whole(text, table) and not is_record(text, form, table):
-            return formats.own(table.columns)
+        # A whole record of this program is kept, also below a header of another dialect.
+        if not form.is_own and not is_record(text, form, table):
+            own = formats.own(table.columns)
+            cells = read_record(self._lines, at, text, own, table)[0].cells
+            if len(cells) == own.width and not table.problem(cells):
+                return own
         return form
 
     def _take_record(self, at: int, text: str) -> int:
         form = self._form(at, text)
-        cells, problem, taken = read_record(self._lines, at, text, form, self._table)
-        row = form.fit(cells) if cells else None
-        if row is not None and holds_another(cells, form, self._table):
-            row, problem = None, f"{len(cells)} columns instead of {form.width}"
+        record, taken = read_record(self._lines, at, text, form, self._table)
+        problem = record.problem
+        row = form.fit(record.cells) if record.cells else None
+        if row is not None and holds_another(record.cells, form, self._table):
+            row, problem = None, f"{len(record.cells)} columns instead of {form.width}"
         if row is None:
-            if not self._part(at, text.encode("utf-8")):
+            if not self._split_joined(at, text.encode("utf-8")):
                 self._lose(at, problem, self._lines[at])
             return 1
         problem = self._table.problem(row)
-        is_mended = False
+        is_undone = False
         if problem or form.separator != "," or row[_ERROR] not in ("true", "false"):
-            row, is_mended = self._mend(at, row, form)
-            problem = "" if is_mended else problem
+            row, is_undone = self._undo_spreadsheet(at, row, form)
+            problem = "" if is_undone else problem
         if problem:
-            if taken > 1 or not self._part(at, text.encode("utf-8")):
+            if taken > 1 or not self._split_joined(at, text.encode("utf-8")):
                 self._lose(at, problem, b"\n".join(self._lines[at : at + taken]))
             return taken
-        is_changed = self._name_changes(at, text, len(cells), taken) or is_mended
+        is_changed = self._name_changes(at, text, len(record.cells), taken) or is_undone
         if is_changed or not form.is_own:
             text = self._table.encode(row)[:-1].decode("utf-8")
         self._keep(at, text)
@@ -192,7 +218,7 @@ class _Examiner:
         if taken > 1:
             reasons.append(f"one record on {taken} lines")
         if width > self._width:
-            reasons.append(f"{width} cells instead of {self._width}: the last are left out")
+            reasons.append(f"{width} cells instead of {self._width}: the last ones are dropped")
         if "\r" in text or "\0" in text:
             reasons.append("a bare CR or NUL inside a record")
         for reason in reasons:
@@ -206,45 +232,44 @@ class _Examiner:
         else:
             self._found.lines.append(line)
 
-    def _mend(self, at: int, row: list[str], form: Dialect) -> tuple[list[str], bool]:
+    def _undo_spreadsheet(self, at: int, row: list[str], form: Dialect) -> tuple[list[str], bool]:
         if self._table is not LEDGER:
             return row, False
         is_foreign = form.separator != ","
-        mended = spreadsheet.mend(row, day_first=self._day_first, naive_is_utc=is_foreign)
-        if not mended.kinds or self._table.problem(mended.cells):
+        undone = spreadsheet.undo(row, day_first=self._day_first, naive_is_utc=is_foreign)
+        if not undone.kinds or self._table.problem(undone.cells):
             return row, False
-        for kind in mended.kinds:
+        for kind in undone.kinds:
             self._note(at, kind)
-        if spreadsheet.ROUNDED in mended.kinds:
-            self._found.rounded.append(mended.cells[_ID])
-        return mended.cells, True
+        if spreadsheet.ROUNDED in undone.kinds:
+            self._found.rounded.append(undone.cells[_ID])
+        return undone.cells, True
 
-    def _part(self, at: int, line: bytes) -> bool:
+    def _split_joined(self, at: int, line: bytes) -> bool:
         # Keeps the whole records of a line in which some were joined, and loses the rest.
-        parts = part_line(line, self._width, self._table)
-        whole = [number for number, part in enumerate(parts) if part.is_whole]
-        if len(parts) < 2 or not whole:
+        pieces = split_joined(line, self._width, self._table)
+        whole = [number for number, piece in enumerate(pieces) if piece.is_whole]
+        if len(pieces) < 2 or not whole:
             return False
         if len(whole) > 1:
             self._note(at, f"{len(whole)} lines joined in one")
-        for number, part in enumerate(parts):
-            if part.is_whole:
-                self._take_text(at, bare(part.data).decode("utf-8"))
-            elif part.data.strip(b"\0\r"):
-                where = "before" if number < whole[-1] else "behind"
-                self._lose(at, f"a torn record {where} another on its line", part.data)
+        for number, piece in enumerate(pieces):
+            if piece.is_whole:
+                self._take_text(at, bare(piece.data).decode("utf-8"))
+            elif piece.data.strip(b"\0\r"):
+                where = "before" if number < whole[-1] else "after"
+                self._lose(at, f"a torn record {where} another on its line", piece.data)
         return True
 
     def _take_torn(self, at: int) -> None:
-        # As the next append would decide it: only a record that ends in an empty message of an
-        # execution without an error can't be cut.
+        # Decided like the next append does it.
         line = self._torn.strip(b"\0")
-        last = part_line(line, self._width, self._table)[-1].data if line else b""
+        last = split_joined(line, self._width, self._table)[-1].data if line else b""
         if line and not ends_whole(last, self._dialect, self._table):
             if before := line.removesuffix(last):
                 self._lines.append(before)
                 self._take(at)
-            self._lose(at, "a torn last line", last if before else self._torn)
+            self._lose(at, TORN, last if before else self._torn)
             return
         self._note(at, "no line feed at the end" if line else "NUL bytes at the end")
         if line:

@@ -1,4 +1,4 @@
-"""How a stretch of a file writes its records: separator, order of the columns, line ends."""
+"""How a file writes its records (separator, order of the columns, line ends), and what they are."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 class Dialect(NamedTuple):
-    """A form of records.
+    """How records are written.
 
     Attributes:
-        separator: what stands between two cells.
-        order: for each of the table's columns, where its cell is.
-        width: the number of cells of a record.
+        separator: the character between two cells.
+        order: for each of the table's columns, the position of its cell.
+        width: the number of cells in a record.
     """
 
     separator: str
@@ -34,7 +34,7 @@ class Dialect(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether records are as this program writes them, perhaps with more columns behind."""
+        """Whether records are as this program writes them, perhaps with more columns at the end."""
         return self.separator == "," and self.order == tuple(range(len(self.order)))
 
     def fit(self, cells: Sequence[str]) -> list[str] | None:
@@ -45,9 +45,9 @@ class Dialect(NamedTuple):
 
 
 def as_lines(data: bytes, columns: Sequence[str]) -> tuple[bytes, str]:
-    """Return a file as lines of UTF-8 that end in a line feed, and what was another form of it.
+    """Return a file as lines of UTF-8 that end in LF, and what had to be changed for that.
 
-    Only what a spreadsheet makes of a whole file is undone: the text is "" for all others.
+    Only what a spreadsheet does to a whole file is undone. The text is "" for all other files.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", "replace")
@@ -59,12 +59,12 @@ def as_lines(data: bytes, columns: Sequence[str]) -> tuple[bytes, str]:
 
 
 def own(columns: Sequence[str]) -> Dialect:
-    """Return the form in which this program writes."""
+    """Return the dialect of this program."""
     return Dialect(",", tuple(range(len(columns))), len(columns))
 
 
 def of_record(text: str, columns: Sequence[str]) -> Dialect:
-    """Return the form of a record without a header above it."""
+    """Return the dialect of a record without a header above it."""
     form = own(columns)
     wanted = len(columns) - 1
     counts = {separator: text.count(separator) for separator in SEPARATORS}
@@ -72,7 +72,7 @@ def of_record(text: str, columns: Sequence[str]) -> Dialect:
 
 
 def of_header(text: str, columns: Sequence[str]) -> Dialect | None:
-    """Return the form that a header announces, None when the line is no header."""
+    """Return the dialect of a header, None when the line is not a header."""
     if columns[0] not in text:
         return None
     for separator in SEPARATORS:
@@ -89,7 +89,7 @@ def split(text: str, separator: str) -> list[str]:
     """Return the cells of a record.
 
     Raises:
-        ValueError: a quote is not closed or stands where none can.
+        ValueError: a quote is not closed, or is where none can be.
     """
     if separator == ",":
         return codec.decode_line(text)
@@ -104,20 +104,20 @@ class Table(NamedTuple):
     """A kind of file.
 
     Attributes:
-        columns: the header's names, in order.
-        problem: returns what is wrong with the cells of a record, "" when nothing is.
+        columns: the names in the header, in order.
+        problem: returns the problem of a record's cells, "" for a valid record.
         encode: returns the line of a record's cells.
-        start: where in a line a record or header can start, to part what was joined; None where
-            that can't be told.
-        sound: what most lines of this program match, without their line feed: whole records in
-            which nothing is wrong. A line that it does not match can be one too.
+        start: matches where in a line a record or header can start, to split joined lines; None
+            where that can't be told.
+        valid: matches most lines of this program, without their line feed: whole, valid records. A
+            line that it does not match can be valid too.
     """
 
     columns: tuple[str, ...]
     problem: Callable[[Sequence[str]], str]
     encode: Callable[[list[str]], bytes]
     start: re.Pattern[bytes] | None
-    sound: re.Pattern[bytes]
+    valid: re.Pattern[bytes]
 
     @property
     def header(self) -> bytes:
@@ -125,8 +125,8 @@ class Table(NamedTuple):
         return codec.encode_line(list(self.columns))
 
     def is_valid(self, line: bytes) -> bool:
-        """Tell whether a line, without its line feed, is such a record for sure."""
-        if self.sound.fullmatch(line) is None:
+        """Tell whether a line, without its line feed, is certainly a valid record."""
+        if self.valid.fullmatch(line) is None:
             return False
         try:
             line.decode("utf-8")

@@ -1,4 +1,4 @@
-"""Read one record at a line of a file, as its dialect has it, over several lines if it must."""
+"""Find the records where lines and records differ: joined on one line, or broken over several."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tokentrack.maintenance.damage import formats, spreadsheet
 from tokentrack.maintenance.damage.formats import LEDGER
 from tokentrack.models.columns import COLUMNS
 from tokentrack.store import codec
+from tokentrack.store.reader import Record, join_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,55 +16,60 @@ if TYPE_CHECKING:
     from tokentrack.maintenance.damage.formats import Dialect, Table
 
 _BOM = b"\xef\xbb\xbf"
-# How many texts that look like the start of a record one record may hold.
+_ERROR = COLUMNS.index("error_occurred")
+_MESSAGE = COLUMNS.index("error_message")
+# How many texts that look like the start of a record one record may contain.
 _MAX_STARTS = 100
 
 
-class Part(NamedTuple):
-    """A piece of a line: a whole record or a header, or what is neither."""
+# --- several records on one line ---
+
+
+class Piece(NamedTuple):
+    """A piece of a line: a whole record or header, or bytes that are neither."""
 
     data: bytes
     is_whole: bool
 
 
-def part_line(line: bytes, width: int, table: Table) -> list[Part]:
-    """Return the pieces of a line in their order; what is neither record nor header is joined.
+def split_joined(line: bytes, width: int, table: Table) -> list[Piece]:
+    """Return the pieces of a line in their order; adjacent bytes that are no record are one piece.
 
-    The line is parted where a record may start. Such a place can also be inside a cell, so pieces
-    are joined again until they make a record. Bytes decide, since a torn record can end inside a
-    character.
+    The line is split where a record may start. The start of a record can also be a part of a cell,
+    so pieces are joined again until they make a record. This works on bytes, since a torn record
+    can end inside a character.
 
     Args:
         line: the line without its line feed.
-        width: how many cells a record may have, beside those of the table.
+        width: how many cells a record may have, besides those of the table.
         table: what a record is.
     """
     starts = [match.start() for match in table.start.finditer(line)] if table.start else []
     bounds = sorted({0, *starts, len(line)})
-    parts: list[Part] = []
-    at = rest = 0  # `rest` is the bound behind the last record
+    pieces: list[Piece] = []
+    at = rest = 0  # `rest` is the bound after the last record
     while at < len(bounds) - 1:
         end = _end_of_record(line, bounds, at, width, table)
         if not end:
             at += 1
             continue
         if rest < at:
-            parts.append(Part(line[bounds[rest] : bounds[at]], is_whole=False))
-        parts.append(Part(line[bounds[at] : bounds[end]], is_whole=True))
+            pieces.append(Piece(line[bounds[rest] : bounds[at]], is_whole=False))
+        pieces.append(Piece(line[bounds[at] : bounds[end]], is_whole=True))
         at = rest = end
     if rest < at:
-        parts.append(Part(line[bounds[rest] :], is_whole=False))
-    return parts
+        pieces.append(Piece(line[bounds[rest] :], is_whole=False))
+    return pieces
 
 
 def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, table: Table) -> int:
-    # The bound at which the record or header that starts at one ends, 0 where none does.
+    # The bound at which the record or header that starts at another one ends, 0 for neither.
     first, commas = table.columns[0].encode(), 0
     fewest = min(width, len(table.columns)) - 1
     for end in range(at + 1, min(at + 1 + _MAX_STARTS, len(bounds))):
         commas += line.count(b",", bounds[end - 1], bounds[end])
         if commas < fewest and line.find(first, bounds[at], bounds[end]) < 0:
-            continue  # too short for a record, and no header of another separator
+            continue  # too short for a record, and not a header with another separator
         try:
             text = bare(line[bounds[at] : bounds[end]]).decode("utf-8")
             cells = codec.decode_line(text)
@@ -71,7 +77,7 @@ def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, tabl
             return 0
         except ValueError:
             if _is_open(text):
-                continue  # what looked like a start may be inside of the quote
+                continue  # the next start may be inside the quote
             return 0
         if formats.of_header(text, table.columns) is not None:
             return end
@@ -85,7 +91,7 @@ def _end_of_record(line: bytes, bounds: Sequence[int], at: int, width: int, tabl
 
 
 def _is_open(text: str) -> bool:
-    # Whether more text can make a record of it: all that is wrong is a quote without its end.
+    # Whether only the end of a quote is missing, so that more text can make it a record.
     try:
         codec.split_line(text + '"')
     except ValueError:
@@ -98,59 +104,60 @@ def bare(piece: bytes) -> bytes:
     return piece.removeprefix(_BOM).removesuffix(_BOM).strip(b"\0\r")
 
 
-_MAX_JOINED = 200
-_ERROR = COLUMNS.index("error_occurred")
-_MESSAGE = COLUMNS.index("error_message")
+# --- one record on one line, or on several ---
 
 
-class Reading(NamedTuple):
-    """A record's cells, or what is wrong with it; and how many lines it takes."""
+def read_record(
+    lines: Sequence[bytes], at: int, text: str, form: Dialect, table: Table
+) -> tuple[Record, int]:
+    """Return the record that begins with a line, and how many lines it has.
 
-    cells: list[str]
-    problem: str
-    taken: int
+    Quoted line feeds are joined like the reader does it, in whichever dialect the file has.
 
-
-def read_record(lines: Sequence[bytes], at: int, text: str, form: Dialect, table: Table) -> Reading:
-    """Read the record that starts with `text`, the line `at` after its cleaning."""
+    Args:
+        lines: the file's lines, without line feeds.
+        at: the index of the record's first line.
+        text: that line after its cleaning.
+        form: how the file writes its records.
+        table: what a record is.
+    """
+    number = at + 1
     try:
         cells = formats.split(text, form.separator)
     except ValueError as error:
-        return _join(lines, at, text, form, table) or Reading([], str(error), 1)
+        # Inside a quote, a CR that the cleaning removed belongs to the cell.
+        first = text.encode("utf-8") + (b"\r" if lines[at].endswith(b"\r") else b"")
+        joined = join_quoted(
+            first,
+            (lines[index] for index in range(at + 1, len(lines))),
+            lambda more: _is_own_line(more, form, table),
+            lambda data: _joined_cells(data, form),
+        )
+        if joined is None:
+            return Record(number, [], str(error)), 1
+        return Record(number, joined[0]), joined[1]
     if form.fit(cells) is None:
-        return Reading([], f"{len(cells)} columns instead of {form.width}", 1)
-    return Reading(cells, "", 1)
+        return Record(number, [], f"{len(cells)} columns instead of {form.width}"), 1
+    return Record(number, cells), 1
 
 
-def _join(
-    lines: Sequence[bytes], at: int, text: str, form: Dialect, table: Table
-) -> Reading | None:
-    # A quoted line feed. Quotes come in pairs, so the first even count ends the record; a line
-    # that is a whole record by itself is never swallowed.
-    quotes = text.count('"')
-    for taken, more in enumerate(lines[at + 1 : at + _MAX_JOINED], start=2):
-        following = more.decode("utf-8", "replace")
-        if is_record(following.rstrip("\r"), form, table):
-            return None
-        text += "\n" + following
-        quotes += more.count(b'"')
-        if quotes % 2 == 0:
-            cells = _joined(text.removesuffix("\r"), form)
-            return Reading(cells, "", taken) if cells else None
-    return None
-
-
-def _joined(text: str, form: Dialect) -> list[str]:
+def _is_own_line(line: bytes, form: Dialect, table: Table) -> bool:
+    # Whether a line is a record without the lines before it; surplus cells speak against that.
     try:
-        cells = formats.split(text, form.separator)
+        cells = formats.split(line.decode("utf-8", "replace").rstrip("\r"), form.separator)
     except ValueError:
-        return []
-    is_whole = len(cells) <= form.width and form.fit(cells) is not None
-    return cells if is_whole and "\ufffd" not in text else []
+        return False
+    row = form.fit(cells) if len(cells) in (form.width, len(table.columns)) else None
+    return row is not None and not table.problem(row)
+
+
+def _joined_cells(data: bytes, form: Dialect) -> list[str] | None:
+    cells = formats.split(data.decode("utf-8").removesuffix("\r"), form.separator)
+    return cells if len(cells) <= form.width and form.fit(cells) is not None else None
 
 
 def is_record(text: str, form: Dialect, table: Table) -> bool:
-    """Tell whether a text is one record of a dialect, perhaps with more cells behind."""
+    """Tell whether a text is one record of a dialect, perhaps with more cells at its end."""
     try:
         row = form.fit(formats.split(text, form.separator))
     except ValueError:
@@ -158,17 +165,8 @@ def is_record(text: str, form: Dialect, table: Table) -> bool:
     return row is not None and not table.problem(row)
 
 
-def is_whole(text: str, table: Table) -> bool:
-    """Tell whether a text is one whole record as this program writes it."""
-    try:
-        cells = codec.decode_line(text)
-    except ValueError:
-        return False
-    return len(cells) == len(table.columns) and not table.problem(cells)
-
-
 def holds_another(cells: Sequence[str], form: Dialect, table: Table) -> bool:
-    """Tell whether what a record has too many cells of may be another record."""
+    """Tell whether the cells that a record has too many may be another record."""
     if len(cells) <= form.width:
         return False
     surplus = ",".join([*cells[form.width - 1 :], ""]).encode("utf-8", "replace")
@@ -177,14 +175,14 @@ def holds_another(cells: Sequence[str], form: Dialect, table: Table) -> bool:
 
 
 def ends_whole(line: bytes, found: Dialect | None, table: Table) -> bool:
-    """Tell whether a last line without its line feed can't be cut, as the next append decides it.
+    """Tell whether a last line without its line feed is whole, as the next append decides it.
 
-    Only a record that ends in an empty message of an execution without an error is sure to be
-    whole, and a header.
+    Only a header, and a record of an execution without an error that ends in an empty message,
+    can't be the beginning of something longer.
     """
     form = found or formats.own(table.columns)
     try:
-        text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        text = line.removeprefix(_BOM).decode("utf-8")
         row = form.fit(formats.split(text, form.separator))
     except ValueError:
         return False
@@ -194,5 +192,5 @@ def ends_whole(line: bytes, found: Dialect | None, table: Table) -> bool:
     quoted = text.endswith(f'"{form.separator}')
     if table is not LEDGER or row is None or quoted:
         return False
-    mended = spreadsheet.mend(row, day_first=None, naive_is_utc=True).cells
-    return mended[_ERROR] == "false" and not mended[_MESSAGE]
+    cells = spreadsheet.undo(row, day_first=None, naive_is_utc=True).cells
+    return cells[_ERROR] == "false" and not cells[_MESSAGE]

@@ -1,7 +1,7 @@
-"""Read the cells of a ledger that a spreadsheet opened and saved: dates, numbers, flags.
+"""Undo what a spreadsheet does to the cells of a ledger: dates, numbers, flags.
 
-A spreadsheet shows a time in its own way, a number in as many digits as its column is wide, and
-saves what it shows. The times it saves are those of the ledger, which are UTC.
+A spreadsheet shows a time in its own format and a number in as many digits as fit into the column,
+and saves what it shows. The times it saves are those of the ledger, which are UTC.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _SLASHED = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?\"?(\d{1,2})/(\d{1,2})/\d{2}")
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$")
 
 
-class Mended(NamedTuple):
-    """The cells of a record as the ledger has them, and what was rewritten in them."""
+class Undone(NamedTuple):
+    """The cells of a record as the ledger has them, and which kinds of changes were undone."""
 
     cells: list[str]
     kinds: list[str]
@@ -50,22 +50,22 @@ FLAG = "TRUE or FALSE as a spreadsheet writes it"
 
 
 def day_comes_first(data: bytes) -> bool | None:
-    """Tell the order of `1/2/2026` from the other dates of a file, None when none tells it."""
+    """Tell the order of `1/2/2026` from the other dates of a file, None when they do not tell."""
     dates = [(int(match[1]), int(match[2])) for match in _SLASHED.finditer(data)]
     day_first = any(first > 12 for first, _ in dates)
     month_first = any(second > 12 for _, second in dates)
     return day_first if day_first != month_first else None
 
 
-def mend(cells: Sequence[str], *, day_first: bool | None, naive_is_utc: bool) -> Mended:
-    """Undo what a spreadsheet did to the cells of a ledger row; the others stay.
+def undo(cells: Sequence[str], *, day_first: bool | None, naive_is_utc: bool) -> Undone:
+    """Undo what a spreadsheet did to the cells of a ledger row; other cells stay as they are.
 
     Args:
         cells: the twelve cells.
         day_first: whether `1/2/2026` is in February; None leaves such a date as it is.
-        naive_is_utc: whether a time without a zone is one that a spreadsheet took it from.
+        naive_is_utc: whether a spreadsheet removed the zone from times without one.
     """
-    mended = list(cells)
+    undone = list(cells)
     kinds: list[str] = []
     readers = (
         (_TIME, DATE, lambda text: _time(text, day_first=day_first, naive_is_utc=naive_is_utc)),
@@ -75,11 +75,11 @@ def mend(cells: Sequence[str], *, day_first: bool | None, naive_is_utc: bool) ->
         (_ERROR, FLAG, _flag),
     )
     for column, kind, read in readers:
-        text = read(mended[column])
-        if text is not None and text != mended[column]:
-            mended[column] = text
+        text = read(undone[column])
+        if text is not None and text != undone[column]:
+            undone[column] = text
             kinds.append(kind)
-    return Mended(mended, kinds)
+    return Undone(undone, kinds)
 
 
 def _time(text: str, *, day_first: bool | None, naive_is_utc: bool) -> str | None:
@@ -105,7 +105,7 @@ def _moment(text: str, day_first: bool | None) -> datetime | None:
         return _at(year, month, day, found.groups()[4:])
     if found := _SERIAL.fullmatch(text):
         days = float(f"{found[1]}.{found[2] or 0}")
-        # A day's twelve decimals hold milliseconds; what is below is the spreadsheet's rounding.
+        # Twelve decimals of a day hold milliseconds; the rest is the spreadsheet's rounding.
         return _DAY_ZERO + timedelta(milliseconds=round(days * 86_400_000))
     return None
 

@@ -54,14 +54,14 @@ def reconcile(
         with lock_for_maintenance(paths, config, environ, lock_seconds) as ledger:
             names = due_notes(ledger.state, _ENDLESS)
             filled += fill_in(ledger, names, environ, config, seconds=None)
-        left_over = pending(paths)
+        left_over = count_pending(paths)
         left = deadline - time.monotonic()
         if not left_over or left <= 0:
             return Reconciled(filled, left_over)
         time.sleep(min(_POLL_SECONDS, left))
 
 
-def pending(paths: LedgerPaths) -> int:
+def count_pending(paths: LedgerPaths) -> int:
     """Return how many executions are pending, without Crew's, which have no known source."""
     return len([name for name in _notes(paths) if not is_of_crew(name)])
 
