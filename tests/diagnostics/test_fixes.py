@@ -14,11 +14,13 @@ import pytest
 from support.kiro_homes import KiroHome
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
+from support.ledgers import posix_only
 from tokentrack.common.resources import read_text
 from tokentrack.diagnostics import hooks
 from tokentrack.diagnostics.checks import CHECKS
 from tokentrack.diagnostics.folders import check_folder
 from tokentrack.diagnostics.program import check_programs
+from tokentrack.diagnostics.recording import check_ledger
 from tokentrack.diagnostics.setup import Setup
 
 BIN = Path(sys.executable).parent
@@ -316,6 +318,25 @@ def test_a_link_that_the_user_made_of_the_own_folder_is_fine(tmp_path):
     setup = Setup(str(tmp_path), environment)
     assert setup.paths.path == ledger
     assert [f.level for f in check_folder(setup)] == ["ok"]
+
+
+IN_THE_WAY = {
+    "a folder": Path.mkdir,
+    "a link": lambda path: path.symlink_to("elsewhere"),
+    "a second hard link": lambda path: (path.write_text(""), os.link(path, f"{path}.other")),
+    "a FIFO": os.mkfifo,
+}
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["token_transactions.csv", "token_usage.csv"])
+@pytest.mark.parametrize("case", IN_THE_WAY)
+def test_what_is_in_the_place_of_a_ledger_is_moved_by_the_fix(space, case, name):
+    IN_THE_WAY[case](space.folder / name)
+    (found,) = check_ledger(Setup(str(space.root), space.environment))
+    assert name in found.message
+    run(space, found.fix)
+    assert list(check_ledger(Setup(str(space.root), space.environment))) == []
 
 
 PROGRAMS = [

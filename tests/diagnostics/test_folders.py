@@ -70,3 +70,17 @@ def test_a_file_system_that_is_mounted_read_only_is_told_as_that(machine):
     assert "chmod" not in seen["fix"]
     # The control: the same folder, not mounted so.
     assert not [f for f in doctor(machine) if f["area"] == "folders"]
+
+
+def test_a_full_disk_is_a_problem(machine):
+    folder = shlex.quote(str(machine.root))
+    mount = f"mount -t tmpfs -o size=64k none {folder} && mkdir {folder}/.kiro"
+    inside = ["unshare", "-m", "sh", "-c"]
+    if subprocess.run([*inside, mount], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    fill = f'{mount} && cd {folder} && {{ cat /dev/zero > filler; "$@"; }} 2> /dev/null'
+    (seen,) = [f for f in doctor(machine, *inside, fill, "sh") if f["area"] == "folders"]
+    assert (seen["level"], seen["fix"]) == ("problem", "free some space")
+    # The control: the same disk, not full.
+    empty = f'{mount} && cd {folder} && "$@"'
+    assert not [f for f in doctor(machine, *inside, empty, "sh") if f["area"] == "folders"]

@@ -21,8 +21,8 @@ def command(**_words: object) -> None:
     """Record one Kiro event (run by Kiro, always silent).
 
     Reads the event from stdin (a JSON object), from the environment and from the options. Prints
-    nothing and exits with code 0, whatever happens; problems go to the log, whose newest entry
-    `tokentrack status` shows.
+    nothing and exits with code 0, whatever happens. Problems go to the log; `tokentrack status`
+    shows the newest one.
     """
     from tokentrack.recorder.hook_run import run
 

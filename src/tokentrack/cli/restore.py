@@ -60,7 +60,7 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
 
 
 def _tell(plan: Plan) -> None:
-    say(f"{plan.name} has {counted(plan.rows, 'row')}")
+    say(f"backup {plan.name} has {counted(plan.rows, 'row')}")
     say(f"  {counted(plan.added, 'row')} to add to the ledger")
     if plan.replaces:
         say(f"  {counted(plan.removed, 'row')} to remove from the ledger")

@@ -42,7 +42,7 @@ CHECKS = (
     Check(folders.check_folder, PROBLEMS),
     Check(folders.check_file_system),
     Check(recording.check_configuration, PROBLEMS),
-    Check(recording.check_switch, NOTES),
+    Check(recording.check_enabled, NOTES),
     Check(recording.check_ledger, PROBLEMS),
     Check(recording.check_waiting, PROBLEMS),
     Check(recording.check_losses, PROBLEMS),

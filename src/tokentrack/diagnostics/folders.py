@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.hookfiles.entries import quoted
 from tokentrack.hookfiles.files import first_link, free_backup
+from tokentrack.store.directory import NotRegularError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,12 +70,14 @@ def check_file_system(setup: Setup, mounts: str = _MOUNTS) -> Iterator[Finding]:
 def to_read(path: str, error: OSError) -> str:
     """Return the command or the step that fixes an error of opening a file."""
     folder = os.path.dirname(path)
+    if isinstance(error, NotRegularError) or error.errno in _IN_THE_WAY:
+        is_folder = os.path.isdir(folder) and not os.path.islink(folder)
+        return _move_away(path if is_folder else folder)
+    if error.errno == errno.EPERM and os.stat(path).st_nlink > 1:
+        return f"cp -p {quoted(path)} {quoted(path)}.copy && mv {quoted(path)}.copy {quoted(path)}"
     if error.errno in {errno.EACCES, errno.EPERM}:
         closed = _closed(folder)
         return to_list(closed) if closed else _to_allow("u+rw", path)
-    if error.errno in _IN_THE_WAY:
-        is_folder = os.path.isdir(folder) and not os.path.islink(folder)
-        return _move_away(path if is_folder else folder)
     if error.errno == errno.EIO:
         return "the disk may be failing: copy the folder to another one"
     return "run this again; if the error stays, copy the file to another disk"

@@ -46,7 +46,7 @@ def may_run_from_desktop(setup: Setup) -> bool:
     """Tell whether an IDE that has the desktop's PATH, not the shell's, may run the hooks.
 
     A surface whose hook has fired has shown that its PATH suffices. Once one has, the recorder's
-    own files are no sign of another surface: `init` writes those of every form.
+    own files do not indicate another surface, since `init` writes files of every form.
     """
     fired = {surface for surface, _ in setup.last_fired}
     found = detect(setup.base, setup.kiro_home, setup.environ, own=not fired)

@@ -31,7 +31,7 @@ def check_configuration(setup: Setup) -> Iterator[Finding]:
         yield Finding(_AREA, PROBLEM, problem, _fix_for_configuration(problem, setup))
 
 
-def check_switch(setup: Setup) -> Iterator[Finding]:
+def check_enabled(setup: Setup) -> Iterator[Finding]:
     """Yield a warning if the configuration switches recording off."""
     if not setup.is_enabled:
         yield Finding(_AREA, WARNING, "recording is switched off in the configuration",
@@ -72,7 +72,7 @@ def check_losses(setup: Setup) -> Iterator[Finding]:
             f"{waiting.last_lost}; see {waiting.losses}"
         )
         path = quoted(waiting.losses)
-        fix = f"free disk space or fix the folder's permissions, then run mv {path} {path}.seen"
+        fix = f"free disk space or fix the folder's permissions, then run `mv {path} {path}.seen`"
         yield Finding(_AREA, PROBLEM, message, fix)
 
 

@@ -27,7 +27,7 @@ class Waiting(NamedTuple):
         running: executions that have started and not ended.
         spooled: events that could not be recorded yet.
         overdue: those of them that have been waiting for over `spool.OVERDUE_DAYS`.
-        quarantined: files that were set aside because they could not be read.
+        quarantined: files that were moved away because they could not be read.
         lost: events that could not be written anywhere.
         last_error: the newest warning or error in the logs.
         last_lost: the newest line about a lost event: time and errno.
@@ -45,7 +45,7 @@ class Waiting(NamedTuple):
 
 
 def count_waiting(paths: LedgerPaths, environ: Mapping[str, str]) -> Waiting:
-    """Count in the ledger's state folder and in the user's folders that stand in for it."""
+    """Count in the ledger's state folder and in the user's folders that replace it."""
     counts = dict.fromkeys(("running", "spooled", "overdue", "quarantined", "lost"), 0)
     last_error, last_lost = "", ("", "")
     for folder in open_states(paths, environ):
