@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REPORTED, ESTIMATED, UNKNOWN = "reported", "estimated", "unknown"
+# Sources of rows that a program wrote through `tokentrack.usage`.
+TRACKED_SOURCE, RESET_SOURCE = "tracked-request", "session-reset"
 
 USAGE_COLUMNS = (
     "agent_execution_id", "recorded_at", "session_id", "surface", "model", "input_tokens",

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from tokentrack.common import timestamps
-from tokentrack.models.usage_record import REPORTED, UNKNOWN, USAGE_COLUMNS, usage_row
+from tokentrack.models.usage_record import (
+    REPORTED,
+    RESET_SOURCE,
+    TRACKED_SOURCE,
+    UNKNOWN,
+    USAGE_COLUMNS,
+    usage_row,
+)
 from tokentrack.reports.token_usage import TokenUsage
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TRACKED_SOURCE = "tracked-request"
-RESET_SOURCE = "session-reset"
 SURFACE = "api"
 
 _AT = {name: index for index, name in enumerate(USAGE_COLUMNS)}

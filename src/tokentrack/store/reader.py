@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import deque
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.store import codec
@@ -47,27 +48,36 @@ def read_records(
         finished: whether no process appends to the file; then a last line without its line feed
             is read too.
     """
-    lines = _Lines(file, finished=finished)
+    lines = PhysicalLines(file, finished=finished)
     first = lines.next()
     if first is None:
         return
-    layout = _layout_of(first, columns)
+    layout = layout_of(first, columns)
     if layout is None:
         # There is no header: the first line is a record.
         lines.push(first)
-        layout = _Layout(list(range(len(columns))), len(columns))
+        layout = own_layout(columns)
+    yield from records_in(lines, layout)
+
+
+def records_in(lines: PhysicalLines, layout: Layout) -> Iterator[Record]:
+    """Yield the records and the damaged lines that come next.
+
+    When one is yielded, `lines` is at its end.
+    """
     while (line := lines.next()) is not None:
         yield _record(lines, line, layout)
 
 
 def has_header(file: BinaryIO, columns: Sequence[str], *, finished: bool = False) -> bool:
     """Tell whether a file's first line names all columns; see `read_records` for `finished`."""
-    first = _Lines(file, finished=finished).next()
-    return first is not None and _layout_of(first, columns) is not None
+    first = PhysicalLines(file, finished=finished).next()
+    return first is not None and layout_of(first, columns) is not None
 
 
-class _Layout(NamedTuple):
-    # The position of each column in the header, and the header's width.
+class Layout(NamedTuple):
+    """The position of each column in the header, and the header's width."""
+
     order: list[int]
     width: int
 
@@ -79,17 +89,23 @@ class _Layout(NamedTuple):
         return cells if len(cells) == len(self.order) else None
 
 
-def _layout_of(header: bytes, columns: Sequence[str]) -> _Layout | None:
+def own_layout(columns: Sequence[str]) -> Layout:
+    """Return the layout of a file that has exactly these columns."""
+    return Layout(list(range(len(columns))), len(columns))
+
+
+def layout_of(header: bytes, columns: Sequence[str]) -> Layout | None:
+    """Return the layout that a first line describes, None if it does not name all columns."""
     try:
         names = codec.split_line(_text(header.removeprefix(b"\xef\xbb\xbf")))
     except ValueError:
         return None
     if not set(columns) <= set(names):
         return None
-    return _Layout([names.index(column) for column in columns], len(names))
+    return Layout([names.index(column) for column in columns], len(names))
 
 
-def _record(lines: _Lines, line: bytes, layout: _Layout) -> Record:
+def _record(lines: PhysicalLines, line: bytes, layout: Layout) -> Record:
     number = lines.number
     if len(line) >= MAX_LINE:
         return Record(number, [], f"a line of {MAX_LINE:,} bytes or more")
@@ -141,7 +157,7 @@ def join_quoted(
     return None
 
 
-def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
+def _join(lines: PhysicalLines, line: bytes, layout: Layout) -> list[str] | None:
     taken: list[bytes] = []
 
     def following() -> Iterator[bytes]:
@@ -162,7 +178,7 @@ def _join(lines: _Lines, line: bytes, layout: _Layout) -> list[str] | None:
     return None
 
 
-def _is_record(line: bytes, layout: _Layout) -> bool:
+def _is_record(line: bytes, layout: Layout) -> bool:
     # Every version of the format begins a record with a date.
     if _DATE.match(line) is None:
         return False
@@ -176,29 +192,50 @@ def _text(line: bytes) -> str:
     return line.removesuffix(b"\r").decode("utf-8")
 
 
-class _Lines:
-    # Whole physical lines with their numbers; a line can be pushed back.
+class PhysicalLines:
+    """Whole physical lines; a line can be pushed back.
+
+    Attributes:
+        number: how many lines were returned.
+        offset: where the next line begins, relative to the file's position at the start.
+        at_end: whether the end of the file was reached.
+    """
 
     def __init__(self, file: BinaryIO, *, finished: bool) -> None:
         self._file = file
         self._finished = finished
-        self._pushed: list[bytes] = []
-        self.number = 0
+        self._pushed: list[tuple[bytes, int]] = []
+        self._lengths: deque[int] = deque(maxlen=_MAX_JOINED + 1)
+        self.number = self.offset = 0
+        self.at_end = False
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether lines were pushed back."""
+        return bool(self._pushed)
 
     def next(self) -> bytes | None:
-        line = self._pushed.pop() if self._pushed else self._read()
+        """Return the next line without its line feed, None at the end."""
+        line, length = self._pushed.pop() if self._pushed else self._read()
         if not line or not (self._finished or line.endswith(b"\n")):
+            self.at_end = True
             return None
         self.number += 1
+        self.offset += length
+        self._lengths.append(length)
         return line.removesuffix(b"\n")
 
-    def _read(self) -> bytes:
+    def _read(self) -> tuple[bytes, int]:
         line = self._file.readline(MAX_LINE)
-        end = line
+        end, length = line, len(line)
         while len(end) == MAX_LINE and not end.endswith(b"\n"):
             end = self._file.readline(MAX_LINE)
-        return line if end is line or not end.endswith(b"\n") else line + b"\n"
+            length += len(end)
+        return (line if end is line or not end.endswith(b"\n") else line + b"\n"), length
 
     def push(self, line: bytes) -> None:
-        self._pushed.append(line + b"\n")
+        """Push back the line that was returned last."""
+        length = self._lengths.pop()
+        self._pushed.append((line + b"\n", length))
         self.number -= 1
+        self.offset -= length

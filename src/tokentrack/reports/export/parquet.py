@@ -51,7 +51,7 @@ def _convert(duckdb: Any, source: str, made: str) -> None:
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
-            f"COPY (SELECT * FROM read_json({_quoted(source)}, "  # noqa: S608  (our own names)
+            f"COPY (SELECT * FROM read_json({_quoted(source)}, "
             f"format = 'newline_delimited', columns = {_columns()}, "
             f"maximum_object_size = {_MAX_ROW})) TO {_quoted(made)} (FORMAT parquet)"
         )

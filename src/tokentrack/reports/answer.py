@@ -1,0 +1,159 @@
+"""An answer: rows of labels and metrics, their total, and where the numbers come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.reports.groups import decimal_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tokentrack.reports.groups import Numbers
+    from tokentrack.reports.spans import When
+
+_MICROSECONDS = 1_000_000
+# Ratios of credits are rounded to 10^-9.
+_RATIO_UNIT = 10**18
+
+
+def _per_turn(numbers: Numbers) -> int | None:
+    if numbers.credits is None or not numbers.known:
+        return None
+    unit = _RATIO_UNIT * numbers.known
+    return (numbers.credits + unit // 2) // unit * _RATIO_UNIT
+
+
+class _Metric(NamedTuple):
+    # What a metric is sorted by, and what it is shown as.
+    number: Callable[[Numbers], Any]
+    shown: Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _seconds(micros: int) -> float:
+    return micros / _MICROSECONDS
+
+
+def _token_kind(index: int) -> Callable[[Numbers], int | None]:
+    return lambda numbers: numbers.more[index] if numbers.turns else 0
+
+
+_METRICS = {
+    "turns": _Metric(lambda n: n.turns, _same),
+    "credits": _Metric(lambda n: n.credits, decimal_text),
+    "credits_unknown": _Metric(lambda n: n.turns - n.known - n.requests, _same),
+    "tokens": _Metric(lambda n: n.tokens, _same),
+    "seconds": _Metric(lambda n: n.micros, _seconds),
+    "failed": _Metric(lambda n: n.failed, _same),
+    "credits_failed": _Metric(lambda n: n.failed_credits, decimal_text),
+    "credits_per_turn": _Metric(_per_turn, decimal_text),
+    "input_tokens": _Metric(_token_kind(0), _same),
+    "output_tokens": _Metric(_token_kind(1), _same),
+    "cached_tokens": _Metric(_token_kind(2), _same),
+}
+METRICS = tuple(_METRICS)
+USUAL_METRICS = METRICS[:7]
+# Those that no total has.
+TOKEN_KINDS = METRICS[-3:]
+
+
+def number_of(metric: str, numbers: Numbers) -> Any:
+    """Return what rows are sorted by; None is unknown."""
+    return _METRICS[metric].number(numbers)
+
+
+def metrics_of(names: Sequence[str], numbers: Numbers) -> dict[str, Any]:
+    """Return metrics as an answer has them: credits as exact decimal text, None for unknown."""
+    found = {}
+    for name in names:
+        metric = _METRICS[name]
+        value = metric.number(numbers)
+        found[name] = None if value is None else metric.shown(value)
+    return found
+
+
+class Query(NamedTuple):
+    """A question about the turns of some ledgers.
+
+    Attributes:
+        by: up to three dimensions, such as `day`, `model` or `tag:customer`; without any there
+            is only the total.
+        metrics: the numbers of each row.
+        where: by dimension the accepted values; `!x` excludes x, "" stands for unknown.
+        since: the first day or time; see `spans.find_span`. None is open.
+        until: the last day, or the time before which turns count.
+        tz: the time zone of days and hours; without one, the system's.
+        sort: a dimension or a metric, with `-` in front for the other direction. By default times
+            come in their order, other rows with the most credits first.
+        limit: how many rows; 0 for all.
+    """
+
+    by: Sequence[str] = ()
+    metrics: Sequence[str] = USUAL_METRICS
+    where: Mapping[str, Sequence[str]] = {}
+    since: When = None
+    until: When = None
+    tz: str | None = None
+    sort: str = ""
+    limit: int = 0
+
+
+class Answer:
+    """What the ledgers say.
+
+    Attributes:
+        query: the question.
+        since: where its time begins, in microseconds since the epoch; None is open.
+        until: where it ends, before which turns count; None is open.
+        tz: the name of the time zone.
+        rows: dictionaries of labels and metrics; None is unknown, credits are decimal text.
+        more_rows: how many rows the limit left out.
+        total: the metrics of all turns, each counted once.
+        provenance: where the numbers come from: `credits` (turns whose credits are `reported` or
+            `unknown`), `tokens` (`reported`, `estimated`, `unknown`), `duplicates` and
+            `superseded` (further rows of these turns), `usage_without_turn` (usage rows of no
+            turn, whenever they were recorded), `skipped` (rows that can't be read, each with
+            `file`, `line` and `reason`; line 0 is a whole file), and `source` (`index` or `scan`).
+        unreadable: by the path of each ledger that could not be read, why.
+    """
+
+    __slots__ = (
+        "more_rows", "provenance", "query", "rows", "since", "total", "tz", "unreadable", "until",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        query: Query,
+        since: int | None,
+        until: int | None,
+        tz: str,
+        unreadable: dict[str, str],
+    ) -> None:
+        """Begin an answer; the rest is filled in."""
+        self.query = query
+        self.since = since
+        self.until = until
+        self.tz = tz
+        self.unreadable = unreadable
+        self.rows: list[dict[str, Any]] = []
+        self.more_rows = 0
+        self.total: dict[str, Any] = {}
+        self.provenance: dict[str, Any] = {}
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a pandas DataFrame.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from importlib import import_module
+
+        pandas = import_module("pandas")  # it has no types
+        return pandas.DataFrame(self.rows, columns=[*self.query.by, *self.query.metrics])
+
+    def __repr__(self) -> str:
+        return f"Answer(by={list(self.query.by)!r}, rows={len(self.rows)}, total={self.total!r})"

@@ -1,0 +1,52 @@
+"""The conditions in SQL that turns must meet to pass a filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokentrack.errors import ValidationError
+from tokentrack.reports import dimensions
+from tokentrack.reports.dimensions import LIST
+from tokentrack.reports.statements import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokentrack.reports.dimensions import Dimension
+    from tokentrack.reports.groups import Words
+
+
+def filter_of(words: Words, dimension: Dimension, values: Sequence[str]) -> Filter:
+    """Return the filter of a dimension.
+
+    Args:
+        words: the texts of the index.
+        dimension: what is filtered by.
+        values: the accepted values; `!x` excludes x, "" stands for unknown.
+
+    Raises:
+        ValidationError: the dimension can't have one of the values.
+    """
+    given = [values] if isinstance(values, str) else list(values)
+    wanted = [value for value in given if not value.startswith("!")]
+    unwanted = [value[1:] for value in given if value.startswith("!")]
+    tests = []
+    if wanted:
+        tests.append(_is_one_of(words, dimension, wanted))
+    if unwanted:
+        tests.append(f"not {_is_one_of(words, dimension, unwanted)}")
+    return Filter(dimension, " and ".join(tests) or "true")
+
+
+def _is_one_of(words: Words, dimension: Dimension, values: Sequence[str]) -> str:
+    column = dimension.column
+    if dimension.name == "failed":
+        if not {"true", "false"}.issuperset(values):
+            raise ValidationError([f"failed must be true or false, not {values[0][:60]!r}"])
+        return f"({column}) in ({', '.join(str(int(value == 'true')) for value in values)})"
+    if dimension.source == LIST:
+        numbers = words.containing(lambda text: dimensions.accepts(dimension, text, values), values)
+    else:
+        numbers = words.numbers(values)
+    test = f"ifnull({column}, 0) in ({', '.join(map(str, numbers))})"
+    return f"({test} or {column} is null)" if "" in values else f"({test})"

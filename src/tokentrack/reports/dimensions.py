@@ -1,0 +1,138 @@
+"""What answers can be grouped and filtered by, and where the index has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.errors import ValidationError
+from tokentrack.models.columns import split_list
+from tokentrack.reports import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+TIME, KIND, USAGE, TURN, LIST = "time", "kind", "usage", "turn", "list"
+TAG_KEY = "tag:"
+
+
+class Dimension(NamedTuple):
+    """One way to group turns.
+
+    Attributes:
+        name: its name, which is its key in a row.
+        source: `time`; `kind` and `usage` for what the kinds of a turn tell; `turn` for what only
+            the turn has; `list` for lists, of which a turn belongs to each item.
+        column: the expression of its number, in terms of the turn `t` and its kinds `l` and `u`.
+    """
+
+    name: str
+    source: str
+    column: str
+
+    @property
+    def is_of_turns(self) -> bool:
+        """Whether no total has it."""
+        return self.source in {TURN, LIST} or self.name == "hour"
+
+
+_DIMENSIONS = {
+    name: Dimension(name, source, column)
+    for name, source, column in (
+        ("hour", TIME, ""),
+        ("day", TIME, ""),
+        ("week", TIME, ""),
+        ("month", TIME, ""),
+        ("weekday", TIME, ""),
+        ("workspace", KIND, "l.workspace"),
+        ("session", TURN, "ifnull(t.session, t.usage_session)"),
+        ("trigger", KIND, "l.trigger"),
+        ("hook", KIND, "l.hook"),
+        ("pattern", LIST, "t.patterns"),
+        ("model", USAGE, "u.model"),
+        ("surface", USAGE, "u.surface"),
+        ("tag", LIST, "t.tags"),
+        ("user", USAGE, "u.user"),
+        ("machine", USAGE, "u.machine"),
+        ("failed", KIND, "ifnull(t.kind, 0) & 1"),
+        ("message", TURN, "t.message"),
+    )
+}
+NAMES = (*_DIMENSIONS, f"{TAG_KEY}KEY")
+# From an hour, or from the number of a day.
+_TIME_NAMES: dict[str, Callable[[int], Any]] = {
+    "hour": int,
+    "day": calendar.day_name,
+    "week": lambda day: calendar.week_name(calendar.week_of(day)),
+    "month": lambda day: calendar.month_name(calendar.month_of(day)),
+    "weekday": calendar.weekday_of,
+}
+
+
+def find(name: str) -> Dimension:
+    """Return a dimension by its name; `tag:KEY` is one for each key.
+
+    Raises:
+        ValidationError: there is no such dimension.
+    """
+    if name.startswith(TAG_KEY) and name != TAG_KEY:
+        return Dimension(name, LIST, "t.tags")
+    if name not in _DIMENSIONS:
+        raise ValidationError([f"unknown dimension {name[:60]!r}{_meant(name, NAMES)}"])
+    return _DIMENSIONS[name]
+
+
+def find_filter(name: str) -> Dimension:
+    """Return a dimension that turns can be filtered by.
+
+    Raises:
+        ValidationError: there is no such filter.
+    """
+    names = [known for known in NAMES if known not in _TIME_NAMES]
+    if name in _TIME_NAMES or (name not in _DIMENSIONS and not name.startswith(TAG_KEY)):
+        raise ValidationError([f"unknown filter {name[:60]!r}{_meant(name, names)}"])
+    return find(name)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = list(known)
+    close = get_close_matches(name, names, 1)
+    return f": did you mean {close[0]!r}?" if close else f": use one of {', '.join(names)}"
+
+
+def labels(dimension: Dimension, value: Any) -> Sequence[Any]:
+    """Return the labels of a number or a word of the index; None is unknown.
+
+    Args:
+        dimension: what the value is of.
+        value: an hour or the number of a day, 0 or 1 for `failed`, else the text or None.
+    """
+    if dimension.source == TIME:
+        return [_TIME_NAMES[dimension.name](value)]
+    if dimension.name == "failed":
+        return [bool(value)]
+    if value is None or dimension.source != LIST:
+        return [value]
+    return items(dimension, value) or [None]
+
+
+def items(dimension: Dimension, text: str) -> list[str]:
+    """Return the different items of a list: its patterns, its tags, or the values of one tag."""
+    found = list(dict.fromkeys(split_list(text)))
+    if not dimension.name.startswith(TAG_KEY):
+        return found
+    wanted = dimension.name.removeprefix(TAG_KEY)
+    pairs = [item.partition("=") for item in found]
+    return list(dict.fromkeys([value for key, _, value in pairs if key == wanted]))
+
+
+def accepts(dimension: Dimension, text: str, wanted: Sequence[str]) -> bool:
+    """Tell whether a list has one of the wanted items; "" stands for none at all.
+
+    A tag may be named by its key alone.
+    """
+    found = set(items(dimension, text)) or {""}
+    if dimension.name == "tag":
+        found |= {item.partition("=")[0] for item in found}
+    return not found.isdisjoint(wanted)

@@ -1,0 +1,123 @@
+"""Single cells of a ledger's rows as exact integers.
+
+A cell is given as the file has it: one character for each byte (Latin-1), unquoted, but with its
+backslash escapes. So the bytes of a whole block are decoded once, and most cells never again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tokentrack.store.codec import unescape
+
+# The remainder of an id's bytes stands for the id: two of a million meet with 2 in 10^7.
+PRIME = 2**61 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PLACES = 27
+_CREDIT_UNITS = [10 ** (_PLACES - n) for n in range(_PLACES + 1)]
+_MICROSECOND_UNITS = [10 ** (6 - n) for n in range(7)]
+
+Limbs = tuple[int, int, int]
+
+
+def text_of(cell: str) -> str:
+    """Return the text that a cell stands for."""
+    return unescape(cell.encode("latin-1").decode("utf-8"))
+
+
+def bytes_of(cell: str) -> bytes:
+    """Return the text of a cell as UTF-8; lone surrogates are kept."""
+    if "\\" in cell:
+        return text_of(cell).encode("utf-8", "surrogatepass")
+    return cell.encode("latin-1")
+
+
+def key_of(cell: str) -> int:
+    """Return the number that stands for an id."""
+    return int.from_bytes(bytes_of(cell), "big") % PRIME
+
+
+def key_of_text(text: str) -> int:
+    """Return the number that stands for an id which is given as plain text."""
+    return int.from_bytes(text.encode("utf-8", "surrogatepass"), "big") % PRIME
+
+
+def time_of(cell: str) -> int:
+    """Return a time in UTC, as this program writes it, in microseconds since the epoch.
+
+    Raises:
+        ValueError: it is another form of time, or not a time.
+    """
+    if cell[-1:] != "Z" or len(cell) < 19:
+        raise ValueError(cell)
+    return (datetime.fromisoformat(cell) - _EPOCH) // _MICROSECOND
+
+
+def count_of(cell: str, most_digits: int) -> int:
+    """Return a whole number of at most so many digits.
+
+    Raises:
+        ValueError: it is not such a number.
+    """
+    if not cell.isdecimal() or len(cell) > most_digits:
+        raise ValueError(cell)
+    return int(cell)
+
+
+def duration_of(cell: str) -> int | None:
+    """Return seconds with at most six decimals in microseconds, None for an empty cell.
+
+    Raises:
+        ValueError: it is another form of number, or not a number.
+    """
+    if not cell:
+        return None
+    whole, _, part = cell.partition(".")
+    digits = whole + part
+    if not digits.isdecimal() or len(part) > 6 or len(whole) > 9:
+        raise ValueError(cell)
+    micros: int = int(digits) * _MICROSECOND_UNITS[len(part)]
+    return micros
+
+
+def credits_of(cell: str) -> Limbs:
+    """Return plain decimal credits as three integers, of which the first counts 10^-7.
+
+    The second counts 10^-18, the third 10^-27.
+
+    Raises:
+        ValueError: it is another form of number, or not a number.
+    """
+    whole, _, part = cell.partition(".")
+    digits = whole + part
+    if not digits.isdecimal() or len(part) > _PLACES or len(whole) > 9:
+        raise ValueError(cell)
+    return limbs_of(int(digits) * _CREDIT_UNITS[len(part)])
+
+
+def limbs_of(units: int) -> Limbs:
+    """Return credits that are given in units of 10^-27 as the three integers that are stored."""
+    high, rest = divmod(units, 10**20)
+    middle, low = divmod(rest, 10**9)
+    return high, middle, low
+
+
+def units_of(high: int, middle: int, low: int) -> int:
+    """Return the units of 10^-27 that three integers, or sums of them, stand for."""
+    return (high * 10**11 + middle) * 10**9 + low
+
+
+def scaled(text: str, places: int) -> int:
+    """Return a decimal number times 10^places, rounded half to even; its value must be moderate.
+
+    Raises:
+        ArithmeticError: it is not a finite number.
+    """
+    from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
+
+    number = Decimal(text)
+    if not number or number.adjusted() < -places - 1:
+        return 0
+    context = Context(prec=len(text) + places, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    return int(number.scaleb(places, context).to_integral_value(ROUND_HALF_EVEN))

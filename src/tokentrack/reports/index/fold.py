@@ -1,0 +1,135 @@
+"""From staged rows to executions: its row, and its usage fields merged one by one.
+
+The same two statements build the index, follow the files and merge the rows of one ledger. In a
+build everything is staged, so the order in which rows come is the order that decides. A follow
+may only append to that order; where it would not, `follow_problem` says so, and the index is
+built anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokentrack.reports.index.names import IMPORTED, TRACKED
+from tokentrack.reports.index.row_staging import BEFORE_1970, IMPORTED_BIT
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_MASK = (1 << IMPORTED_BIT) - 1
+_ROW_FIELDS = (
+    ("at", f"(n.ordering & {_MASK}) - {BEFORE_1970}"),
+    ("kind", "n.kind"),
+    ("tokens", "n.tokens"),
+    ("micros", "n.micros"),
+    ("session", "n.session"),
+    ("message", "n.message"),
+    ("patterns", "n.patterns"),
+    ("place", "n.place"),
+)
+_IS_SAME_LEDGER = "ledger = case when ledger = excluded.ledger then ledger else 0 end"
+# What is known of a later row replaces what was known before.
+_MERGED = ("usage_session", "tags", "input", "output", "cached", "a")
+
+
+def fold_rows(database: sqlite3.Connection, target: str, key: str, source: str) -> None:
+    """Merge staged rows of ledgers into `turn` or `part`.
+
+    Args:
+        database: the index.
+        target: the table.
+        key: the execution's id, an expression.
+        source: the staged rows as `n`, and what they are joined with.
+    """
+    names = ", ".join([name for name, _ in _ROW_FIELDS])
+    values = ", ".join([value for _, value in _ROW_FIELDS])
+    kept = ", ".join([
+        f"{name} = case when kind is null then excluded.{name} else {name} end"
+        for name, _ in _ROW_FIELDS
+    ])  # fmt: skip
+    database.execute(
+        f"insert into {target} (id, ledger, {names}) select {key}, n.ledger, {values} "
+        f"from {source} where true order by 1, n.ordering, n.place "
+        f"on conflict ({_key_of(target)}) do update set "
+        f"copies = copies + (kind is not null), {_IS_SAME_LEDGER}, {kept}"
+    )
+
+
+def fold_usage(database: sqlite3.Connection, target: str, key: str, source: str) -> None:
+    """Merge staged usage rows into `turn` or `part`; the arguments are those of `fold_rows`."""
+    merged = ", ".join([f"{name} = ifnull(excluded.{name}, {name})" for name in _MERGED])
+    limbs = ", ".join([
+        f"{name} = case when excluded.a is null then {name} else excluded.{name} end"
+        for name in "bc"
+    ])  # fmt: skip
+    database.execute(
+        f"insert into {target} (id, ledger, usage_kind, recorded_at, usage_place, "
+        f"{', '.join(_MERGED)}, b, c) select {key}, n.ledger, n.kind, n.at, n.place, "
+        "n.session, n.tags, n.input, n.output, n.cached, n.a, n.b, n.c "
+        f"from {source} where true order by 1, n.at, n.place "
+        f"on conflict ({_key_of(target)}) do update set "
+        "superseded = superseded + (usage_kind is not null), usage_kind = case "
+        "when usage_kind is null or usage_kind = excluded.usage_kind then excluded.usage_kind "
+        "else merged_kind(usage_kind, excluded.usage_kind) end, "
+        "recorded_at = excluded.recorded_at, usage_place = excluded.usage_place, "
+        f"{_IS_SAME_LEDGER}, {merged}, {limbs}"
+    )
+
+
+def time_requests(database: sqlite3.Connection, target: str, condition: str = "true") -> None:
+    """Let tracked requests be turns of the time when they were recorded.
+
+    Args:
+        database: the index.
+        target: the table.
+        condition: which executions are looked at.
+    """
+    database.execute(
+        f"update {target} set at = case when usage_kind & {TRACKED} then recorded_at end "
+        f"where kind is null and {condition}"
+    )
+
+
+def _key_of(target: str) -> str:
+    return "id" if target == "turn" else "ledger, id"
+
+
+# Each finds a staged row that a follow can't merge.
+_BEFORE = {
+    "a row is older than one that was read before":
+        f"""select 1 from new_row n join turn t on t.id = n.id where n.ordering <
+        (t.kind & {IMPORTED}) << {IMPORTED_BIT - 1} | (t.at + {BEFORE_1970})
+        and t.kind is not null""",
+    "a usage row is older than one that was read before":
+        "select 1 from new_usage n join turn t on t.id = n.id where n.at < t.recorded_at",
+    "an execution has several ids":
+        """select 1 from alias join (select id from new_row union select id from new_usage)
+        using (id)""",
+}  # fmt: skip
+_AFTER = {
+    "an execution lies in several ledgers":
+        """select 1 from (select id from new_row union select id from new_usage)
+        join turn using (id) where ledger = 0""",
+    "two executions are one turn of Kiro":
+        """select 1 from (select id, link, source from new_usage where link is not null
+        union all select id, link, source from new_node) n
+        join link l on l.hash = n.link and l.source = n.source where l.id <> n.id""",
+    "an execution has the id of another one's turn in Kiro":
+        """select 1 from new_usage n join turn t on t.id = n.link
+        where n.link <> n.id and t.kind is not null""",
+    "an execution has the id of a turn in Kiro that another one has":
+        "select 1 from new_row n join link l on l.hash = n.id where l.id <> n.id",
+}  # fmt: skip
+
+
+def follow_problem(database: sqlite3.Connection, *, is_merged: bool) -> str:
+    """Return why the staged rows can't be merged into what is there, "" where they can.
+
+    Args:
+        database: the index, with staged rows.
+        is_merged: whether they were merged already; each time other things are looked at.
+    """
+    for reason, query in (_AFTER if is_merged else _BEFORE).items():
+        if database.execute(f"{query} limit 1").fetchone():
+            return reason
+    return ""

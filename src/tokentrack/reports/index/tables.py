@@ -1,0 +1,78 @@
+"""The tables of the index.
+
+`turn` has one row for each execution: first what its ledger row says, then what its usage rows
+say, merged. A `place` is where a row is: the number of its segment, times 2^40, plus its offset.
+An execution that no ledger row names is a turn only if a program tracked it (`at` is null
+otherwise). `ledger` is 0 for an execution with rows in several ledgers; `part` has its rows of
+each ledger, merged in the same way, for the answers about one ledger.
+Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+# "ttrk": so that another program's database is not taken for ours.
+APPLICATION = 0x7474726B
+PLACE_BITS = 40
+
+_TURN = """
+    at integer, ledger integer, kind integer, usage_kind integer, tokens integer,
+    micros integer, a integer, b integer, c integer, session integer, usage_session integer,
+    message integer, patterns integer, tags integer, input integer, output integer,
+    cached integer, place integer, copies integer not null default 0, recorded_at integer,
+    usage_place integer, superseded integer not null default 0
+"""
+_SUMS = """
+    turns integer, known integer, a integer, b integer, c integer, tokens integer,
+    micros integer, timed integer, copies integer, superseded integer
+"""
+SCHEMA = (
+    "create table meta (key text primary key, value) without rowid",
+    """create table segment (
+        n integer primary key, path blob not null, usage integer not null, name blob not null,
+        inode integer, size integer, mtime integer, ctime integer, is_trusted integer,
+        bytes integer, lines integer, crc integer, rows integer, is_open integer, problem text)""",
+    "create table ledger (n integer primary key, path blob unique not null)",
+    "create table skipped (segment integer, line integer, reason text)",
+    "create table word (n integer primary key, hash integer unique, text blob)",
+    """create table ledger_kind (
+        n integer primary key, workspace integer, trigger integer, hook integer)""",
+    """create table usage_kind (
+        n integer primary key, surface integer, model integer, token_basis integer,
+        credits_basis integer, source integer, user integer, machine integer)""",
+    f"create table turn (id integer primary key, {_TURN})",
+    f"create table part (id integer, {_TURN}, primary key (ledger, id)) without rowid",
+    """create table link (
+        hash integer, source integer, id integer, other integer,
+        primary key (hash, source)) without rowid""",
+    "create table alias (id integer primary key, root integer)",
+    """create table reset (
+        ledger integer, session integer, place integer,
+        primary key (ledger, session)) without rowid""",
+)
+# Sums by local day, and by month, which is its first day; only in an index that is kept.
+TOTALS = (
+    f"""create table date_total (
+        day integer, failed integer, {_SUMS}, reported integer, estimated integer,
+        tracked integer, primary key (day, failed)) without rowid""",
+    f"""create table day_total (
+        day integer, ledger integer, kind integer, usage_kind integer, {_SUMS},
+        primary key (day, ledger, kind, usage_kind)) without rowid""",
+    f"""create table month_total (
+        month integer, ledger integer, kind integer, usage_kind integer, {_SUMS},
+        primary key (month, ledger, kind, usage_kind)) without rowid""",
+)
+TIME_INDEX = "create index turn_at on turn (at)"
+STAGING = (
+    """create temp table new_row (
+        id integer, ordering integer, place integer, ledger integer, kind integer,
+        tokens integer, micros integer, session integer, message integer, patterns integer)""",
+    """create temp table new_usage (
+        id integer, at integer, place integer, ledger integer, kind integer, session integer,
+        tags integer, input integer, output integer, cached integer, a integer, b integer,
+        c integer, link integer, source integer)""",
+    """create temp table new_node (
+        id integer, ledger integer, link integer, source integer)""",
+    """create temp table new_reset (ledger integer, session integer, place integer)""",
+)
+STAGED = ("new_row", "new_usage", "new_node", "new_reset")

@@ -1,0 +1,219 @@
+"""Ask the ledgers: one question, one answer."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.errors import FileSystemError, ValidationError
+from tokentrack.reports import dimensions
+from tokentrack.reports.answer import (
+    METRICS,
+    TOKEN_KINDS,
+    USUAL_METRICS,
+    Answer,
+    Query,
+    metrics_of,
+    number_of,
+)
+from tokentrack.reports.conditions import filter_of
+from tokentrack.reports.dimensions import LIST, TIME
+from tokentrack.reports.groups import Numbers, Words, group, label, relabel
+from tokentrack.reports.index.database import open_index
+from tokentrack.reports.provenance import provenance_of
+from tokentrack.reports.spans import find_span
+from tokentrack.reports.statements import (
+    NUMBERS,
+    SUMS_OF_TOKEN_KINDS,
+    Statements,
+    Sum,
+)
+from tokentrack.reports.zones import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tokentrack.reports.groups import Key, Part
+    from tokentrack.reports.index.database import OpenIndex
+    from tokentrack.reports.index.refresh import Progress
+    from tokentrack.reports.spans import When
+    from tokentrack.store.paths import LedgerPaths
+
+_MOST_DIMENSIONS = 3
+
+
+def query(  # noqa: PLR0913  (each is a part of the question)
+    by: Sequence[str] = (),
+    *,
+    ledgers: Sequence[LedgerPaths],
+    metrics: Sequence[str] = USUAL_METRICS,
+    where: Mapping[str, Sequence[str]] | None = None,
+    since: When = None,
+    until: When = None,
+    tz: str | None = None,
+    sort: str = "",
+    limit: int = 0,
+    only: LedgerPaths | None = None,
+    index: str | None = None,
+    progress: Progress | None = None,
+    now: int | None = None,
+) -> Answer:
+    """Return the turns of some ledgers by their dimensions; see `Query` for the question.
+
+    Args:
+        by: up to three dimensions.
+        ledgers: all ledgers of which an index is kept.
+        metrics: the numbers of each row.
+        where: by dimension the accepted values.
+        since: the first day or time.
+        until: the last day, or the time before which turns count.
+        tz: the time zone.
+        sort: a dimension or a metric.
+        limit: how many rows; 0 for all.
+        only: the one ledger of them whose files are asked about.
+        index: the path of the index; without one, the files are read for this answer alone.
+        progress: is told how many bytes were read.
+        now: the time to which words such as `today` refer, in microseconds since the epoch.
+
+    Raises:
+        ValidationError: the question names something unknown.
+        FileSystemError: the ledgers can't be read.
+    """
+    asked = Query(tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit)
+    question = _Question(asked, now)
+    known = [*ledgers, *([only] if only else [])]
+    try:
+        try:
+            with open_index(index, known, Zone(), progress) as opened:
+                return question.answer(opened, only)
+        except sqlite3.DatabaseError:
+            if index is None:
+                raise
+        # The index was damaged where opening it did not look.
+        with open_index(None, known, Zone(), progress) as opened:
+            return question.answer(opened, only)
+    except (OSError, sqlite3.Error) as error:
+        raise FileSystemError(f"the ledgers can't be read: {error}") from error
+
+
+class _Question:
+    def __init__(self, asked: Query, now: int | None) -> None:
+        self._asked = asked
+        self._by = [dimensions.find(name) for name in asked.by]
+        self._where = [
+            (dimensions.find_filter(name), values) for name, values in asked.where.items()
+        ]
+        if len(self._by) > _MOST_DIMENSIONS or len(set(asked.by)) < len(asked.by):
+            raise ValidationError([f"name one to {_MOST_DIMENSIONS} different dimensions"])
+        unknown = [name for name in asked.metrics if name not in METRICS]
+        if unknown:
+            raise ValidationError([f"unknown metric {unknown[0][:60]!r}: use {', '.join(METRICS)}"])
+        self._sort, self._is_reversed = self._find_sort()
+        self._zone = Zone(asked.tz)
+        self._span = find_span(asked.since, asked.until, self._zone, now)
+
+    def _find_sort(self) -> tuple[str, bool]:
+        name = self._asked.sort.removeprefix("-")
+        if name and name not in METRICS and name not in self._asked.by:
+            names = ", ".join([*self._asked.by, *METRICS])
+            raise ValidationError([f"can't sort by {name[:60]!r}: use one of {names}"])
+        if not name:
+            is_time = bool(self._by) and self._by[0].source == TIME
+            name = self._asked.by[0] if is_time else "credits"
+        return name, self._asked.sort.startswith("-")
+
+    def answer(self, opened: OpenIndex, only: LedgerPaths | None) -> Answer:
+        try:
+            return self._answer(opened, only, is_wide=False)
+        except sqlite3.OperationalError as error:
+            if "overflow" not in str(error):
+                raise
+        return self._answer(opened, only, is_wide=True)
+
+    def _answer(self, opened: OpenIndex, only: LedgerPaths | None, *, is_wide: bool) -> Answer:
+        database = opened.database
+        answer = Answer(
+            self._asked, self._begin(), self._end(), self._zone.name, dict(opened.unreadable)
+        )
+        ledger = None if only is None else _ledger_number(database, only)
+        words = Words(database)
+        filters = [filter_of(words, d, values) for d, values in self._where]
+        ask = Statements(database, self._zone, self._span, filters, ledger, is_wide=is_wide)
+        sums: tuple[Sum, ...] = NUMBERS
+        if set(TOKEN_KINDS) & {*self._asked.metrics, self._sort}:
+            sums = (*NUMBERS, *SUMS_OF_TOKEN_KINDS)
+        if self._by:
+            rows = ask.run(self._by, sums, is_split=True)
+            groups = relabel(group(rows, len(self._by)), self._by, words)
+            self._add_rows(answer, groups, words)
+        total = Numbers(ask.run((), sums, is_split=True))
+        answer.total = metrics_of(self._asked.metrics, total)
+        answer.provenance = provenance_of(opened, ask, ledger, only)
+        return answer
+
+    def _begin(self) -> int | None:
+        day = self._span.first_day
+        return self._span.since if day is None else self._zone.start_of(day)
+
+    def _end(self) -> int | None:
+        day = self._span.last_day
+        return self._span.until if day is None else self._zone.start_of(day + 1)
+
+    def _add_rows(self, answer: Answer, groups: dict[Key, list[Part]], words: Words) -> None:
+        found = [(key, Numbers(parts)) for key, parts in groups.items()]
+        if self._sort in METRICS:
+            found = self._best(found)
+        words.read(
+            value
+            for key, _ in found
+            for d, value in zip(self._by, key, strict=True)
+            if d.source not in {LIST, TIME} and d.name != "failed"
+        )
+        labelled = [(label(key, self._by, words), numbers) for key, numbers in found]
+        labelled.sort(key=lambda row: [_order(value) for value in row[0]])
+        self._sort_rows(labelled)
+        limit = self._asked.limit or len(labelled)
+        answer.more_rows = len(groups) - min(limit, len(labelled))
+        answer.rows = [self._row(*row) for row in labelled[:limit]]
+
+    def _row(self, labels: Key, numbers: Numbers) -> dict[str, Any]:
+        found = dict(zip(self._asked.by, labels, strict=True))
+        # By `failed`, that key tells whether all turns of the row failed or none did.
+        return found | {
+            name: value
+            for name, value in metrics_of(self._asked.metrics, numbers).items()
+            if name not in found
+        }
+
+    def _best(self, found: list[tuple[Key, Numbers]]) -> list[tuple[Key, Numbers]]:
+        # Only the rows that can be among the first need their labels.
+        limit = self._asked.limit
+        if not limit or len(found) <= limit:
+            return found
+        ranks = sorted([self._rank(numbers) for _, numbers in found])
+        return [row for row in found if self._rank(row[1]) <= ranks[limit - 1]]
+
+    def _rank(self, numbers: Numbers) -> tuple[bool, Any]:
+        value = number_of(self._sort, numbers)
+        if value is None:
+            return True, 0  # unknown comes last in both directions
+        return False, value if self._is_reversed else -value
+
+    def _sort_rows(self, labelled: list[tuple[Key, Numbers]]) -> None:
+        if self._sort in METRICS:
+            labelled.sort(key=lambda row: self._rank(row[1]))
+            return
+        index = self._asked.by.index(self._sort)
+        labelled.sort(key=lambda row: _order(row[0][index])[1:], reverse=self._is_reversed)
+        labelled.sort(key=lambda row: row[0][index] is None)
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    return value is None, "" if value is None else value
+
+
+def _ledger_number(database: sqlite3.Connection, paths: LedgerPaths) -> int:
+    query = "select n from ledger where path = ?"
+    found = database.execute(query, (os.fsencode(paths.path),)).fetchone()
+    return int(found[0]) if found else -1  # it has no files

@@ -1,0 +1,292 @@
+"""From a question to the SQL that answers it from the smallest tables that can.
+
+Whole months come from the totals by month, whole days from those by day, and only what no total
+has comes from the turns: sessions, messages, lists, hours, another zone, parts of a day.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from tokentrack.reports import calendar
+from tokentrack.reports.dimensions import KIND, TIME, USAGE, Dimension
+from tokentrack.reports.index.day_totals import TOKENS, near, time_bounds, totals_fit
+from tokentrack.reports.index.names import BASIS_MASK, FAILED
+from tokentrack.reports.zones import LocalTime
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from tokentrack.reports.spans import Span
+    from tokentrack.reports.zones import Zone
+
+MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"
+# A local day can end and come again within this many days of a change of the clocks.
+_MARGIN = 2
+
+
+class Sum(NamedTuple):
+    """A sum: its name, and its expression over turns, over totals, and over totals by date.
+
+    A sum that no total has is empty there.
+    """
+
+    name: str
+    of_turns: str
+    of_totals: str
+    of_dates: str = ""
+
+
+def _plain(name: str, of_turns: str) -> Sum:
+    return Sum(name, of_turns, f"sum({name})", f"sum({name})")
+
+
+def _of_basis(name: str, basis: int) -> Sum:
+    test = f"case when usage_kind & {BASIS_MASK} = {basis} then {{}} else 0 end"
+    return Sum(name, f"sum({test.format(1)})", f"sum({test.format('turns')})", f"sum({name})")
+
+
+TURNS, KNOWN = _plain("turns", "count(*)"), _plain("known", "count(a)")
+REQUESTS = Sum(
+    "tracked",
+    "sum(kind is null)",
+    "sum(case when kind = 0 then turns else 0 end)",
+    "sum(tracked)",
+)
+NUMBERS = (
+    TURNS,
+    KNOWN,
+    _plain("a", "sum(a)"),
+    _plain("b", "sum(b)"),
+    _plain("c", "sum(c)"),
+    _plain("tokens", f"sum({TOKENS})"),
+    _plain("micros", "sum(micros)"),
+    REQUESTS,
+)
+SUMS_OF_TOKEN_KINDS = tuple(
+    [Sum(name, f"sum({name})", "") for name in ("input", "output", "cached")]
+)
+PROVENANCE = (
+    TURNS,
+    KNOWN,
+    REQUESTS,
+    _plain("copies", "sum(copies)"),
+    _plain("superseded", "sum(superseded)"),
+    _of_basis("reported", 1),
+    _of_basis("estimated", 2),
+)
+
+
+class Filter(NamedTuple):
+    """A condition on turns, and the dimension that it is about."""
+
+    dimension: Dimension
+    condition: str
+
+
+class Source(NamedTuple):
+    """A table, and the conditions that are not about filters."""
+
+    table: str
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def is_totals(self) -> bool:
+        """Whether it has sums of turns."""
+        return self.table in {MONTHS, DATES, DAYS}
+
+
+class Statements:
+    """The statements of one question."""
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        zone: Zone,
+        span: Span,
+        filters: Sequence[Filter],
+        ledger: int | None,
+        *,
+        is_wide: bool = False,
+    ) -> None:
+        """Keep the parts of the question.
+
+        Args:
+            database: the index.
+            zone: whose local days count.
+            span: the time that is asked about.
+            filters: what a turn must pass.
+            ledger: the number of the only ledger that is asked about, None for all.
+            is_wide: whether sums can have more than 64 bits, which takes longer.
+        """
+        self._database = database
+        self._zone = zone
+        self._span = span
+        self._filters = filters
+        self._ledger = ledger
+        self._is_wide = is_wide
+        if is_wide:
+            database.create_aggregate("wide_sum", 1, cast("Any", _WideSum))
+        self._local_time: LocalTime | None = None
+
+    def run(
+        self, dimensions: Sequence[Dimension], sums: Sequence[Sum], *, is_split: bool
+    ) -> Iterator[Sequence[Any]]:
+        """Yield groups of turns, of which several can have the same values.
+
+        Args:
+            dimensions: what the turns are grouped by. A group begins with their values, where
+                a time (but an hour) is the number of a day in it.
+            sums: the sums of each group, which come last.
+            is_split: whether failed turns are grouped apart; before the sums comes 1 for them.
+        """
+        for source in self._sources(dimensions, sums):
+            statement = self._select(source, dimensions, sums, is_split)
+            if self._is_wide:
+                for row in self._database.execute(statement.replace("sum(", "wide_sum(")):
+                    yield [int(value) if isinstance(value, str) else value for value in row]
+            else:
+                yield from self._database.execute(statement)
+
+    def _sources(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> list[Source]:
+        if not self._can_use_totals(dimensions, sums):
+            found = [self._turns(self._span)]
+        else:
+            found = self._totals(dimensions)
+        if self._ledger is None:
+            return found
+        own = f"t.ledger = {self._ledger}"
+        found = [Source(table, (*conditions, own)) for table, conditions in found]
+        # Executions that other ledgers have as well.
+        return [*found, Source("part", (*self._turns(self._span).conditions, own))]
+
+    def _can_use_totals(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> bool:
+        asked = [*dimensions, *[f.dimension for f in self._filters]]
+        if self._is_wide or any(d.is_of_turns for d in asked) or not all(s.of_totals for s in sums):
+            return False
+        query = "select 1 from meta where key = 'zone'"
+        if not any(d.source == TIME for d in asked) and self._span == type(self._span)():
+            return self._database.execute(query).fetchone() is not None
+        return totals_fit(self._database, self._zone)
+
+    def _totals(self, dimensions: Sequence[Dimension]) -> list[Source]:
+        first, last, since, until = self._span
+        if since is not None:
+            edge = self._zone.local_day(since) + _MARGIN
+            first = edge if first is None else max(first, edge)
+        if until is not None:
+            edge = self._zone.local_day(until) - _MARGIN
+            last = edge if last is None else min(last, edge)
+        if first is not None and last is not None and first > last:
+            return [self._turns(self._span)]
+        found = self._whole_days(dimensions, first, last)
+        if since is not None and first is not None:
+            found.append(self._turns(self._span._replace(last_day=first - 1)))
+        if until is not None and last is not None:
+            found.append(self._turns(self._span._replace(first_day=last + 1)))
+        return found
+
+    def _whole_days(
+        self, dimensions: Sequence[Dimension], first: int | None, last: int | None
+    ) -> list[Source]:
+        if all(d.source == TIME for d in dimensions) and not self._filters and not self._ledger:
+            return [_between(DATES, "day", first, last)]
+        if any(d.name in {"day", "week", "weekday"} for d in dimensions):
+            return [_between(DAYS, "day", first, last)]
+        return _months(first, last)
+
+    def _turns(self, span: Span) -> Source:
+        first, last, since, until = span
+        found = ["t.at is not null"]
+        if since is not None:
+            found.append(f"t.at >= {since}")
+        if until is not None:
+            found.append(f"t.at < {until}")
+        if first is not None:
+            found += [near(first, None), f"{self._local.day} >= {first}"]
+        if last is not None:
+            found += [near(None, last), f"{self._local.day} <= {last}"]
+        return Source("turn", tuple(found))
+
+    @property
+    def _local(self) -> LocalTime:
+        if self._local_time is None:
+            bounds = time_bounds(self._database) or (0, 0)
+            self._local_time = LocalTime(self._zone, *bounds, self._database)
+        return self._local_time
+
+    def _select(
+        self, source: Source, dimensions: Sequence[Dimension], sums: Sequence[Sum], is_split: bool
+    ) -> str:
+        keys = [self._value(source, d) for d in dimensions]
+        if is_split:
+            keys.append("t.failed" if source.table == DATES else f"ifnull(t.kind, 0) & {FAILED}")
+        values = [_sum_over(source, s) for s in sums]
+        asked = {d.source for d in [*dimensions, *[f.dimension for f in self._filters]]}
+        joins = ""
+        if KIND in asked:
+            joins += " left join ledger_kind l on l.n = t.kind"
+        if USAGE in asked:
+            joins += " left join usage_kind u on u.n = t.usage_kind"
+        conditions = [*source.conditions, *[f.condition for f in self._filters]]
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        numbers = ", ".join([str(n + 1) for n in range(len(keys))])
+        group = f" group by {numbers}" if keys else ""
+        return f"select {', '.join([*keys, *values])} from {source.table} t{joins}{where}{group}"
+
+    def _value(self, source: Source, dimension: Dimension) -> str:
+        if dimension.source != TIME:
+            return dimension.column
+        if dimension.name == "hour":
+            return self._local.hour
+        if source.is_totals:
+            return "t.month" if source.table == MONTHS else "t.day"
+        return self._local.day
+
+
+class _WideSum:
+    # As `sum` of SQLite; the result is text, since it may not fit into 64 bits.
+
+    def __init__(self) -> None:
+        self._sum: int | None = None
+
+    def step(self, value: int | None) -> None:
+        if value is not None:
+            self._sum = value + (self._sum or 0)
+
+    def finalize(self) -> str | None:
+        return None if self._sum is None else str(self._sum)
+
+
+def _sum_over(source: Source, found: Sum) -> str:
+    if not source.is_totals:
+        return found.of_turns
+    return found.of_dates if source.table == DATES else found.of_totals
+
+
+def _between(table: str, column: str, first: int | None, last: int | None) -> Source:
+    found = []
+    if first is not None:
+        found.append(f"t.{column} >= {first}")
+    if last is not None:
+        found.append(f"t.{column} <= {last}")
+    return Source(table, tuple(found))
+
+
+def _months(first: int | None, last: int | None) -> list[Source]:
+    # A month is known by its first day.
+    low = None if first is None else _next_month(first - 1)
+    high = None if last is None else calendar.first_day_of(calendar.month_of(last + 1)) - 1
+    if low is not None and high is not None and low > high:
+        return [_between(DAYS, "day", first, last)]
+    found = [_between(MONTHS, "month", low, high)]
+    if first is not None and low is not None and first < low:
+        found.append(_between(DAYS, "day", first, low - 1))
+    if last is not None and high is not None and high < last:
+        found.append(_between(DAYS, "day", high + 1, last))
+    return found
+
+
+def _next_month(day: int) -> int:
+    return calendar.first_day_of(calendar.month_of(day) + 1)

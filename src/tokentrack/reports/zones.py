@@ -1,0 +1,173 @@
+"""A time zone as the steps of its offset from UTC, so that SQL finds local days and hours.
+
+From 1970 to 2100 the offset is asked for every third day, and a change between two answers is
+looked for by halves: no zone of the time zone database changes twice within six days. Times
+outside of these years are asked for one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokentrack.errors import ValidationError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+# From midnight of day 0 (see `calendar`) to 1970.
+_BEFORE_1970 = 719_163 * DAY
+_FIRST, _LAST = 0, 4_102_444_800 * SECOND  # 1970 to 2100
+_PROBED = 3 * DAY
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Step(NamedTuple):
+    """An offset from UTC and the time since when it is in force, both in microseconds."""
+
+    since: int
+    offset: int
+
+
+class Zone:
+    """A time zone: the system's, or one of the time zone database.
+
+    Attributes:
+        name: its name in the database; what the system calls its own, or "local".
+        is_system: whether it is the system's.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        """Find a zone by its name; without one, the system's.
+
+        Raises:
+            ValidationError: there is no such zone.
+        """
+        self.is_system = name is None
+        self.name = _system_name() if name is None else name
+        self._offset = _system_offset if name is None else _named_offset(name)
+
+    def offset(self, at: int) -> int:
+        """Return the offset from UTC at a time."""
+        return self._offset(at // SECOND) * SECOND
+
+    def steps(self, first: int, last: int) -> list[Step]:
+        """Return the steps from one time to another; the first one is in force at `first`."""
+        steps = [Step(first, self.offset(first))]
+        at = first
+        while at < last:
+            following = min(at + _PROBED, last)
+            if self.offset(following) != steps[-1].offset:
+                steps.append(self._change(at, following))
+            at = following
+        return steps
+
+    def _change(self, low: int, high: int) -> Step:
+        before, after = self.offset(low), self.offset(high)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.offset(middle) == before:
+                low = middle
+            else:
+                high = middle
+        return Step(high, after)
+
+    def local_day(self, at: int) -> int:
+        """Return the number of the local day of a time."""
+        return (at + self.offset(at) + _BEFORE_1970) // DAY
+
+    def start_of(self, day: int) -> int:
+        """Return the first time at which it is a day or later."""
+        return self.first_at(day, 0)
+
+    def first_at(self, day: int, of_day: int) -> int:
+        """Return the first time at which the clocks show a time of a day, or a later one."""
+        local = day * DAY + of_day - _BEFORE_1970
+        steps = self.steps(local - 3 * DAY, local + 3 * DAY)
+        ends = [step.since for step in steps[1:]] + [local + 4 * DAY]
+        starts = [max(step.since, local - step.offset) for step in steps]
+        return min(start for start, end in zip(starts, ends, strict=True) if start < end)
+
+
+class LocalTime:
+    """SQL expressions of a zone's local days and hours, for times between two others."""
+
+    def __init__(self, zone: Zone, first: int, last: int, database: sqlite3.Connection) -> None:
+        """Name the zone, the times, and the database in which the expressions are used."""
+        low, high = max(first, _FIRST), min(last + 1, _LAST)
+        self.steps = zone.steps(low, high) if low < high else []
+        shift = _piecewise(self.steps) if self.steps else "local_shift(at)"
+        if self.steps and (first < low or last >= high):
+            shift = f"case when at >= {low} and at < {high} then {shift} else local_shift(at) end"
+        if "local_shift" in shift:
+            database.create_function("local_shift", 1, zone.offset)
+        self._local = f"(at + {_BEFORE_1970} + {shift})"
+
+    @property
+    def day(self) -> str:
+        """The number of the local day of `at`."""
+        return f"{self._local} / {DAY}"
+
+    @property
+    def hour(self) -> str:
+        """The local hour of `at`, from 0 to 23."""
+        return f"{self._local} / {3600 * SECOND} % 24"
+
+
+def _piecewise(steps: list[Step]) -> str:
+    # The offset in force at `at`, by halves.
+    if len(steps) == 1:
+        return str(steps[0].offset)
+    middle = len(steps) // 2
+    earlier, later = _piecewise(steps[:middle]), _piecewise(steps[middle:])
+    return f"case when at < {steps[middle].since} then {earlier} else {later} end"
+
+
+def _system_offset(seconds: int) -> int:
+    try:
+        return time.localtime(seconds).tm_gmtoff
+    except (OverflowError, OSError, ValueError):  # before or after what the system knows
+        return time.localtime(0).tm_gmtoff
+
+
+def _system_name() -> str:
+    name = os.environ.get("TZ", "").lstrip(":")
+    if not name:
+        name = os.path.realpath("/etc/localtime").rpartition("/zoneinfo/")[2]
+    return name if name and not name.startswith("/") else "local"
+
+
+def _named_offset(name: str) -> Callable[[int], int]:
+    if name == "UTC":
+        return lambda _seconds: 0
+    return _offsets_of(_find_zone(name))
+
+
+def _find_zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValidationError([
+            f"unknown time zone {name[:60]!r}: use a name such as Europe/Berlin or UTC"
+        ]) from None  # fmt: skip
+
+
+def _offsets_of(zone: tzinfo) -> Callable[[int], int]:
+    def offset(seconds: int) -> int:
+        moment = _EPOCH + timedelta(seconds=seconds)
+        try:
+            found = moment.astimezone(zone).utcoffset()
+        except OverflowError:  # within a day of the calendar's ends
+            day = timedelta(days=1 if seconds < 0 else -1)
+            found = (moment + day).astimezone(zone).utcoffset()
+        return 0 if found is None else found // timedelta(seconds=1)
+
+    return offset

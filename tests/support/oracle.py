@@ -1,0 +1,378 @@
+"""What every report must say, worked out the slow way: dictionaries, `Decimal` and `zoneinfo`.
+
+Written apart from `tokentrack.reports`: it shares with it only the reader of single records and
+the check of a ledger row.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tokentrack.common import timestamps
+from tokentrack.errors import ValidationError
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.transaction import TokenTransaction
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store.archives import open_ledger_file
+from tokentrack.store.reader import read_records
+
+REQUEST, RESET = "tracked-request", "session-reset"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = Context(prec=3000)
+COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
+
+
+class Row(NamedTuple):
+    """A row of a ledger, and what decides between two of one execution."""
+
+    ledger: str
+    order: tuple
+    record: TokenTransaction
+    micros: int | None
+
+
+class Usage(NamedTuple):
+    """A usage row, and what decides between two of one execution."""
+
+    ledger: str
+    order: tuple
+    at: int
+    cells: dict[str, str]
+
+
+class World(NamedTuple):
+    """All that the files of some ledgers say."""
+
+    rows: list[Row]
+    usage: list[Usage]
+    skipped: list[tuple[str, int]]
+
+
+def rounded(text: str, places: int) -> Decimal:
+    with localcontext(EXACT):
+        return Decimal(text).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+
+
+def files_of(ledger: str, active: str) -> list[str]:
+    """Return a ledger's files, the archives by age first."""
+    folder, name = os.path.dirname(ledger), active
+    if not os.path.isdir(folder):
+        return []
+    stem = name.removesuffix(".csv")
+    present = set(os.listdir(folder))
+    found = []
+    for entry in present:
+        match = re.fullmatch(re.escape(stem) + r"_(\d{8})(?:_(\d{1,6}))?\.csv(\.gz)?", entry)
+        if match and not (match[3] and entry.removesuffix(".gz") in present):
+            found.append((match[1], int(match[2] or 1), entry))
+    return [os.path.join(folder, entry) for _, _, entry in sorted(found)] + (
+        [os.path.join(folder, name)] if name in present else []
+    )
+
+
+def read(ledgers: list[str]) -> World:
+    """Read all files of some ledgers, given by the paths of their active files."""
+    world = World([], [], [])
+    for ledger in sorted(set(ledgers)):
+        usage = ledger.replace("token_transactions", "token_usage")
+        for number, path in enumerate(files_of(ledger, os.path.basename(ledger))):
+            for at, record in _records(path, COLUMNS, world):
+                _take_row(world, ledger, (number, at), path, record)
+        for number, path in enumerate(files_of(ledger, os.path.basename(usage))):
+            for at, record in _records(path, USAGE_COLUMNS, world):
+                _take_usage(world, ledger, (number, at), path, record)
+    return world
+
+
+def _records(path, columns, world):
+    with open_ledger_file(path) as file:
+        try:
+            for record in read_records(file, columns):
+                if record.problem:
+                    world.skipped.append((path, record.line))
+                else:
+                    yield record.line, record
+        except OSError:
+            world.skipped.append((path, 0))
+
+
+def _take_row(world, ledger, place, path, record):
+    try:
+        made = TokenTransaction.from_csv_row(record.cells)
+    except ValidationError:
+        world.skipped.append((path, record.line))
+        return
+    cell = record.cells[COLUMNS.index("elapsed_time")]
+    micros = int(rounded(cell, 6).scaleb(6)) if cell else None
+    order = (made.hook_name == "import", made.timestamp_us, ledger, place)
+    world.rows.append(Row(ledger, order, made, micros))
+
+
+def _take_usage(world, ledger, place, path, record):
+    cells = dict(zip(USAGE_COLUMNS, record.cells, strict=True))
+    try:
+        at = timestamps.parse(cells["recorded_at"])
+        is_sound = cells["source"] == RESET or _is_sound(cells)
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        world.skipped.append((path, record.line))
+        return
+    world.usage.append(Usage(ledger, (at, ledger, place), at, cells))
+
+
+def _is_sound(cells) -> bool:
+    counts = [cells[name] for name in COUNTS]
+    is_request = cells["source"] == REQUEST
+    if not cells["agent_execution_id"]:
+        return False
+    if not all(
+        re.fullmatch(r"[0-9]{1,15}", count) or (not count and not is_request) for count in counts
+    ):
+        return False
+    if is_request:
+        return int(counts[2]) <= int(counts[0])
+    if not cells["credits"]:
+        return True
+    try:
+        amount = Decimal(cells["credits"])
+    except InvalidOperation:
+        return False
+    return amount.is_finite() and 0 <= amount <= 10**9 and amount.adjusted() > -400
+
+
+class Turn(NamedTuple):
+    """One execution that counts as a turn."""
+
+    at: int
+    values: dict[str, Any]  # of the dimensions with one value
+    tags: list[str]
+    patterns: list[str]
+    credits: Decimal | None
+    tokens: int | None
+    micros: int | None
+    basis: str
+    is_request: bool
+    copies: int
+    superseded: int
+
+
+class Executions(NamedTuple):
+    """The turns of a world, and how many usage rows have none."""
+
+    turns: list[Turn]
+    orphans: int
+
+
+def executions(world: World) -> Executions:
+    """Count every execution once."""
+    usage = [u for u in world.usage if u.cells["source"] != RESET]
+    root = _groups(world, usage)
+    rows_of, usage_of = defaultdict(list), defaultdict(list)
+    for row in world.rows:
+        rows_of[root(("id", row.record.agent_execution_id))].append(row)
+    for row in usage:
+        usage_of[root(("id", row.cells["agent_execution_id"]))].append(row)
+    turns, orphans = [], 0
+    for key in {*rows_of, *usage_of}:
+        turn = _turn(
+            sorted(rows_of[key], key=lambda r: r.order),
+            sorted(usage_of[key], key=lambda u: u.order),
+        )
+        if turn is None:
+            orphans += len(usage_of[key])
+        else:
+            turns.append(turn)
+    return Executions(turns, orphans)
+
+
+def _groups(world, usage):
+    above = {}
+
+    def root(member):
+        while above.get(member, member) != member:
+            member = above[member]
+        return member
+
+    ids = {row.record.agent_execution_id for row in world.rows}
+    for row in usage:
+        source, source_id = row.cells["source"], row.cells["source_id"]
+        if source == REQUEST or not source_id:
+            continue
+        turn = root(("turn", source, source_id))
+        above[turn] = root(("id", row.cells["agent_execution_id"]))
+        for name in (source_id, f"{source}:{source_id}"):
+            if name in ids:
+                above[root(("turn", source, source_id))] = root(("id", name))
+    return root
+
+
+def _turn(rows, usage) -> Turn | None:
+    merged: dict[str, str] = {}
+    for row in usage:
+        merged |= {name: cell for name, cell in _known(row.cells).items() if cell}
+    is_request = not rows and merged.get("source") == REQUEST
+    if not rows and not is_request:
+        return None
+    record = rows[0].record if rows else None
+    amount = rounded(merged["credits"], 27) if merged.get("credits") else None
+    at = record.timestamp_us if record else usage[-1].at
+    values = {
+        "workspace": record.workspace_folder if record else "",
+        "trigger": record.hook_trigger_type if record else "",
+        "hook": record.hook_name if record else "",
+        "session": (record.session_id if record else "") or merged.get("session_id", ""),
+        "message": record.error_message if record else "",
+        "failed": bool(record and record.error_occurred),
+        "surface": merged.get("surface", ""),
+        **{name: merged.get(name, "") for name in ("model", "user", "machine")},
+    }
+    return Turn(
+        at, values, _items(merged.get("tags", "")), list(record.file_patterns) if record else [],
+        amount, _tokens(record, merged), rows[0].micros if rows else None,
+        merged.get("token_basis", "unknown"), is_request, max(0, len(rows) - 1),
+        max(0, len(usage) - 1),
+    )  # fmt: skip
+
+
+def _known(cells):
+    known = dict(cells)
+    for name in ("token_basis", "credits_basis"):
+        if known[name] not in ("reported", "estimated"):
+            known[name] = ""
+    if known["source"] == REQUEST:
+        known |= {"surface": "api", "credits": ""}
+    return known
+
+
+def _tokens(record, merged) -> int | None:
+    counts = [int(merged[name]) for name in COUNTS[:2] if merged.get(name)]
+    if counts:
+        return sum(counts)
+    if record is None:
+        return None
+    return record.tokens_used or (0 if merged.get("token_basis") else None)
+
+
+def _items(cell: str) -> list[str]:
+    # A backslash before a semicolon keeps it.
+    items, run, item = [], 0, ""
+    for char in cell:
+        if char == "\\":
+            run += 1
+        elif char == ";":
+            item += "\\" * (run // 2)
+            if run % 2:
+                item += ";"
+            else:
+                items.append(item)
+                item = ""
+            run = 0
+        else:
+            item += "\\" * run + char
+            run = 0
+    return [*items, item + "\\" * run] if cell else []
+
+
+# Reports.
+
+PLAIN = (
+    "workspace", "trigger", "hook", "session", "message", "failed", "surface", "model", "user",
+    "machine",
+)  # fmt: skip
+
+
+def local(at: int, zone: str) -> datetime:
+    return (EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone))
+
+
+def labels(turn: Turn, name: str, zone: str) -> list[Any]:
+    """Return the values of a dimension that a turn has; one of them is None where it is unknown."""
+    if name in PLAIN:
+        value = turn.values[name]
+        return [value if value != "" else None]
+    if name == "pattern":
+        return list(dict.fromkeys(turn.patterns)) or [None]
+    if name == "tag":
+        return list(dict.fromkeys(turn.tags)) or [None]
+    if name.startswith("tag:"):
+        key = name.removeprefix("tag:")
+        found = [tag.partition("=")[2] for tag in turn.tags if tag.partition("=")[0] == key]
+        return list(dict.fromkeys(found)) or [None]
+    moment = local(turn.at, zone)
+    year, week, weekday = moment.isocalendar()
+    return [{
+        "hour": moment.hour, "day": f"{moment:%Y-%m-%d}", "week": f"{year:04d}-W{week:02d}",
+        "month": f"{moment:%Y-%m}", "weekday": weekday,
+    }[name]]  # fmt: skip
+
+
+def passes(turn: Turn, where: dict[str, list], zone: str) -> bool:
+    for name, wanted in where.items():
+        found = [str(v) if v is not None else "" for v in labels(turn, name, zone)]
+        if name == "failed":
+            found = [str(turn.values["failed"]).lower()]
+        if name == "tag":
+            found += [tag.partition("=")[0] for tag in turn.tags]
+        included = [w for w in wanted if not w.startswith("!")]
+        excluded = [w[1:] for w in wanted if w.startswith("!")]
+        if included and not set(included) & set(found):
+            return False
+        if set(excluded) & set(found):
+            return False
+    return True
+
+
+def add_up(turns: list[Turn]) -> dict[str, Any]:
+    """Return the numbers of a report's row."""
+    failed = [turn for turn in turns if turn.values["failed"]]
+    return {
+        "turns": len(turns),
+        "credits": _sum([turn.credits for turn in turns]),
+        "credits_unknown": sum(t.credits is None and not t.is_request for t in turns),
+        "tokens": _sum([turn.tokens for turn in turns]),
+        "micros": _sum([turn.micros for turn in turns]),
+        "failed": len(failed),
+        "credits_failed": _sum([turn.credits for turn in failed]),
+    }
+
+
+def _sum(values):
+    known = [value for value in values if value is not None]
+    with localcontext(EXACT):
+        return sum(known[1:], known[0]) if known else None
+
+
+def report(found: Executions, by, where, since, until, zone) -> dict[tuple, dict[str, Any]]:
+    """Return the rows of a report by their labels, and its total under ()."""
+    chosen = [
+        turn for turn in found.turns
+        if _is_within(turn, since, until, zone) and passes(turn, where, zone)
+    ]  # fmt: skip
+    groups = defaultdict(list)
+    for turn in chosen:
+        keys = [()]
+        for name in by:
+            keys = [(*key, label) for key in keys for label in labels(turn, name, zone)]
+        for key in keys:
+            groups[key].append(turn)
+    rows = {key: add_up(turns) for key, turns in groups.items()}
+    rows[("total",)] = add_up(chosen) | {"chosen": chosen}
+    return rows
+
+
+def _is_within(turn: Turn, since, until, zone: str) -> bool:
+    # ("day", a date), of which the last one belongs to the span, or ("at", microseconds).
+    if since and (
+        turn.at < since[1] if since[0] == "at" else local(turn.at, zone).date() < since[1]
+    ):
+        return False
+    return not until or (
+        turn.at < until[1] if until[0] == "at" else local(turn.at, zone).date() <= until[1]
+    )
