@@ -210,10 +210,10 @@ def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, s
     if root is not None:
         return os.path.realpath(root)
     try:
-        found = workspace.find_root(os.getcwd(), environ)
+        found, is_shared = workspace.find_workspace(os.getcwd(), environ)
     except OSError:  # the folder was removed
         return ""
-    return "" if workspace.is_shared_folder(found, environ) else found
+    return "" if is_shared else found
 
 
 def _make(config: TrackerConfig, root: str, environ: Mapping[str, str]) -> TokenTrackingHook:

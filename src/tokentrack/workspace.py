@@ -46,14 +46,19 @@ def find_root(cwd: str, environ: Mapping[str, str] = os.environ) -> str:
     repository, a worktree or a submodule. The `.kiro` in the home folder holds Kiro's own settings
     and is ignored.
     """
+    return find_workspace(cwd, environ)[0]
+
+
+def find_workspace(cwd: str, environ: Mapping[str, str]) -> tuple[str, bool]:
+    """Return the root of the workspace that `cwd` is in, and whether it is a shared folder."""
     folder = start = os.path.realpath(cwd)
     while not is_shared_folder(folder, environ):
         if os.path.isdir(os.path.join(folder, ".kiro")):
-            return folder
+            return folder, False
         if _kind_of_git_entry(folder):
-            return folder
+            return folder, False
         folder = os.path.dirname(folder)
-    return start
+    return start, folder == start
 
 
 def _kind_of_git_entry(folder: str) -> str:

@@ -63,7 +63,7 @@ _ROOM_FOR_COUNT = 24
 
 def redact(text: str) -> str:
     """Return the text with each recognised secret replaced by `[redacted:RULE]`."""
-    if not _may_hold_secret(text):
+    if not text or not _may_hold_secret(text):
         return text
     from tokentrack.common.redaction_rules import RULES
 

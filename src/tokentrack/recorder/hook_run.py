@@ -164,8 +164,7 @@ def _find_workspace(
             cwd = os.getcwd()
         except OSError:  # the folder was removed
             cwd = workspace.home_folder(environ)
-    root = workspace.find_root(cwd, environ)
-    return root, workspace.is_shared_folder(root, environ)
+    return workspace.find_workspace(cwd, environ)
 
 
 def tags_of_environment(environ: Mapping[str, str]) -> dict[str, str]:
