@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.diagnostics.folders import to_list
-from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.detect import detect, v1_sessions
 from tokentrack.hookfiles.installed import INERT
 from tokentrack.recorder.events import COMPLETION, kind_of
@@ -99,6 +98,8 @@ def check_missing_hooks(setup: Setup) -> Iterator[Finding]:
 
 def check_hook_files(setup: Setup) -> Iterator[Finding]:
     """Yield what is wrong with any hook file, the user's own too, and what can be migrated."""
+    from tokentrack.hookfiles.check import check_paths  # `status` does not need it
+
     places = [os.path.join(f, name) for f in _kiro_folders(setup) for name in ("hooks", "agents")]
     major = 1 if next(v1_sessions(setup.kiro_home), None) else None
     report = check_paths([p for p in places if os.path.isdir(p)], ide_major=major)

@@ -1,25 +1,20 @@
-"""Whether Kiro can start the programs of the hooks, and how long a hook takes here."""
+"""Whether Kiro can start the programs of the hooks, and how long a hook takes here.
+
+`status` loads this module, so what only `doctor` needs is imported where it is used.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import os
 import shutil
-import statistics
-import subprocess
 import sys
-import sysconfig
 import time
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import tokentrack
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.diagnostics.kiro import may_run_from_desktop
 from tokentrack.hookfiles.entries import program_of, quoted
-from tokentrack.recorder.selftest import temporary_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,6 +89,10 @@ def check_launchers(setup: Setup) -> Iterator[Finding]:
 
 def check_speed(setup: Setup) -> Iterator[Finding]:
     """Yield how long a hook takes here, in a workspace and a home of its own."""
+    import subprocess
+
+    from tokentrack.recorder.selftest import temporary_home
+
     program = shutil.which(NAME, path=setup.environ.get("PATH"))
     command = [program] if program else [sys.executable, "-m", NAME]
     with temporary_home() as (root, inner):
@@ -143,6 +142,8 @@ def not_on_path(program: str) -> str:
 
 def how_to_find() -> str:
     """Return what puts the program where Kiro finds it."""
+    import sysconfig
+
     folders = dict.fromkeys((
         os.path.dirname(sys.executable),
         sysconfig.get_path("scripts"),
@@ -171,6 +172,11 @@ def _renew(python: str) -> str:
 
 def _source() -> str:
     # What pip was given when it installed this program, "" if that is unknown.
+    import importlib.metadata
+    import json
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         record = importlib.metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
         found = json.loads(record or "")
@@ -187,6 +193,9 @@ def _source() -> str:
 
 
 def _median(command: Sequence[str], root: str, environ: Mapping[str, str]) -> float:
+    import statistics
+    import subprocess
+
     times = []
     for _ in range(_RUNS + 1):
         began = time.perf_counter()

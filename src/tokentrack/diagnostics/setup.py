@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack import workspace
 from tokentrack.config.sources import load_config
-from tokentrack.diagnostics.fixes import FixPlanner
 from tokentrack.diagnostics.last_fired import last_fired
 from tokentrack.diagnostics.waiting import Waiting, count_waiting
 from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
@@ -17,6 +16,7 @@ from tokentrack.tracker import TokenTracker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokentrack.diagnostics.fixes import FixPlanner
     from tokentrack.diagnostics.last_fired import Moments
 
 
@@ -58,6 +58,8 @@ class Setup:
     @cached_property
     def fixes(self) -> FixPlanner:
         """The planner of fixes for the hooks."""
+        from tokentrack.diagnostics.fixes import FixPlanner  # a healthy setup needs none
+
         return FixPlanner(self.root, self.kiro_home, self.environ)
 
     @cached_property
