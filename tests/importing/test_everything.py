@@ -117,7 +117,7 @@ def test_turns_of_elsewhere_are_told_with_the_way_to_get_them(machine):
     assert summary(machine)["skipped"] == skipped
     told = tokentrack(machine, "import")
     for reason in skipped:
-        assert f"1 turn skipped: {reason} (`tokentrack import --all` takes them" in told
+        assert f"1 turn skipped: {reason} (`tokentrack import --all` imports them" in told
     assert summary(machine, "--all")["added"] == 2
 
 

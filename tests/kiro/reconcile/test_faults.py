@@ -22,7 +22,7 @@ def paused(machine):
     played.hook("Stop", assistant_response="It paused before.")
     played.write([0.5])
     make_due(machine)
-    assert "1 execution got" in tokentrack(machine, "reconcile")
+    assert "1 execution updated" in tokentrack(machine, "reconcile")
     return played
 
 
@@ -57,7 +57,7 @@ def test_after_a_rotation_a_command_joins_what_is_in_the_archive(machine):
     played.stop()
     tokentrack(machine, "rotate")
     played.write([0.5])
-    assert "1 execution got" in tokentrack(machine, "reconcile")
+    assert "1 execution updated" in tokentrack(machine, "reconcile")
     assert [row["credits"] for row in machine.usage()] == ["0.5"]
 
 
@@ -136,5 +136,5 @@ def test_a_note_whose_session_can_be_no_file_is_dropped(machine):
     assert played.session.session_id in text
     other = note.with_name(note.name.replace("exec_", "exec_0"))
     other.write_text(text.replace(played.session.session_id, "\\ud800"))
-    assert "1 execution got" in tokentrack(machine, "reconcile")
+    assert "1 execution updated" in tokentrack(machine, "reconcile")
     assert notes(machine) == []
