@@ -227,7 +227,7 @@ STEPS = {
     "0.x in a .json, as it should be named": (
         lambda m: (put(m, f".kiro/hooks/{IDE0[1]}", "{}"),
                    put(m, ".kiro/hooks/x.json", ide0("agentStop")))[1],
-        ".kiro.hook files only", "rename the file to x.kiro.hook",
+        "only .kiro.hook files", "rename the file to x.kiro.hook",
         lambda p: p.rename(p.with_name("x.kiro.hook")),
     ),
     "a link": (
@@ -242,7 +242,7 @@ STEPS = {
     ),
     "a linked file of the user's": (
         lambda m: (newer(m), put(m, "~/mine", ask()), linked(m, "mine.kiro.hook"))[-1],
-        "is inert", "put a real file", lambda p: p.unlink(),
+        "is inert", "replace it with a real file", lambda p: p.unlink(),
     ),
 }  # fmt: skip
 

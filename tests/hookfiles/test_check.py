@@ -76,7 +76,7 @@ def test_a_finding_names_file_line_level_key_and_the_nearest_name(run):
     path = HOOKS / "negative" / "ide-0-misspelt-trigger.kiro.hook"
     first, last = run(path).stdout.splitlines()
     assert first == (
-        f'{path}:7: error: when.type: "agentStopp" is no trigger of Kiro IDE 0.x: '
+        f'{path}:7: error: when.type: unknown trigger "agentStopp" (Kiro IDE 0.x): '
         'did you mean "agentStop"?'
     )
     assert last == "1 file checked: 1 error, 0 warnings"
@@ -96,8 +96,8 @@ def test_json_carries_its_version_the_files_and_the_findings(run):
             "line": 7,
             "key": "when.type",
             "level": "error",
-            "message": '"agentStopp" is no trigger of Kiro IDE 0.x',
-            "hint": 'did you mean "agentStop"?',
+            "message": 'unknown trigger "agentStopp" (Kiro IDE 0.x)',
+            "fix": 'did you mean "agentStop"?',
         }
     ]
 
@@ -163,7 +163,7 @@ def test_the_same_name_in_several_files_is_a_warning(run):
     write(run.work / "hooks" / "a.kiro.hook", HOOK)
     write(run.work / "hooks" / "b.kiro.hook", HOOK)
     first = os.path.join("hooks", "a.kiro.hook")
-    message = f'"Token tracker" is also the name of the hook in {first}:2: remove one'
+    message = f'the hook in {first}:2 has the same name, "Token tracker": remove or rename one'
     assert f"b.kiro.hook:2: warning: name: {message}" in run("hooks").stdout
 
 
@@ -181,7 +181,10 @@ def test_a_0x_file_is_inert_where_a_newer_ide_left_its_sessions(run, home):
     result = run(path)
     assert result.returncode == 0
     assert "warning: this file is inert if your IDE is 1.0 or newer" in result.stdout
-    assert 'makes a v1 file of it, with the trigger "Stop"' in result.stdout
+    assert (
+        'run `tokentrack migrate-hooks` to convert it to v1, with the trigger "Stop"'
+        in result.stdout
+    )
 
 
 @pytest.mark.slow
@@ -193,7 +196,7 @@ def test_control_and_bidi_characters_do_not_reach_the_terminal(run):
     for style in ("text", "github", "json"):
         out = run("--format", style, ".").stdout
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", out)
-    assert r'"a\x1b]0;x\x07\x9b31m\u202eb\u2066\ud800" is no trigger' in run(".").stdout
+    assert r'unknown trigger "a\x1b]0;x\x07\x9b31m\u202eb\u2066\ud800"' in run(".").stdout
 
 
 def test_an_output_that_knows_few_letters_gets_escapes(run):

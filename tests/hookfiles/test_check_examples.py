@@ -45,7 +45,7 @@ def assert_as_expected(path):
     wanted = expected(path)
     assert [[f.level, str(f.line or "-"), f.key or "-"] for f in found] == [w[:3] for w in wanted]
     for finding, (*_, text) in zip(found, wanted, strict=True):
-        assert text in f"{finding.message}: {finding.hint}"
+        assert text in f"{finding.message}: {finding.fix}"
 
 
 @pytest.mark.parametrize("path", examples("positive"))

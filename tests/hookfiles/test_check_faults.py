@@ -16,7 +16,7 @@ from support import EXAMPLES
 from tokentrack.cli.validate_hooks import command
 from tokentrack.hookfiles.check import check_file, check_paths
 from tokentrack.hookfiles.forms import recognise
-from tokentrack.hookfiles.locate import find_lines
+from tokentrack.hookfiles.json_text import find_lines
 from tokentrack.hookfiles.reporters import REPORTERS
 from tokentrack.hookfiles.triggers import TRIGGERS, equivalent, nearest, suggest_trigger
 
@@ -55,7 +55,7 @@ def test_a_link_is_checked_and_warned_about(tmp_path):
     (tmp_path / "target.txt").write_bytes(GOOD)
     (tmp_path / "a.kiro.hook").symlink_to("target.txt")
     assert messages(tmp_path / "a.kiro.hook") == [
-        "warning: this is a symbolic link, and Kiro skips those silently"
+        "warning: this is a symbolic link, which Kiro silently ignores"
     ]
 
 
@@ -80,14 +80,14 @@ def test_what_may_not_be_read_is_an_error(tmp_path):
     (tmp_path / "a.kiro.hook").chmod(0)
     (tmp_path / "closed").mkdir(mode=0)
     found = [f.message for f in check_paths([str(tmp_path)]).findings]
-    assert found == ["it cannot be read (Permission denied)"] * 2
+    assert found == ["cannot be read (Permission denied)"] * 2
 
 
 def test_a_huge_file_is_not_read(tmp_path):
     path = tmp_path / "a.kiro.hook"
     with path.open("wb") as file:
-        file.truncate(16 * 1024 * 1024 + 1)
-    assert messages(path) == ["error: the file is larger than 16 MiB and was not read"]
+        file.truncate(8 * 1024 * 1024 + 1)
+    assert messages(path) == ["error: the file is larger than 8 MiB and was not read"]
 
 
 @pytest.mark.parametrize("depth", [90, 200, 300, 500, 900, 1100, 100_000])

@@ -89,8 +89,8 @@ def test_from_a_sub_folder_the_workspace_is_found(machine):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--surface", "ide-0", "--scope", "user"], "from a workspace only"),
-        (["--surface", "crew", "--scope", "workspace"], "from the user's folder only"),
+        (["--surface", "ide-0", "--scope", "user"], "only from a workspace"),
+        (["--surface", "crew", "--scope", "workspace"], "only from the user's folder"),
         (["--surface", "cli-2"], "needs --agent NAME"),
         (["--surface", "v1", "--agent", "x"], "add --surface cli-2"),
         (["--agent", "../x"], "agent's name only"),
@@ -206,7 +206,7 @@ def test_a_mask_that_allows_all_makes_no_hook_file_that_others_can_write(machine
         (b'{"hooks": null}', "line 1: `hooks` is not an object"),
         (b'{"a": NaN}', "contains NaN"),
         (b"\n\xff{}", "line 2 is not UTF-8"),
-        (b"[]", "is no JSON object"),
+        (b"[]", "is not a JSON object"),
         (b"", "line 1 is not JSON"),
         (b"[" * 100_000, "nested"),
         (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "nested more than 100 levels deep"),
@@ -240,7 +240,7 @@ def test_an_entry_that_the_user_changed_is_reset_by_force_only(machine):
 
 def test_an_event_that_kiro_does_not_know_is_pointed_out(machine):
     machine.put(".kiro/agents/dev.json", '{"hooks": {"Stop": []}}')
-    assert "knows no event Stop" in machine.run("init", "--agent", "dev")
+    assert "unknown events: Stop" in machine.run("init", "--agent", "dev")
 
 
 @pytest.mark.parametrize("outer", ['{"hooks": [%s]}', "[%s]"])
@@ -256,7 +256,7 @@ def test_crew_hooks_are_merged_into_an_existing_file(machine, outer):
 
 def test_a_crew_file_of_another_form_is_refused(machine):
     machine.put("~/.kiro/crew/hooks.json", '{"a": 1}')
-    assert "holds no list of hooks" in machine.run("init", "--surface", "crew", code=1)
+    assert "has no list of hooks" in machine.run("init", "--surface", "crew", code=1)
 
 
 @pytest.mark.parametrize(
@@ -470,11 +470,11 @@ def ide0(trigger):
         (".kiro/hooks/a.json", v1(enabled=False), "disabled"),
         (".kiro/hooks/a.json", v1(trigger="agentStop"), 'v1 has no trigger "agentStop"'),
         (".kiro/hooks/a.json", v1()[:-1], "not JSON"),
-        (".kiro/hooks/a.kiro.hook", v1(), ".json files only"),
+        (".kiro/hooks/a.kiro.hook", v1(), "only from .json files"),
         (".kiro/hooks/a.kiro.hook", ide0("agentStop"), ""),
         (".kiro/hooks/a.kiro.hook", ide0("agentExecutionCompleted"), "no released Kiro fires"),
-        (".kiro/hooks/a.json", ide0("agentStop"), ".kiro.hook files only"),
-        ("~/.kiro/hooks/a.kiro.hook", ide0("agentStop"), "from a workspace only"),
+        (".kiro/hooks/a.json", ide0("agentStop"), "only .kiro.hook files"),
+        ("~/.kiro/hooks/a.kiro.hook", ide0("agentStop"), "only from a workspace"),
         (
             ".kiro/agents/a.json",
             '{"hooks": {"stop": [{"hooks": [{"command": "tokentrack hook-run"}]}]}}',

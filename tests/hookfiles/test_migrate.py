@@ -123,7 +123,7 @@ def test_files_are_written_beside_and_valid_and_the_originals_stay(machine):
 def test_a_file_in_the_way_is_never_overwritten(machine):
     put(machine, "mine.kiro.hook", document())
     mine = put(machine, "mine.json", "{}")
-    assert "is there already" in tokentrack(machine, code=1)
+    assert "already exists" in tokentrack(machine, code=1)
     assert mine.read_text() == "{}"
 
 

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.hook_files import IDE0, OURS, V1, Machine, shipped
-from tokentrack.hookfiles import agent_config, crew, gitignore
+from tokentrack.hookfiles import gitignore
+from tokentrack.hookfiles.merge import EVENTS as AGENT_EVENTS
+from tokentrack.hookfiles.merge import merge, unmerge
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_records_stay_and_the_block_above_them_goes_by_force_only(machine):
         machine.put(f".kiro/{name}", name)
         for name in ("token_transactions.csv", "token_usage.csv", ".tokentrack/spool/1")
     ]
-    assert "stays and is kept out of git" in machine.run("uninstall")
+    assert "remains and stays ignored by git" in machine.run("uninstall")
     assert machine.at(".gitignore").exists()
     output = machine.run("uninstall", "--force")
     assert [path.read_text() for path in records] == [
@@ -197,7 +199,7 @@ VALUES = st.recursive(
 ENTRIES = st.lists(
     st.fixed_dictionaries({"command": PLAIN}, optional={"timeout_ms": st.integers()}), max_size=3
 )
-EVENTS = st.sampled_from(sorted(agent_config.EVENTS)) | PLAIN
+EVENTS = st.sampled_from(sorted(AGENT_EVENTS)) | PLAIN
 OTHERS = st.dictionaries(PLAIN.filter(lambda key: key != "hooks"), VALUES, max_size=3)
 
 
@@ -224,12 +226,12 @@ LAYOUTS = st.fixed_dictionaries(
 @example(agent={"hooks": {"stop": [], "userPromptSubmit": []}}, layout={}, newline="\n", end=True)
 def test_an_agent_config_comes_back_byte_for_byte(agent, layout, newline, end):
     text = json.dumps(agent, **layout).replace("\n", newline) + newline * end
-    merged = agent_config.merge(text, force=False)
+    merged = merge("cli-2", text, force=False)
     assert merged.done == tuple(sorted(merged.done, key=merged.done.index))
     assert len(merged.done) == 2
-    assert agent_config.merge(merged.text, force=True) == (merged.text, (), ())
+    assert merge("cli-2", merged.text, force=True) == (merged.text, (), ())
     assert without_ours(json.loads(merged.text)) == without_ours(agent)
-    assert agent_config.unmerge(merged.text, force=False).text == text
+    assert unmerge("cli-2", merged.text, force=False).text == text
 
 
 def without_ours(agent):
@@ -256,9 +258,9 @@ def untidy(draw, value):
 @given(data=st.data(), agent=agents())
 def test_an_untidy_agent_config_comes_back_with_the_same_value(data, agent):
     text = data.draw(untidy(agent))
-    merged = agent_config.merge(text, force=False).text
+    merged = merge("cli-2", text, force=False).text
     assert without_ours(json.loads(merged)) == without_ours(agent)
-    assert list(json.loads(agent_config.unmerge(merged, force=False).text).items()) == list(
+    assert list(json.loads(unmerge("cli-2", merged, force=False).text).items()) == list(
         agent.items()
     )
 
@@ -270,7 +272,7 @@ def test_an_untidy_agent_config_comes_back_with_the_same_value(data, agent):
 )
 def test_a_crew_file_comes_back_byte_for_byte(hooks, bare, layout):
     text = json.dumps(hooks if bare else {"hooks": hooks}, **layout)
-    assert crew.unmerge(crew.merge(text, force=False).text, force=False).text == text
+    assert unmerge("crew", merge("crew", text, force=False).text, force=False).text == text
 
 
 @given(st.none() | st.binary(max_size=60) | st.text("a\r\n# ", max_size=30).map(str.encode))

@@ -27,11 +27,12 @@ def command(paths: tuple[str, ...], *, replace: bool, dry_run: bool) -> None:
     from tokentrack.hookfiles.migrate import hook_files_in, plan_migration
     from tokentrack.workspace import find_root
 
-    chosen = paths or (os.path.join(find_root(current_folder()), ".kiro", "hooks"),)
+    root = find_root(current_folder())
+    chosen = paths or (os.path.join(root, ".kiro", "hooks"),)
     found = [file for path in chosen for file in (
         hook_files_in(path) if os.path.isdir(path) else [path] if os.path.exists(path) else []
     )]  # fmt: skip
-    actions = plan_migration(found, replace=replace)
+    actions = plan_migration(found, replace=replace, base="" if paths else root)
     for action in actions:
         click.echo(plan.line(action), err=action.verb == "refuse")
     if not plan.writes(actions):

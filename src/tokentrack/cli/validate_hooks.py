@@ -9,8 +9,9 @@ import click
 
 from tokentrack.common.terminal import escape
 from tokentrack.hookfiles.check import check_paths
-from tokentrack.hookfiles.discover import default_places, detect_ide_major
+from tokentrack.hookfiles.detect import detect_ide_major
 from tokentrack.hookfiles.reporters import REPORTERS
+from tokentrack.hookfiles.walk import default_folders
 
 _COLORS = {": error: ": "red", ": warning: ": "yellow"}
 
@@ -39,16 +40,12 @@ def command(paths: tuple[str, ...], style: str, *, strict: bool) -> None:
     for path in paths:
         if not os.path.lexists(path):
             raise click.BadParameter(f'"{escape(path)}" does not exist.', param_hint="PATH")
-    report = check_paths(paths or default_places_here(), ide_major=detect_ide_major())
+    chosen = paths or [folder for folder in default_folders() if os.path.isdir(folder)]
+    report = check_paths(chosen, ide_major=detect_ide_major())
     for line in REPORTERS[style](report):
         _write(line)
     if report.count("error") or (strict and report.count("warning")):
         sys.exit(1)
-
-
-def default_places_here() -> list[str]:
-    """Return the default places that exist."""
-    return [place for place in default_places() if os.path.isdir(place)]
 
 
 def _write(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.hookfiles import installed, plan, scan
+from tokentrack.hookfiles import installed, plan, walk
 from tokentrack.hookfiles.detect import choose, detect, ide0_storage, v1_sessions
 from tokentrack.hookfiles.entries import quoted
 from tokentrack.hookfiles.install import plan_install, plan_target
@@ -101,8 +101,8 @@ class FixPlanner:
         return f"remove the hook from {max(places)[1]}"
 
     def _for_agents(self) -> str:
-        folders = scan.kiro_folders(self._root or self._home, self._home, "agents")
-        agents = [(s, path) for s, folder in folders for path in scan.json_paths(folder)]
+        folders = walk.kiro_folders(self._root or self._home, self._home, "agents")
+        agents = [(s, path) for s, folder in folders for path in walk.json_paths(folder)]
         if not agents:
             return _NO_AGENT
         requests = (self._request("cli-2", scope, _stem(path)) for scope, path in agents)

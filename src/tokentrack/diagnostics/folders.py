@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.hookfiles.entries import quoted
-from tokentrack.hookfiles.files import first_link, free_backup
+from tokentrack.hookfiles.edit_files import first_link, free_backup
 from tokentrack.store.directory import NotRegularError
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from tokentrack.diagnostics.setup import Setup
     from tokentrack.hookfiles.check import CheckedFile
-    from tokentrack.hookfiles.findings import Finding as FileFinding
     from tokentrack.hookfiles.installed import InstalledHook
+    from tokentrack.hookfiles.problems import Finding as FileFinding
 
 _AREA = "hooks"
 _SAYS_INERT = "is inert"
@@ -163,7 +163,7 @@ def _silent_hook(hook: InstalledHook, setup: Setup, *, is_needed: bool) -> Findi
 
 def _fix_for_file(file: CheckedFile, finding: FileFinding, setup: Setup, *, is_ours: bool) -> str:
     if finding.level == "error":
-        return finding.hint
+        return finding.fix
     can_migrate = _SAYS_INERT in finding.message or _SAYS_LEGACY in finding.message
     # Whether a hook of ours fires is already reported.
     return setup.fixes.for_old_file(file.path) if can_migrate and not is_ours else ""

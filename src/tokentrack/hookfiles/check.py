@@ -1,4 +1,4 @@
-"""Check hook files: each becomes a list of findings, and no file stops the next."""
+"""Check hook files: read, decode, recognise the form, apply the schema and the warnings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.terminal import escape, quote
-from tokentrack.hookfiles import discover
-from tokentrack.hookfiles.files import read_bytes
-from tokentrack.hookfiles.findings import Finding, KeyPath, Problem, error, key_text, warning
+from tokentrack.hookfiles import walk
+from tokentrack.hookfiles.edit_files import MAX_BYTES
 from tokentrack.hookfiles.forms import Document, recognise, v1_hooks
-from tokentrack.hookfiles.locate import find_lines
-from tokentrack.hookfiles.rules import warnings_about
+from tokentrack.hookfiles.json_text import find_lines
+from tokentrack.hookfiles.lint_rules import warnings_about
+from tokentrack.hookfiles.problems import Finding, KeyPath, Problem, error, key_text, warning
 from tokentrack.hookfiles.structure import MOST_PROBLEMS, structural_problems
 from tokentrack.hookfiles.syntax import Parsed, parse
+from tokentrack.store.directory import NotRegularError, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,20 +27,32 @@ _FORMS = (
     'a hook file has "when" and "then" (IDE 0.x), or "version": "v1" and "hooks"; '
     'an agent has a "hooks" object'
 )
-_TOO_DEEP = error((), "the JSON is nested too deeply to be a hook", "remove what is no hook")
+_TOO_DEEP = error(
+    (), "the JSON is nested too deeply to be a hook", "remove everything that is not a hook"
+)
+_TOO_LARGE = error(
+    None,
+    f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read",
+    "keep only the hook in it, which is a few lines of JSON",
+)
+_NOT_REGULAR = error(
+    None,
+    "this is not a regular file and was not read",
+    "replace it with a regular file, or remove it",
+)
 _LINKED = warning(
-    None, "this is a symbolic link, and Kiro skips those silently", "put the file itself here"
+    None, "this is a symbolic link, which Kiro silently ignores", "replace it with the file itself"
 )
 _MISNAMED = warning(
     None,
-    "the name does not end with .kiro.hook, so Kiro does not read it",
+    "the name does not end in .kiro.hook, so Kiro does not read this file",
     "rename the file, or remove it if it is a copy",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class HookName:
-    """The name of a hook, and where it stands."""
+    """The name of a hook, and its place."""
 
     name: str
     key: str
@@ -48,7 +61,7 @@ class HookName:
 
 @dataclass(slots=True)
 class CheckedFile:
-    """A file with its form, its findings, and the names of the hooks that Kiro reads from it."""
+    """A file with its form, its findings and the names of its hooks."""
 
     path: str
     form: Form = "unknown"
@@ -58,7 +71,7 @@ class CheckedFile:
 
 @dataclass(slots=True)
 class Report:
-    """What a run has found."""
+    """All files of a run."""
 
     files: list[CheckedFile] = field(default_factory=list)
 
@@ -73,21 +86,21 @@ class Report:
 
 
 def check_file(path: str, *, ide_major: int | None = None) -> list[Finding]:
-    """Return what is wrong with one file; `ide_major` adds what that version does not read."""
-    return _finished([_check(discover.Candidate(path), ide_major)]).findings
+    """Return the findings of one file; with `ide_major` also what that IDE version ignores."""
+    return _finished([_check(walk.Candidate(path), ide_major)]).findings
 
 
 def check_paths(paths: Iterable[str], *, ide_major: int | None = None) -> Report:
-    """Check the named files and everything in the named folders."""
-    return _finished([_check(each, ide_major) for each in discover.candidates(paths)])
+    """Check the named files and all hook files in the named folders."""
+    return _finished([_check(each, ide_major) for each in walk.candidates(paths)])
 
 
-def _check(candidate: discover.Candidate, ide_major: int | None) -> CheckedFile:
+def _check(candidate: walk.Candidate, ide_major: int | None) -> CheckedFile:
     checked = CheckedFile(candidate.path)
     parsed, problems = _read(candidate)
     names: list[tuple[str, KeyPath]] = []
     if parsed.ok:
-        checked.form = recognise(parsed.value, discover.absolute(candidate.path))
+        checked.form = recognise(parsed.value, walk.absolute(candidate.path))
         problems += _content_problems(checked, parsed.value, ide_major)
         names = _names(checked, parsed.value)
     places = {problem.keys for problem in problems if problem.keys is not None}
@@ -98,34 +111,41 @@ def _check(candidate: discover.Candidate, ide_major: int | None) -> CheckedFile:
     return checked
 
 
-def _read(candidate: discover.Candidate) -> tuple[Parsed, list[Problem]]:
-    """Return the decoded file, as far as it can be decoded, and what is wrong so far."""
-    if candidate.problem:
-        return Parsed(), [candidate.problem]
+def _read(candidate: walk.Candidate) -> tuple[Parsed, list[Problem]]:
+    """Return the decoded file, as far as possible, and its problems so far."""
+    if candidate.error:
+        return Parsed(), [_unreadable(candidate.error)]
     problems = [_LINKED] if os.path.islink(candidate.path) else []
-    if discover.is_misnamed(candidate.path):
+    if walk.is_misnamed(candidate.path):
         problems.append(_MISNAMED)
-    data = read_bytes(candidate.path)
-    if isinstance(data, Problem):
-        return Parsed(), [*problems, data]
     try:
-        parsed = parse(data)
+        data = read_regular(candidate.path, MAX_BYTES + 1, follow=True)
+        parsed = parse(data) if len(data) <= MAX_BYTES else Parsed(problems=[_TOO_LARGE])
+    except NotRegularError:
+        return Parsed(), [*problems, _NOT_REGULAR]
+    except OSError as failure:
+        return Parsed(), [*problems, _unreadable(failure)]
     except RecursionError:
         return Parsed(), [*problems, _TOO_DEEP]
     return parsed, problems + parsed.problems
 
 
+def _unreadable(problem: OSError) -> Problem:
+    reason = problem.strerror or type(problem).__name__
+    return error(None, f"cannot be read ({reason})", "fix its permissions, or remove it")
+
+
 def _content_problems(checked: CheckedFile, value: Any, ide_major: int | None) -> list[Problem]:
     if checked.form == "loose":
-        message = 'a hook with "trigger" or "action" is only read inside a "version": "v1" file'
+        message = 'Kiro reads a hook with "trigger" or "action" only inside a "version": "v1" file'
         return [error((), message, _HOW_V1)]
     if checked.form == "unknown":
-        return [error((), "this is no hook file of any known form", _FORMS)]
+        return [error((), "not a recognised hook file", _FORMS)]
     if checked.form == "crew":
-        return []  # it has no published form to hold it against
+        return []  # its form is not published
     try:
         broken = structural_problems(value, checked.form)
-        # "Migrate it" is no help while the file is still wrong.
+        # A file must be valid before it can be migrated.
         document = Document(checked.path, checked.form, value, None if broken else ide_major)
         return broken + warnings_about(document)
     except RecursionError:
@@ -143,13 +163,13 @@ def _names(checked: CheckedFile, value: Any) -> list[tuple[str, KeyPath]]:
 
 
 def _is_skipped(path: str) -> bool:
-    return os.path.islink(path) or discover.is_misnamed(path)
+    return os.path.islink(path) or walk.is_misnamed(path)
 
 
 def _finding(path: str, problem: Problem, lines: Mapping[KeyPath, int]) -> Finding:
     keys = problem.keys
     line = problem.line if keys is None else lines.get(keys, 1)
-    return Finding(path, line, key_text(keys), problem.level, problem.message, problem.hint)
+    return Finding(path, line, key_text(keys), problem.level, problem.message, problem.fix)
 
 
 def _by_line(finding: Finding) -> tuple[int, str, str]:
@@ -157,19 +177,19 @@ def _by_line(finding: Finding) -> tuple[int, str, str]:
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:
-    """Sort by line, and keep what a person can read of a file that is wrong everywhere."""
+    """Sort by line, and limit the findings of a file to a readable number."""
     findings.sort(key=_by_line)
     if len(findings) <= MOST_PROBLEMS:
         return findings
-    # The errors decide the exit code, so they are never the ones left out.
+    # The errors decide the exit code, so warnings are left out first.
     findings.sort(key=lambda each: each.level)
-    message = f"only {MOST_PROBLEMS} of its problems are shown"
-    note = Finding(findings[0].path, None, "", "warning", message, "mend these first")
+    message = f"only {MOST_PROBLEMS} problems of this file are shown"
+    note = Finding(findings[0].path, None, "", "warning", message, "fix these first")
     return [*findings[:MOST_PROBLEMS], note]
 
 
 def _finished(files: list[CheckedFile]) -> Report:
-    """Warn where a name comes back: hook files are added up, so the same hook would fire twice."""
+    """Warn about repeated names: Kiro adds up all hook files, so the same hook would fire twice."""
     first: dict[tuple[Form, str], tuple[str, HookName]] = {}
     for file in files:
         for hook in file.names:
@@ -177,8 +197,8 @@ def _finished(files: list[CheckedFile]) -> Report:
             if known is hook:
                 continue
             place = f"{escape(path)}:{known.line}"
-            message = f"{quote(hook.name)} is also the name of the hook in {place}"
-            hint = "remove one, or give it its own name: both would fire"
-            file.findings.append(Finding(file.path, hook.line, hook.key, "warning", message, hint))
+            message = f"the hook in {place} has the same name, {quote(hook.name)}"
+            fix = "remove or rename one of them, since both fire"
+            file.findings.append(Finding(file.path, hook.line, hook.key, "warning", message, fix))
             file.findings.sort(key=_by_line)
     return Report(files)

@@ -1,13 +1,14 @@
-"""Guess which Kiro surfaces are in use, by the traces they leave; each guess says its reason."""
+"""Detect which Kiro surfaces are in use from the files they leave, and choose what to install."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.hookfiles import scan
+from tokentrack import workspace
+from tokentrack.hookfiles import walk
+from tokentrack.hookfiles.edit_files import first_link
 from tokentrack.hookfiles.entries import IDE0_FILES, is_ours
-from tokentrack.hookfiles.files import first_link
 from tokentrack.hookfiles.plan import Action, shown_path
 from tokentrack.hookfiles.targets import SURFACES, Request, scope_problem
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _STORAGE = ("Kiro", "User", "globalStorage", "kiro.kiroagent")
 _ASK_AGENT = (
-    "a CLI 1.x or 2.x agent has its own file: run "
+    "each agent of CLI 1.x and 2.x has its own file: run "
     "`tokentrack init --surface cli-2 --agent NAME` for each agent you use"
 )
 
@@ -37,8 +38,8 @@ def detect(
         root: the workspace's root.
         kiro_home: the user's `.kiro`.
         environ: the environment.
-        own: whether hook files of the recorder count. They say what was installed, and nothing
-            about what is in use.
+        own: whether hook files of the recorder are evidence. They show what was installed, not
+            what is in use.
     """
     clues = {
         "ide-0": _ide0_clues(root, environ, own=own),
@@ -51,16 +52,24 @@ def detect(
 
 
 def v1_sessions(kiro_home: str) -> Iterator[str]:
-    """Yield the session folders of the v1 engine; IDE 1.x and CLI 3 write them alike."""
+    """Yield the session folders of the v1 engine, that is of IDE 1.x and CLI 3."""
     folder = os.path.join(kiro_home, "sessions")
-    for bucket in scan.names(folder):
-        for name in scan.names(os.path.join(folder, bucket)):
+    for bucket in walk.names(folder):
+        for name in walk.names(os.path.join(folder, bucket)):
             if name.startswith("sess_"):
                 yield os.path.join(folder, bucket, name)
 
 
+def detect_ide_major() -> int | None:
+    """Return 1 when there are sessions of the v1 engine, else None.
+
+    Kiro CLI 3 writes the same sessions as IDE 1.x, so it is a hint and not a proof.
+    """
+    return 1 if next(v1_sessions(workspace.kiro_home(os.environ)), None) else None
+
+
 def ide0_storage(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the folders in which IDE 0.x keeps its executions; an update leaves them there."""
+    """Yield the folders in which IDE 0.x keeps its executions, also after an update to 1.x."""
     home = environ.get("HOME") or os.path.expanduser("~")
     yield from _existing(
         os.path.join(home, "Library", "Application Support", *_STORAGE),
@@ -72,21 +81,21 @@ def ide0_storage(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _ide0_clues(root: str, environ: Mapping[str, str], *, own: bool) -> Iterator[str]:
     if not first_link(root, os.path.join(root, ".kiro", "hooks")):
-        for path in scan.hook_paths(os.path.join(root, ".kiro", "hooks")):
+        for path in walk.hook_paths(os.path.join(root, ".kiro", "hooks")):
             if path.endswith(".kiro.hook") and (own or not _is_own(path)):
                 yield path
     yield from ide0_storage(environ)
 
 
 def _is_own(path: str) -> bool:
-    return os.path.basename(path) in IDE0_FILES or is_ours(scan.text_of(path))
+    return os.path.basename(path) in IDE0_FILES or is_ours(walk.text_of(path))
 
 
 def _v1_clues(root: str, kiro_home: str, *, own: bool) -> Iterator[str]:
     yield from v1_sessions(kiro_home)
-    for _, folder in scan.kiro_folders(root, kiro_home, "hooks"):
-        for path in scan.hook_paths(folder):
-            document = scan.decoded(scan.text_of(path)) if path.endswith(".json") else None
+    for _, folder in walk.kiro_folders(root, kiro_home, "hooks"):
+        for path in walk.hook_paths(folder):
+            document = walk.decoded(walk.text_of(path)) if path.endswith(".json") else None
             is_v1 = isinstance(document, dict) and document.get("version") == "v1"
             if is_v1 and (own or not _is_own(path)):
                 yield path
@@ -94,8 +103,8 @@ def _v1_clues(root: str, kiro_home: str, *, own: bool) -> Iterator[str]:
 
 def _cli2_clues(root: str, kiro_home: str) -> Iterator[str]:
     yield from _existing(os.path.join(kiro_home, "sessions", "cli"))
-    for _, folder in scan.kiro_folders(root, kiro_home, "agents"):
-        yield from scan.json_paths(folder)
+    for _, folder in walk.kiro_folders(root, kiro_home, "agents"):
+        yield from walk.json_paths(folder)
 
 
 def _crew_clues(kiro_home: str, *, own: bool) -> Iterator[str]:
@@ -103,7 +112,7 @@ def _crew_clues(kiro_home: str, *, own: bool) -> Iterator[str]:
     if own:
         yield from _existing(folder)
         return
-    paths = [os.path.join(folder, name) for name in scan.names(folder)]
+    paths = [os.path.join(folder, name) for name in walk.names(folder)]
     yield from (path for path in paths if not _is_own(path))
 
 
@@ -112,7 +121,7 @@ def _existing(*paths: str) -> Iterator[str]:
 
 
 def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], list[Action]]:
-    """Return the surfaces to install and the lines that say why, or why one is left out."""
+    """Return the surfaces to install, and lines that say why each is chosen or skipped."""
     if request.surfaces:
         return request.surfaces, []
     scope = request.scope or "workspace"
@@ -125,7 +134,8 @@ def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], li
     if not found:
         both = [surface for surface in ("ide-0", "v1") if not scope_problem(surface, scope)]
         chosen.update(both)
-        lines.append(Action("found", "", f"no Kiro in use: installing for {' and '.join(both)}"))
+        note = f"no Kiro detected; installing hooks for {' and '.join(both)}"
+        lines.append(Action("found", "", note))
     return tuple(surface for surface in SURFACES if surface in chosen), lines
 
 

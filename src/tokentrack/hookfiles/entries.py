@@ -1,4 +1,4 @@
-"""The hooks that a decoded document holds, whatever its form, and which of them are ours."""
+"""The hooks in a decoded file of any form, which of them are ours, and which program they start."""
 
 from __future__ import annotations
 
@@ -12,59 +12,8 @@ import subprocess
 from typing import Any, NamedTuple
 
 from tokentrack.common.resources import read_json
-from tokentrack.hookfiles import jsonedit
+from tokentrack.hookfiles import json_edit
 from tokentrack.hookfiles.plan import RefusedError
-
-_OPERATORS = frozenset("();<>|&")
-_STARTERS = frozenset({"exec", "command", "env", "nohup", "time"})
-_EXPANDED = frozenset("$`*?%")  # only the shell knows what becomes of such a word
-
-
-def program_of(command: str) -> str:
-    """Return the word of a command that names the program; "" where only a shell could tell.
-
-    Of several commands in one line, the one that starts the recorder counts.
-    """
-    lexer = shlex.shlex(command, posix=os.name == "posix", punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    part: list[str] = []
-    try:
-        for word in lexer:
-            if not _OPERATORS.issuperset(word):
-                part.append(word.strip('"'))
-            elif any("hook-run" in known for known in part):
-                break
-            else:
-                part.clear()
-    except ValueError:  # a quotation without an end
-        return ""
-    words = itertools.dropwhile(_is_before_the_program, part)
-    program = next(words, "")
-    return "" if _EXPANDED.intersection(program) else program
-
-
-def _is_before_the_program(word: str) -> bool:
-    name, is_assigned, _ = word.partition("=")
-    return word in _STARTERS or (is_assigned != "" and name.isidentifier())
-
-
-def missing_program(command: str, root: str) -> str:
-    """Return the path of the program that a command names and that can't be started, "" else.
-
-    A name without a folder is no path: where it is found is up to Kiro's PATH.
-    """
-    word = program_of(command)
-    if not os.path.dirname(word):
-        return ""
-    path = os.path.join(root, os.path.expanduser(word))
-    return "" if shutil.which(path) else word
-
-
-def quoted(word: str) -> str:
-    """Return a word as it is written in the shell of this system."""
-    return shlex.quote(word) if os.name == "posix" else subprocess.list2cmdline([word])
-
 
 IDE0_FILES = ("token-tracking-start.kiro.hook", "token-tracking.kiro.hook")
 V1_FILE = "tokentrack.json"
@@ -72,6 +21,10 @@ AGENT_BLOCK = "cli-agent.json"
 CREW_FILE = "crew-hooks.json"
 
 _OURS = re.compile(r"""(?:^|[\s"'/\\])tokentrack(?:\.exe)?\\?["']?\s+hook-run(?![\w-])""")
+
+_OPERATORS = frozenset("();<>|&")
+_STARTERS = frozenset({"exec", "command", "env", "nohup", "time"})
+_EXPANDED = frozenset("$`*?%")  # only the shell knows the value of such a word
 
 
 class Entry(NamedTuple):
@@ -82,11 +35,11 @@ class Entry(NamedTuple):
     trigger: str
     command: str
     enabled: bool
-    nested: bool = False  # one level too deep, as other agents have it
+    nested: bool = False  # one level too deep, in the form of other agents
 
 
 def is_ours(command: object) -> bool:
-    """Tell whether a command starts the recorder, in whatever way the user wrote it."""
+    """Tell whether a command starts the recorder, however the user wrote it."""
     return isinstance(command, str) and _OURS.search(command) is not None
 
 
@@ -99,14 +52,14 @@ def shipped_commands() -> frozenset[str]:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Tell whether two JSON values are equal, taking 1, 1.0 and true for three values."""
+    """Tell whether two JSON values are equal; 1, 1.0 and true are three values."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 def file_state(text: str, resource: str) -> str:
-    """Return "same", "changed" (ours, then edited) or "foreign" for a file in our file's place."""
+    """Return "same", "changed" (ours, then edited) or "foreign" for a file with our file's name."""
     try:
-        document = jsonedit.load(text)
+        document = json_edit.load(text)
     except RefusedError:
         return "foreign"
     shipped = read_json("hooks", resource)
@@ -118,7 +71,7 @@ def file_state(text: str, resource: str) -> str:
 
 
 def entries(document: Any) -> list[Entry]:
-    """Return the hooks of a 0.x, v1 or Crew document, chosen by content; none for any other."""
+    """Return the hooks of a 0.x, v1 or Crew document, recognised by content; none of any other."""
     if isinstance(document, list):
         return _crew_entries(document)
     if not isinstance(document, dict):
@@ -132,7 +85,7 @@ def entries(document: Any) -> list[Entry]:
 
 
 def agent_entries(document: Any) -> list[Entry]:
-    """Return the hooks of an agent config, those of a nested block included."""
+    """Return the hooks of an agent config, including those of a nested block."""
     found = []
     for event, items in _dict(_dict(document).get("hooks")).items():
         for item in _dicts(items):
@@ -187,3 +140,52 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+# --- the programs of commands ---
+
+
+def program_of(command: str) -> str:
+    """Return the word of a command that names the program; "" where only a shell could tell.
+
+    If the line has several commands, the one that starts the recorder is used.
+    """
+    lexer = shlex.shlex(command, posix=os.name == "posix", punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    part: list[str] = []
+    try:
+        for word in lexer:
+            if not _OPERATORS.issuperset(word):
+                part.append(word.strip('"'))
+            elif any("hook-run" in known for known in part):
+                break
+            else:
+                part.clear()
+    except ValueError:  # a quotation without an end
+        return ""
+    words = itertools.dropwhile(_is_before_the_program, part)
+    program = next(words, "")
+    return "" if _EXPANDED.intersection(program) else program
+
+
+def _is_before_the_program(word: str) -> bool:
+    name, is_assigned, _ = word.partition("=")
+    return word in _STARTERS or (is_assigned != "" and name.isidentifier())
+
+
+def missing_program(command: str, root: str) -> str:
+    """Return the path of a command's program if it can't be started, "" otherwise.
+
+    A name without a folder is not checked: Kiro's own PATH decides where it is found.
+    """
+    word = program_of(command)
+    if not os.path.dirname(word):
+        return ""
+    path = os.path.join(root, os.path.expanduser(word))
+    return "" if shutil.which(path) else word
+
+
+def quoted(word: str) -> str:
+    """Return a word quoted for the shell of this system."""
+    return shlex.quote(word) if os.name == "posix" else subprocess.list2cmdline([word])

@@ -1,4 +1,4 @@
-"""Tell by its content which form of hook file a JSON value is."""
+"""The forms of hook files: which one a JSON value has, and the parts that the rules look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.hookfiles.findings import KeyPath
+    from tokentrack.hookfiles.problems import KeyPath
     from tokentrack.hookfiles.triggers import Form
 
 _AGENT_KEYS = frozenset(
@@ -28,10 +28,12 @@ _AGENT_KEYS = frozenset(
 )
 _HOOK_KEYS = frozenset({"action", "trigger"})
 _IDE0_KEYS = frozenset({"when", "then", "triggers"})
+# More than anyone writes into a hook file; the items after them are only checked by the schema.
+_MOST_ITEMS = 1000
 
 
 def recognise(value: Any, path: str) -> Form:
-    """Return the form of a decoded file; its path decides only where the content says nothing."""
+    """Return the form of a decoded file; its path is used only where the content does not tell."""
     if _is_crew(value, path):
         return "crew"
     if not isinstance(value, dict):
@@ -42,18 +44,18 @@ def recognise(value: Any, path: str) -> Form:
 
 
 def kiro_folder(path: str) -> str:
-    """Return `hooks` or `agents`, the nearest such folder that holds the file, or nothing."""
+    """Return "hooks" or "agents", the nearest folder of that name around a file, "" if none."""
     parts = os.path.normpath(path).replace("\\", "/").split("/")[:-1]
     return next((part for part in reversed(parts) if part in {"hooks", "agents"}), "")
 
 
 def is_legacy_list(value: dict[str, Any]) -> bool:
-    """Tell a file of the first documents, a `triggers` list without `when`."""
+    """Tell whether a file has the form of early drafts of tokentrack: `triggers` without `when`."""
     return "triggers" in value and "when" not in value
 
 
 def _is_crew(value: Any, path: str) -> bool:
-    # Its content alone could as well be a v1 file gone wrong, so the name has to say it.
+    # The content alone could also be a broken v1 file, so the name decides.
     place = os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
     hooks = value.get("hooks") if isinstance(value, dict) else value
     return "crew" in place and isinstance(hooks, list)
@@ -88,10 +90,6 @@ def _by_path(value: dict[str, Any], path: str) -> Form:
     return "unknown"
 
 
-# More than any person writes into a hook file; what comes after them is held against the schema.
-_MOST_ITEMS = 1000
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """A decoded hook file; `ide_major` is the version of the IDE that was detected, if any."""
@@ -114,7 +112,7 @@ def texts(value: Any) -> list[tuple[int, str]]:
 
 
 def v1_hooks(document: Document) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield each hook of a v1 file with its place."""
+    """Yield each hook of a v1 file with its key path."""
     hooks = document.value.get("hooks")
     for i, hook in enumerate(hooks[:_MOST_ITEMS] if isinstance(hooks, list) else []):
         if isinstance(hook, dict):
@@ -122,6 +120,6 @@ def v1_hooks(document: Document) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
 
 
 def ide0_trigger(document: Document) -> str:
-    """Return the trigger of an IDE 0.x hook, or nothing."""
+    """Return the trigger of an IDE 0.x hook, "" if it has none."""
     name = as_dict(document.value.get("when")).get("type")
     return name if isinstance(name, str) else ""

@@ -1,4 +1,4 @@
-"""The marked block in `.gitignore`: put it in, take it out, and leave every other byte alone."""
+"""The marked block in `.gitignore`: add it, remove it, and keep every other byte."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BLOCK = re.compile(
 
 
 def block_state(data: bytes | None) -> str:
-    """Return "none", "same" or "changed": whether the block is there and is what we write.
+    """Return "none" if there is no block, "same" if it is as written by init, else "changed".
 
     Raises:
-        RefusedError: the block begins and never ends.
+        RefusedError: the block begins and does not end.
     """
     match = _BLOCK.search(data or b"")
     if match:
@@ -33,15 +33,15 @@ def block_state(data: bytes | None) -> str:
     for number, text in enumerate((data or b"").splitlines(), start=1):
         if text == _BEGIN:
             raise RefusedError(
-                f"line {number} begins tokentrack's block, which never ends: remove it"
+                f"line {number} begins tokentrack's block, which does not end: remove that line"
             )
     return "none"
 
 
 def add_block(data: bytes | None) -> bytes:
-    """Return the file with the block at its end, in the file's own line endings.
+    """Return the file with the block at its end, with the file's own line endings.
 
-    What lacks a final newline still lacks it afterwards: that is how `remove_block` knows.
+    A file without a final newline still has none afterwards, which tells `remove_block` about it.
     """
     if data is None:
         return b"\n".join(_LINES) + b"\n"
@@ -53,7 +53,7 @@ def add_block(data: bytes | None) -> bytes:
 
 
 def remove_block(data: bytes) -> bytes | None:
-    """Return the file as it was before `add_block`, None when there was none."""
+    """Return the file as it was before `add_block`, None if it did not exist."""
     match = _BLOCK.search(data)
     if not match:
         return data

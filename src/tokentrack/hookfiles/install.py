@@ -1,53 +1,49 @@
-"""Plan and do the installation of the hook files."""
+"""Plan the installation of the hook files, and carry out plans."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from tokentrack.common.resources import read_text
-from tokentrack.hookfiles import agent_config, crew, files, gitignore, scan
+from tokentrack.hookfiles import edit_files, gitignore, walk
 from tokentrack.hookfiles.entries import V1_FILE, file_state
 from tokentrack.hookfiles.installed import installed_hooks
+from tokentrack.hookfiles.merge import merge, unknown_events
 from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path, writes
 from tokentrack.hookfiles.targets import Request, Target, scope_of, targets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _IN_GITIGNORE = "keeps usage records out of git"
 
 
 def create_hook_files(root: str) -> list[str]:
-    """Install both workspace forms where they are absent and return the paths created.
+    """Install both workspace forms where they are missing, and return the created paths.
 
     Raises:
-        FileSystemError: a file cannot be written.
+        FileSystemError: a file can't be written.
     """
     request = Request(root=root, kiro_home="")
     planned = [plan_target(t, force=False) for s in ("ide-0", "v1") for t in targets(request, s)]
     created = [action for action in planned if action.verb == "create"]
     for action in created:
-        files.apply(action)
+        edit_files.apply(action)
     return [action.path for action in created]
 
 
 def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Action]:
-    """Return every step of an installation, refusals and warnings included."""
+    """Return each step of an installation, including refusals and warnings."""
     chosen = [target for surface in surfaces for target in targets(request, surface)]
     actions = [plan_target(target, force=request.force) for target in chosen]
     in_workspace = any(scope_of(surface, request.scope) == "workspace" for surface in surfaces)
-    # Without git too: a folder can become a repository later, with the prompts in it.
+    # Even without git: the folder can become a repository later.
     if in_workspace and not request.track and not is_users_own(request):
         actions.append(_plan_gitignore(request))
     return actions + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
 
 
 def plan_target(target: Target, *, force: bool) -> Action:
-    """Return the step that brings one file to what is shipped, or says why not."""
+    """Return the step that installs or updates a file, or says why not."""
     try:
-        files.check_path(target.base, target.path)
-        before = files.read_file(target.path)
+        before = edit_files.read_before_change(target.base, target.path)
         if target.merged and (before is not None or target.surface == "cli-2"):
             return _plan_merge(target, before, force=force)
         return _plan_file(target, before, force=force)
@@ -62,7 +58,7 @@ def _plan_file(target: Target, before: bytes | None, *, force: bool) -> Action:
     state = file_state(before.decode("utf-8", "replace"), target.resource)
     if state == "same":
         return Action("keep", target.path, f"{target.note}; already installed")
-    backup = files.free_backup(target.path)
+    backup = edit_files.free_backup(target.path)
     kept = f"keeps yours as {os.path.basename(backup)}"
     if force:
         note = f"{target.note}; {kept}"
@@ -78,11 +74,11 @@ def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Action:
     if before is None:
         raise RefusedError(_no_agent(target.path))
     text = decode(before)
-    merge: Callable[..., Edit] = crew.merge if target.surface == "crew" else agent_config.merge
-    edit = merge(text, force=force)
+    edit = merge(target.surface, text, force=force)
     backup = ""
-    if force and merge(text, force=False).left:  # adding an entry loses nothing, resetting one does
-        backup = files.free_backup(target.path)
+    # To add an entry loses nothing; to reset one does.
+    if force and merge(target.surface, text, force=False).left:
+        backup = edit_files.free_backup(target.path)
     note = _merge_note(target, text, edit, backup)
     if not edit.done:
         return Action("keep", target.path, note)
@@ -97,9 +93,9 @@ def _merge_note(target: Target, text: str, edit: Edit, backup: str) -> str:
         parts.append(f"{' and '.join(edit.left)} changed since init wrote it; --force resets it")
     if backup:
         parts.append(f"keeps yours as {os.path.basename(backup)}")
-    unknown = agent_config.unknown_events(text) if target.surface == "cli-2" else []
+    unknown = unknown_events(text) if target.surface == "cli-2" else []
     if unknown:
-        parts.append(f"Kiro may ignore this agent, for it knows no event {', '.join(unknown)}")
+        parts.append(f"Kiro may ignore this agent because of unknown events: {', '.join(unknown)}")
     return "; ".join(parts)
 
 
@@ -118,11 +114,11 @@ def decode(data: bytes) -> str:
 
 def _no_agent(path: str) -> str:
     others = [
-        os.path.basename(p).removesuffix(".json") for p in scan.json_paths(os.path.dirname(path))
+        os.path.basename(p).removesuffix(".json") for p in walk.json_paths(os.path.dirname(path))
     ]
     known = f"the agents here are: {', '.join(others[:10])}" if others else "there is no agent here"
     return (
-        f"does not exist, and {known}; name an agent that has a file in this scope "
+        f"does not exist, and {known}; choose an agent that has a file in this scope "
         "(Kiro's built-in default agent has none)"
     )
 
@@ -130,8 +126,7 @@ def _no_agent(path: str) -> str:
 def _plan_gitignore(request: Request) -> Action:
     path = os.path.join(request.root, ".gitignore")
     try:
-        files.check_path(request.root, path)
-        before = files.read_file(path)
+        before = edit_files.read_before_change(request.root, path)
         state = gitignore.block_state(before)
     except RefusedError as reason:
         return Action("refuse", path, str(reason))
@@ -158,10 +153,10 @@ def _warn_of_doubles(request: Request, chosen: list[Target]) -> list[Action]:
 
 def _double_note(path: str, scope: str) -> str:
     ours = os.path.basename(path) == V1_FILE
-    remedy = f"run `tokentrack uninstall --scope {scope}`" if ours else "remove it there"
+    fix = f"run `tokentrack uninstall --scope {scope}`" if ours else "remove it there"
     return (
-        f"{shown_path(path)} has the hook too, so Kiro runs it twice for each turn "
-        f"(the turn is counted once): {remedy} to keep only this one"
+        f"{shown_path(path)} also has this hook, so Kiro runs it twice per turn "
+        f"(the turn is counted once): {fix} to keep only this one"
     )
 
 
@@ -174,16 +169,16 @@ def _warn_of_home(request: Request, in_workspace: bool) -> list[Action]:
 
 
 def is_users_own(request: Request) -> bool:
-    """Tell whether the workspace's `.kiro` is the user's own: its root is the home folder."""
+    """Tell whether the workspace is the home folder, so that its `.kiro` is the user's own."""
     here = os.path.join(request.root, ".kiro")
     return os.path.realpath(here) == os.path.realpath(request.kiro_home)
 
 
 def perform(actions: list[Action]) -> None:
-    """Do the steps of a plan that change something, in their order.
+    """Carry out the steps of a plan in order.
 
     Raises:
-        FileSystemError: a step failed; those before it are done.
+        FileSystemError: a step failed; the steps before it are done.
     """
     for action in writes(actions):
-        files.apply(action)
+        edit_files.apply(action)

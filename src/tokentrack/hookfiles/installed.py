@@ -1,12 +1,11 @@
-"""List the hooks that start the recorder, and say of each whether Kiro would run it."""
+"""List the installed hooks that start the recorder, and whether Kiro would run each of them."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.hookfiles import detect, scan
-from tokentrack.hookfiles.agent_config import EVENTS
+from tokentrack.hookfiles import detect, walk
 from tokentrack.hookfiles.entries import (
     IDE0_FILES,
     V1_FILE,
@@ -16,6 +15,7 @@ from tokentrack.hookfiles.entries import (
     is_ours,
     missing_program,
 )
+from tokentrack.hookfiles.merge import EVENTS
 from tokentrack.hookfiles.triggers import LEGACY, TRIGGERS
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _TRIGGERS = {
     "crew": frozenset(TRIGGERS["v1"]),
 }
 
-
 # Why a hook does not fire.
 DISABLED, TRIGGER, PROGRAM = "disabled", "trigger", "program"
 NAME, SCOPE, INERT = "file-name", "scope", "inert"
@@ -42,13 +41,13 @@ class InstalledHook(NamedTuple):
     Attributes:
         path: its file.
         scope: workspace or user.
-        surface: the kind of Kiro that its form is for.
-        trigger: as it stands in the file.
-        command: as it stands in the file.
-        enabled: whether it is switched on.
+        surface: the surface that its form is for.
+        trigger: as written in the file.
+        command: as written in the file.
+        enabled: whether it is enabled.
         fires: whether Kiro would run it, as far as the files tell.
         reason: why it does not fire, "" when it does.
-        note: what could keep it from firing, "" where nothing is known.
+        note: what might keep it from firing, "" if nothing is known.
         cause: the reason in one word, "" when it fires.
     """
 
@@ -71,7 +70,7 @@ class _File(NamedTuple):
 
 
 class _Traces(NamedTuple):
-    # Which engines have been at work here, and the folder that relative paths start from.
+    # Which engines have left files here, and the folder from which relative paths start.
     v1: bool
     ide0: bool
     root: str
@@ -80,7 +79,7 @@ class _Traces(NamedTuple):
 def installed_hooks(
     root: str, kiro_home: str, environ: Mapping[str, str] = os.environ
 ) -> list[InstalledHook]:
-    """Return every hook of the workspace and of the user that starts the recorder."""
+    """Return each hook of the workspace and of the user that starts the recorder."""
     traces = _Traces(
         next(detect.v1_sessions(kiro_home), "") != "",
         next(detect.ide0_storage(environ), "") != "",
@@ -90,21 +89,21 @@ def installed_hooks(
 
 
 def _files(root: str, kiro_home: str) -> Iterator[_File]:
-    for scope, folder in scan.kiro_folders(root, kiro_home, "hooks"):
-        yield from (_File(path, scope) for path in scan.hook_paths(folder))
-    for scope, folder in scan.kiro_folders(root, kiro_home, "agents"):
-        yield from (_File(path, scope, is_agent=True) for path in scan.json_paths(folder))
+    for scope, folder in walk.kiro_folders(root, kiro_home, "hooks"):
+        yield from (_File(path, scope) for path in walk.hook_paths(folder))
+    for scope, folder in walk.kiro_folders(root, kiro_home, "agents"):
+        yield from (_File(path, scope, is_agent=True) for path in walk.json_paths(folder))
     yield _File(os.path.join(kiro_home, "crew", "hooks.json"), "user")
 
 
 def _hooks_of(file: _File, traces: _Traces) -> Iterator[InstalledHook]:
     if os.path.islink(file.path):
-        # A link is not followed, so only its name can say that it is ours.
+        # A link is not followed, so it can only be recognised by its name.
         if os.path.basename(file.path) in _OUR_FILES:
-            yield _unread(file, LINK, "Kiro skips symbolic links")
+            yield _unread(file, LINK, "Kiro ignores symbolic links")
         return
-    text = scan.text_of(file.path)
-    document = scan.decoded(text)
+    text = walk.text_of(file.path)
+    document = walk.decoded(text)
     if document is None and is_ours(text):
         yield _unread(file, SYNTAX, "the file is not JSON")
     found = agent_entries(document) if file.is_agent else entries(document)
@@ -131,13 +130,13 @@ def _why_silent(file: _File, entry: Entry, traces: _Traces, *, is_nested: bool) 
     if not entry.enabled:
         return DISABLED, "it is disabled"
     if is_nested:
-        return NESTED, "Kiro CLI drops an agent whose hooks are nested"
+        return NESTED, "Kiro CLI ignores an agent whose hooks are nested"
     if entry.trigger not in _TRIGGERS[entry.surface]:
         is_old = entry.trigger in LEGACY
         who = "no released Kiro fires" if is_old else f"{entry.surface} has no trigger"
         return TRIGGER, f'{who} "{entry.trigger}"'
     if entry.surface == "v1" and not file.path.endswith(".json"):
-        return NAME, "Kiro reads v1 hooks from .json files only"
+        return NAME, "Kiro reads v1 hooks only from .json files"
     if entry.surface == "ide-0":
         cause, reason = _why_ide0_silent(file, traces)
         if cause:
@@ -148,15 +147,15 @@ def _why_silent(file: _File, entry: Entry, traces: _Traces, *, is_nested: bool) 
 
 def _why_ide0_silent(file: _File, traces: _Traces) -> tuple[str, str]:
     if not file.path.endswith(".kiro.hook"):
-        return NAME, "IDE 0.x reads .kiro.hook files only"
+        return NAME, "IDE 0.x reads only .kiro.hook files"
     if file.scope == "user":
-        return SCOPE, "IDE 0.x reads hooks from a workspace only"
+        return SCOPE, "IDE 0.x reads hooks only from a workspace"
     if traces.v1 and not traces.ide0:
-        return INERT, "only IDE 0.x reads this file, and it left no trace here"
+        return INERT, "only IDE 0.x reads this file, and no IDE 0.x was detected"
     return "", ""
 
 
 def _note(entry: Entry, traces: _Traces) -> str:
-    # CLI 3 writes the same sessions as IDE 1.x, and an update leaves IDE 0.x's storage behind.
+    # CLI 3 writes the same sessions as IDE 1.x, and an update to 1.x keeps IDE 0.x's storage.
     is_unsure = entry.surface == "ide-0" and traces.v1
     return "inert if your IDE is 1.0 or newer" if is_unsure else ""

@@ -1,4 +1,4 @@
-"""Turn hook files of IDE 0.x into v1 files; the originals stay unless they are to be replaced."""
+"""Convert hook files of IDE 0.x to v1 files; the originals stay unless they are replaced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.resources import read_text
-from tokentrack.hookfiles import files, scan
+from tokentrack.hookfiles import edit_files, walk
 from tokentrack.hookfiles.entries import IDE0_FILES, V1_FILE, is_ours
 from tokentrack.hookfiles.forms import is_legacy_list, recognise
 from tokentrack.hookfiles.plan import Action, RefusedError
@@ -25,63 +25,71 @@ if TYPE_CHECKING:
 
 _ENDING = ".kiro.hook"
 _MILLISECONDS = 1000  # a timeout of 60000 was meant in milliseconds
+_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\{[^{}]*\}|.", re.DOTALL)
+# A character class, a negation or an extended glob.
+_UNCERTAIN = re.compile(r"[\[\]]|^!|[@!+*?]\(")
+_CHOICES = re.compile(r"\{[^{}]*\}")
+# The special characters of JavaScript; with its flag `u` other escapes are errors.
+_SPECIAL = frozenset("\\.^$|?*+()[]{}")
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def plan_migration(paths: Iterable[str], *, replace: bool) -> list[Action]:
-    """Return the step for each 0.x file: a v1 file beside it, or why there is none.
+def plan_migration(paths: Iterable[str], *, replace: bool, base: str = "") -> list[Action]:
+    """Return the step for each 0.x file: a v1 file next to it, or why there is none.
 
-    With `replace` the original is renamed to `NAME.orig` once its v1 file is planned.
+    Args:
+        paths: the 0.x files.
+        replace: whether to rename each original to `NAME.orig` once its v1 file is planned.
+        base: a trusted folder, below which no link is followed; by default each file's own.
     """
     actions: list[Action] = []
     planned: set[str] = set()
-    for path in paths:
+    for path in map(os.path.abspath, paths):
         try:
-            actions += _plan_file(os.path.abspath(path), planned, replace=replace)
+            actions += _plan_file(path, base or os.path.dirname(path), planned, replace=replace)
         except RefusedError as reason:
-            actions.append(Action("refuse", os.path.abspath(path), str(reason)))
+            actions.append(Action("refuse", path, str(reason)))
     return actions
 
 
 def hook_files_in(folder: str) -> list[str]:
-    """Return the `.kiro.hook` files of a folder and its sub-folders."""
-    return [path for path in scan.hook_paths(folder) if path.endswith(_ENDING)]
+    """Return the `.kiro.hook` files of a folder and its subfolders."""
+    return [path for path in walk.hook_paths(folder) if path.endswith(_ENDING)]
 
 
 def is_migrated(path: str) -> bool:
-    """Tell whether the v1 file beside a 0.x file has a hook for the same moment.
+    """Tell whether the v1 file of a 0.x file has a hook for the same trigger.
 
-    It need not be as the migration wrote it: people go on with the new file.
+    The file may have been edited since its migration.
     """
-    document = scan.decoded(scan.text_of(path))
-    beside = scan.decoded(scan.text_of(_beside(path)))
-    if not isinstance(document, dict) or not isinstance(beside, dict):
+    document = walk.decoded(walk.text_of(path))
+    migrated = walk.decoded(walk.text_of(_v1_path(path)))
+    if not isinstance(document, dict) or not isinstance(migrated, dict):
         return False
     trigger = equivalent(str(_object(document.get("when")).get("type")), "v1")
-    hooks = beside.get("hooks") if beside.get("version") == "v1" else None
+    hooks = migrated.get("hooks") if migrated.get("version") == "v1" else None
     return any(
         trigger is not None and _object(hook).get("trigger") == trigger
         for hook in (hooks if isinstance(hooks, list) else [])
     )
 
 
-def _beside(path: str) -> str:
+def _v1_path(path: str) -> str:
     return f"{path.removesuffix(_ENDING).removesuffix('.json')}.json"
 
 
-def _plan_file(path: str, planned: set[str], *, replace: bool) -> list[Action]:
-    base = os.path.dirname(path)
-    files.check_path(base, path)
-    before = files.read_file(path)
-    document = scan.decoded((before or b"").decode("utf-8", "replace"))
+def _plan_file(path: str, base: str, planned: set[str], *, replace: bool) -> list[Action]:
+    before = edit_files.read_before_change(base, path)
+    document = walk.decoded((before or b"").decode("utf-8", "replace"))
     if not isinstance(document, dict) or recognise(document, path) != "ide-0":
-        raise RefusedError("is no hook file of IDE 0.x: see `tokentrack validate-hooks`")
+        raise RefusedError("is not a hook file of IDE 0.x: see `tokentrack validate-hooks`")
     target, after = _converted(path, document)
     actions = []
     if target not in planned:
         planned.add(target)
         actions.append(_new_file(path, target, base, after))
     if replace and not any(action.verb == "refuse" for action in actions):
-        backup = files.free_backup(path)
+        backup = edit_files.free_backup(path)
         note = f"kept as {os.path.basename(backup)}"
         actions.append(Action("remove", path, note, base, before, None, backup))
     return actions
@@ -93,21 +101,20 @@ def _converted(path: str, document: dict[str, Any]) -> tuple[str, bytes]:
         return os.path.join(folder, V1_FILE), read_text("hooks", V1_FILE).encode()
     content = {"version": "v1", "hooks": [convert(document)]}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    return _beside(path), text.encode("utf-8", "backslashreplace")
+    return _v1_path(path), text.encode("utf-8", "backslashreplace")
 
 
 def _new_file(path: str, target: str, base: str, after: bytes) -> Action:
-    files.check_path(base, target)
-    existing = files.read_file(target)
+    existing = edit_files.read_before_change(base, target)
     if existing == after:
-        return Action("keep", target, "is there already")
+        return Action("keep", target, "already exists")
     if existing is not None:
-        raise RefusedError(f"{os.path.basename(target)} is there already: move it away")
+        raise RefusedError(f"{os.path.basename(target)} already exists: move it away")
     return Action("create", target, f"from {os.path.basename(path)}", base, None, after)
 
 
 def _is_recorder(name: str, document: dict[str, Any]) -> bool:
-    # Our own hook, or a file of this project's first documents, which never fired.
+    # Our own hook, or one from an early draft of tokentrack, which never fired.
     when, then = _object(document.get("when")), _object(document.get("then"))
     legacy = is_legacy_list(document) or when.get("type") in LEGACY
     return name in IDE0_FILES or legacy or is_ours(then.get("command"))
@@ -161,23 +168,23 @@ def _matcher(name: str, when: dict[str, Any]) -> str:
 def glob_regex(patterns: list[str]) -> str:
     """Return the anchored regex of file globs: `**/` is any folder, `*` no slash, `{a,b}` either.
 
-    Kiro's v1 engine hands over absolute and relative paths, so any folder may come before.
+    Kiro's v1 engine matches absolute and relative paths, so any folders may come first.
 
     Raises:
-        RefusedError: a pattern has a form of which it is not certain what Kiro makes of it.
+        RefusedError: it is uncertain how Kiro reads a pattern.
     """
     whole = _rejoined(patterns)
     for pattern in whole:
         if _UNCERTAIN.search(pattern) or set("{}") & set(_CHOICES.sub("", pattern)):
             raise RefusedError(
-                f"its pattern {pattern!r} has no certain v1 form: write that hook's file yourself, "
+                f"its pattern {pattern!r} has no certain v1 form: write the v1 file yourself, "
                 "with a regex as `matcher`"
             )
     return f"^(?:.*/)?(?:{'|'.join(_regex(pattern) for pattern in whole)})$"
 
 
 def _rejoined(patterns: list[str]) -> list[str]:
-    # IDE 0.x's form cuts a brace glob at its commas: ["**/*.{js", "jsx}"] was one.
+    # The form of IDE 0.x splits a brace glob at its commas: ["**/*.{js", "jsx}"] was one glob.
     whole: list[str] = []
     for pattern in patterns:
         if whole and whole[-1].count("{") > whole[-1].count("}"):
@@ -185,15 +192,6 @@ def _rejoined(patterns: list[str]) -> list[str]:
         else:
             whole.append(pattern)
     return whole
-
-
-_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\{[^{}]*\}|.", re.DOTALL)
-# A class, a negation, an extended glob; and the braces left when those of choices are away.
-_UNCERTAIN = re.compile(r"[\[\]]|^!|[@!+*?]\(")
-_CHOICES = re.compile(r"\{[^{}]*\}")
-# Of JavaScript, where `re.escape` writes more than its flag `u` takes.
-_SPECIAL = frozenset("\\.^$|?*+()[]{}")
-_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def _regex(pattern: str) -> str:

@@ -1,4 +1,4 @@
-"""What `init` and `uninstall` are about to do, as data, and how one step reads on a line."""
+"""The plans of `init`, `uninstall` and `migrate-hooks`: steps as values, and as lines of text."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from tokentrack.errors import TokenTrackError
 
 
 class RefusedError(TokenTrackError):
-    """A step that must not be done; the text is the reason, without the path."""
+    """A step is refused; the text is the reason, without the path."""
 
 
 class Action(NamedTuple):
-    """One step of a plan: `before` and `after` are a file's bytes, None where there is no file."""
+    """A step of a plan; `before` and `after` are a file's bytes, None where there is no file."""
 
     verb: str  # found, create, update, remove, keep, skip, refuse or warn
-    path: str  # absolute; empty for a step that is about no one file
+    path: str  # absolute; "" for a step that is not about a file
     note: str
-    base: str = ""  # the folder below which no link is followed
+    base: str = ""  # a trusted folder, below which no link is followed
     before: bytes | None = None
     after: bytes | None = None
-    backup: str = ""  # where the bytes before are kept
+    backup: str = ""  # the file for the bytes before
 
 
 class Edit(NamedTuple):
-    """A changed text, what was done in it, and what was left because the user changed it."""
+    """A changed text, what was changed, and what was not because the user has changed it."""
 
     text: str
     done: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ WRITES = frozenset({"create", "update", "remove"})
 
 
 def shown_path(path: str) -> str:
-    """Return a path as the user would name it: relative to the current folder when below it."""
+    """Return a path for messages: relative if it is below the current folder."""
     try:
         relative = os.path.relpath(path)
     except (ValueError, OSError):  # another drive, or the current folder is gone
@@ -47,7 +47,7 @@ def shown_path(path: str) -> str:
 
 
 def line(action: Action) -> str:
-    """Return the one line that tells the user about a step."""
+    """Return the line that shows a step to the user."""
     note = escape(action.note)
     if action.verb == "warn":
         return f"warning: {note}"
@@ -59,10 +59,10 @@ def line(action: Action) -> str:
 
 
 def writes(actions: list[Action]) -> list[Action]:
-    """Return the steps that change something on disk."""
+    """Return the steps that write or remove something."""
     return [action for action in actions if action.verb in WRITES]
 
 
 def refused(actions: list[Action]) -> list[Action]:
-    """Return the steps that must not be done."""
+    """Return the steps that are refused."""
     return [action for action in actions if action.verb == "refuse"]

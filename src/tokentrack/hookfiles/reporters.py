@@ -1,4 +1,4 @@
-"""Write a report for a person, a program or a continuous-integration page."""
+"""Format a report as text, as JSON, or as GitHub workflow commands."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tokentrack.hookfiles.check import Report
-    from tokentrack.hookfiles.findings import Finding
+    from tokentrack.hookfiles.problems import Finding
 
 SCHEMA_VERSION = 1
 NOTHING_FOUND = "No hook files found."
 
 
 def text(report: Report) -> Iterator[str]:
-    """Yield one line for each finding, and a summary."""
+    """Yield one line per finding, and a summary."""
     for finding in report.findings:
         place = escape(finding.path) + (f":{finding.line}" if finding.line else "")
         yield f"{place}: {finding.level}: {_sentence(finding)}"
@@ -27,7 +27,7 @@ def text(report: Report) -> Iterator[str]:
 
 
 def as_json(report: Report) -> Iterator[str]:
-    """Yield one JSON document with the files checked and their findings."""
+    """Yield one JSON document with the checked files and their findings."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "files": [{"path": file.path, "form": file.form} for file in report.files],
@@ -42,7 +42,7 @@ def as_json(report: Report) -> Iterator[str]:
 
 
 def github(report: Report) -> Iterator[str]:
-    """Yield workflow commands, which GitHub shows beside the lines they are about."""
+    """Yield workflow commands, which GitHub shows next to the lines in question."""
     for finding in report.findings:
         place = f"file={_property(finding.path)}" + (
             f",line={finding.line}" if finding.line else ""
@@ -68,7 +68,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _sentence(finding: Finding) -> str:
     start = f"{finding.key}: " if finding.key else ""
-    return f"{start}{finding.message}: {finding.hint}"
+    return f"{start}{finding.message}: {finding.fix}"
 
 
 def _data(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Hold a file against the shipped schema of its form, and say what differs in plain words."""
+"""Check a file against the shipped schema of its form, and explain each difference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import resources
 from tokentrack.common.terminal import quote
-from tokentrack.hookfiles.findings import KeyPath, Problem, error, key_text
+from tokentrack.hookfiles.problems import KeyPath, Problem, error, key_text
 from tokentrack.hookfiles.triggers import (
     ACTIONS,
     LABELS,
@@ -40,18 +40,18 @@ _TYPE_NAMES = {
     "object": "an object",
     "string": "text",
 }
-_KEY_HINTS = {
-    "when": '"when": {"type": "agentStop"} says what starts the hook',
-    "then": '"then": {"type": "runCommand", "command": "…"} says what the hook does',
-    "version": '"version": "v1" makes Kiro read the file',
-    "hooks": '"hooks": […] holds the hooks',
+_KEY_FIXES = {
+    "when": 'add what starts the hook: "when": {"type": "agentStop"}',
+    "then": 'add what the hook does: "then": {"type": "runCommand", "command": "…"}',
+    "version": 'add "version": "v1", without which Kiro ignores the file',
+    "hooks": 'add the list of hooks: "hooks": […]',
 }
 _ACTION_PLACES = {("then", "type"), ("action", "type")}
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule of a schema that a value breaks; `known` are the keys that the schema names there."""
+    """A value that breaks a rule of a schema; `known` are the keys that the schema has there."""
 
     rule: str
     wanted: Any
@@ -61,14 +61,14 @@ class Broken:
 
 
 def structural_problems(value: Any, form: Form) -> list[Problem]:
-    """Return every way in which a value breaks the schema of its form, each once."""
+    """Return each way in which a value breaks the schema of its form, once."""
     errors = itertools.islice(_validator(form).iter_errors(value), MOST_PROBLEMS)
     found = (problem for each in errors for problem in _translate(each, form))
     return list(dict.fromkeys(found))
 
 
 def known_keys(form: Form, *definition: str) -> tuple[str, ...]:
-    """Return the keys that a form's schema knows at its root or in one of its definitions."""
+    """Return the keys of a form's schema, at its root or in one of its definitions."""
     schema = _schema(form)
     for name in definition:
         schema = schema["$defs"][name]
@@ -113,16 +113,16 @@ def _required(found: Broken, form: Form) -> Iterator[Problem]:
         if missing in found.value:
             continue
         near = next((key for key in strangers if suggest_key(key, (missing,))), None)
-        hint = f"rename {quote(near)}" if near else _KEY_HINTS.get(missing)
-        yield error(found.keys, f'"{missing}" is missing', hint or f'add "{missing}"')
+        fix = f"rename {quote(near)}" if near else _KEY_FIXES.get(missing)
+        yield error(found.keys, f'"{missing}" is missing', fix or f'add "{missing}"')
 
 
 def _type(found: Broken, form: Form) -> Iterator[Problem]:
     wanted = _TYPE_NAMES.get(str(found.wanted), str(found.wanted))
-    hint = f"write {wanted}"
+    fix = f"write {wanted}"
     if form == "cli-2" and found.keys == ("hooks",):
-        hint = 'write an object with a list for each trigger: {"stop": [{"command": "…"}]}'
-    yield error(found.keys, f"{_shown(found.value)} is not {wanted}", hint)
+        fix = 'write an object with a list for each trigger: {"stop": [{"command": "…"}]}'
+    yield error(found.keys, f"{_shown(found.value)} is not {wanted}", fix)
 
 
 def _enum(found: Broken, form: Form) -> Iterator[Problem]:
@@ -130,12 +130,12 @@ def _enum(found: Broken, form: Form) -> Iterator[Problem]:
     if not isinstance(name, str):
         return
     if found.keys[-2:] in _ACTION_PLACES:
-        message = f"{quote(name)} is no action of {LABELS[form]}"
-        hint = _did_you_mean(suggest_action(name, form), ACTIONS[form])
+        message = f"unknown action {quote(name)} ({LABELS[form]})"
+        fix = _did_you_mean(suggest_action(name, form), ACTIONS[form])
     else:
-        message = f"{quote(name)} is no trigger of {LABELS[form]}"
-        hint = _did_you_mean(suggest_trigger(name, form), TRIGGERS[form])
-    yield error(found.keys, message, hint)
+        message = f"unknown trigger {quote(name)} ({LABELS[form]})"
+        fix = _did_you_mean(suggest_trigger(name, form), TRIGGERS[form])
+    yield error(found.keys, message, fix)
 
 
 def _const(found: Broken, _: Form) -> Iterator[Problem]:
@@ -147,7 +147,7 @@ def _blank(found: Broken, _: Form) -> Iterator[Problem]:
     yield error(
         found.keys,
         f"the {found.keys[-1]} is empty",
-        "write what the hook shall do, or remove the hook",
+        "say what the hook should do, or remove it",
     )
 
 
@@ -157,19 +157,17 @@ def _unknown_key(found: Broken, form: Form) -> Iterator[Problem]:
         if name in valid:
             continue
         if found.keys == ("hooks",):
-            message = f"{quote(name)} is no trigger of {LABELS[form]}"
-            hint = _did_you_mean(suggest_trigger(name, form), valid)
+            message = f"unknown trigger {quote(name)} ({LABELS[form]})"
+            fix = _did_you_mean(suggest_trigger(name, form), valid)
         else:
-            message = (
-                f"{quote(name)} is no key of an agent's hook, and Kiro drops the whole agent for it"
-            )
-            hint = _agent_key_hint(name, valid)
-        yield error((*found.keys, name), message, hint)
+            message = f"unknown key {quote(name)} in an agent's hook: Kiro ignores the whole agent"
+            fix = _agent_key_fix(name, valid)
+        yield error((*found.keys, name), message, fix)
 
 
-def _agent_key_hint(name: str, valid: tuple[str, ...]) -> str:
+def _agent_key_fix(name: str, valid: tuple[str, ...]) -> str:
     if name == "hooks":
-        return 'write the command beside the trigger, without nesting: {"command": "…"}'
+        return 'put the command directly in the list, without nesting: {"command": "…"}'
     return _did_you_mean(suggest_key(name, valid), valid)
 
 

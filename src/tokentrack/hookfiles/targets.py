@@ -1,4 +1,4 @@
-"""The surfaces, and which file each of them has in which scope."""
+"""The surfaces of Kiro, and the file that each of them has in each scope."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _NOTES = {
     CREW_FILE: "crew: fires on UserPromptSubmit and Stop",
 }
 _SCOPE_PROBLEMS = {
-    ("ide-0", "user"): "Kiro IDE 0.x reads hook files from a workspace only: "
+    ("ide-0", "user"): "Kiro IDE 0.x reads hook files only from a workspace: "
     "run `tokentrack init --surface ide-0` in each workspace",
-    ("crew", "workspace"): "Kiro Crew reads its hooks from the user's folder only: "
+    ("crew", "workspace"): "Kiro Crew reads its hooks only from the user's folder: "
     "run `tokentrack init --surface crew --scope user`",
 }
 
 
 class Request(NamedTuple):
-    """What the user asked for; a scope of None is the default of each surface."""
+    """What to install or remove; a scope of None is the default of each surface."""
 
     root: str
     kiro_home: str
@@ -38,31 +38,31 @@ class Request(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One file that a hook of ours goes into."""
+    """A file that gets a hook of ours."""
 
     surface: str
     path: str
-    base: str  # no link is followed below it
+    base: str  # a trusted folder, below which no link is followed
     resource: str
 
     @property
     def note(self) -> str:
-        """Say which surface and which triggers the file is for."""
+        """The surface and the triggers of the file."""
         return _NOTES[self.resource]
 
     @property
     def merged(self) -> bool:
-        """Tell whether the file is the user's and ours are entries in it."""
+        """Whether the file is the user's and gets entries of ours."""
         return self.surface in {"cli-2", "crew"}
 
 
 def scope_problem(surface: str, scope: str | None) -> str:
-    """Say why a surface has no such scope and what to run instead; "" when it has."""
+    """Return why a surface does not have a scope and what to run instead, "" if it has."""
     return _SCOPE_PROBLEMS.get((surface, scope or ""), "")
 
 
 def scope_of(surface: str, asked: str | None) -> str:
-    """Return the scope that a surface is installed in."""
+    """Return the scope in which a surface is installed."""
     return asked or ("user" if surface == "crew" else "workspace")
 
 
@@ -74,7 +74,7 @@ def kiro_folder(request: Request, scope: str) -> tuple[str, str]:
 
 
 def targets(request: Request, surface: str) -> list[Target]:
-    """Return the files of one surface in the scope that was asked for."""
+    """Return the files of a surface in the requested scope."""
     folder, base = kiro_folder(request, scope_of(surface, request.scope))
     if surface == "ide-0":
         return [Target(surface, os.path.join(folder, "hooks", n), base, n) for n in IDE0_FILES]

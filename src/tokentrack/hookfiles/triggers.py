@@ -1,4 +1,4 @@
-"""What Kiro calls its triggers, actions and keys, and the name someone meant by a wrong one."""
+"""Kiro's names of triggers, actions and keys, and the right name for a wrong one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Form = Literal["ide-0", "v1", "cli-2", "crew", "loose", "unknown"]
 
 LABELS: Mapping[Form, str] = {
     "ide-0": "Kiro IDE 0.x",
-    "v1": "Kiro's v1 hook files",
-    "cli-2": "Kiro CLI agents",
+    "v1": "v1 hook files",
+    "cli-2": "CLI agents",
 }
 
-# One row for each thing that can happen; None where a form has no trigger for it.
+# One row per kind of event; None where a form has no trigger for it.
 _ROWS: tuple[tuple[str | None, str, str | None], ...] = (
     # ide-0, v1, cli-2
     ("fileEdited", "PostFileSave", None),
@@ -42,12 +42,12 @@ ACTIONS: Mapping[Form, tuple[str, ...]] = {
     "v1": ("agent", "command"),
 }
 
-# Names of this project's first documents: no released Kiro fires them.
+# Names from early drafts of tokentrack, which no released Kiro fires.
 LEGACY: Mapping[str, str] = {
     "agentExecutionStarted": "UserPromptSubmit",
     "agentExecutionCompleted": "Stop",
 }
-# Names found in real files that no Kiro knows -> the v1 name of what was meant.
+# Invalid names found in real files -> the v1 name that was meant.
 INVENTED: Mapping[str, str] = {
     "manual": "Manual",
     "manualTrigger": "Manual",
@@ -62,10 +62,10 @@ _ACTION_PAIRS = tuple(zip(ACTIONS["ide-0"], ACTIONS["v1"], strict=True))
 
 FILE_TRIGGERS = frozenset({"fileEdited", "fileCreated", "fileDeleted"})
 TOOL_TRIGGERS = frozenset({"preToolUse", "postToolUse"})
-# The IDE's own form leaves `patterns` behind on these when the trigger is changed.
+# The IDE's own form leaves `patterns` on these when the trigger is changed.
 PATTERNS_TOLERATED = frozenset({"userTriggered", "promptSubmit"})
 
-# Keys as people write them -> the key that was meant.
+# Wrong keys found in real files -> the key that was meant.
 KEY_ALIASES: Mapping[str, str] = {
     "timeout": "timeout_ms",
     "event": "trigger",
@@ -77,7 +77,7 @@ _LONGEST_NAME = 60
 
 
 def equivalent(name: str, form: Form) -> str | None:
-    """Return the trigger of `form` that another form, or someone's invention, calls `name`."""
+    """Return the trigger of `form` for a name of another form or an invented one."""
     lowered = name.lower()
     meant = {key.lower(): value for key, value in INVENTED.items()}.get(lowered, name).lower()
     for row in _ROWS:
@@ -87,22 +87,22 @@ def equivalent(name: str, form: Form) -> str | None:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name that looks most like `name`, whatever its case."""
+    """Return the valid name that is most similar to `name`, ignoring case."""
     by_lower = {candidate.lower(): candidate for candidate in valid}
     matches = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), by_lower, n=1)
     return by_lower[matches[0]] if matches else None
 
 
 def suggest_trigger(name: str, form: Form) -> str | None:
-    """Return the trigger of `form` that `name` most likely stands for."""
+    """Return the trigger of `form` that was most likely meant by `name`."""
     if any(name in names for names in TRIGGERS.values()):
-        return equivalent(name, form)  # what the form has no trigger for is like no other
+        return equivalent(name, form)  # no similar name helps if the form has no such trigger
     near = nearest(name, (*INVENTED, *TRIGGERS[form]))
     return equivalent(near or name, form)
 
 
 def suggest_action(name: str, form: Form) -> str | None:
-    """Return the action of `form` that `name` most likely stands for."""
+    """Return the action of `form` that was most likely meant by `name`."""
     meant = INVENTED_ACTIONS.get(name, name)
     for pair in _ACTION_PAIRS:
         if meant in pair:
@@ -111,7 +111,7 @@ def suggest_action(name: str, form: Form) -> str | None:
 
 
 def suggest_key(name: str, valid: Iterable[str]) -> str | None:
-    """Return the key out of `valid` that `name` most likely stands for."""
+    """Return the valid key that was most likely meant by `name`."""
     known = tuple(valid)
     meant = KEY_ALIASES.get(name)
     return meant if meant in known else nearest(name, known)

@@ -1,15 +1,15 @@
-"""Plan the removal of exactly what the installation wrote."""
+"""Plan the removal of exactly what init has written."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from tokentrack.hookfiles import agent_config, crew, files, gitignore, scan
+from tokentrack.hookfiles import edit_files, gitignore, walk
 from tokentrack.hookfiles.entries import AGENT_BLOCK, file_state, is_ours
 from tokentrack.hookfiles.install import decode
 from tokentrack.hookfiles.installed import installed_hooks
-from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path
+from tokentrack.hookfiles.merge import unmerge
+from tokentrack.hookfiles.plan import Action, RefusedError, shown_path
 from tokentrack.hookfiles.targets import (
     SURFACES,
     Request,
@@ -20,15 +20,12 @@ from tokentrack.hookfiles.targets import (
     targets,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _FOLDERS = frozenset({".kiro", "hooks", "agents", "crew"})
 _CHANGED = "was changed since init wrote it: remove it yourself, or use --force"
 
 
 def plan_removal(request: Request) -> list[Action]:
-    """Return every step of a removal, in the order in which they are to be done."""
+    """Return each step of a removal, in order."""
     chosen = [target for surface in _surfaces(request) for target in _targets(request, surface)]
     planned = [_plan_target(target, force=request.force) for target in chosen]
     actions = [action for action in planned if action is not None]
@@ -47,7 +44,7 @@ def _targets(request: Request, surface: str) -> list[Target]:
     if surface != "cli-2" or request.agent:
         return targets(request, surface)
     folder, base = kiro_folder(request, scope_of(surface, request.scope))
-    paths = scan.json_paths(os.path.join(folder, "agents"))
+    paths = walk.json_paths(os.path.join(folder, "agents"))
     return [Target(surface, path, base, AGENT_BLOCK) for path in paths]
 
 
@@ -64,9 +61,10 @@ def _plan_target(target: Target, *, force: bool) -> Action | None:
 
 
 def _ours(target: Target) -> bytes | None:
-    if files.first_link(target.base, target.path):
-        return None  # init writes through no link
-    before = files.read_file(target.path)
+    try:
+        before = edit_files.read_before_change(target.base, target.path)
+    except edit_files.LinkError:
+        return None  # init never writes through a link
     return before if before and is_ours(before.decode("utf-8", "replace")) else None
 
 
@@ -83,10 +81,7 @@ def _plan_unmerge(target: Target, before: bytes, *, force: bool) -> Action | Non
     text = decode(before)
     if target.surface == "crew" and file_state(text, target.resource) == "same":
         return Action("remove", target.path, target.surface, target.base, before)
-    unmerge: Callable[..., Edit] = (
-        crew.unmerge if target.surface == "crew" else agent_config.unmerge
-    )
-    edit = unmerge(text, force=force)
+    edit = unmerge(target.surface, text, force=force)
     if edit.left:
         raise RefusedError(f"{' and '.join(edit.left)} {_CHANGED}")
     if not edit.done:
@@ -120,8 +115,10 @@ def _is_emptied(folder: str, gone: set[str]) -> bool:
 def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
     path = os.path.join(request.root, ".gitignore")
     try:
-        before = None if os.path.islink(path) else files.read_file(path)
+        before = edit_files.read_before_change(request.root, path)
         state = gitignore.block_state(before)
+    except edit_files.LinkError:
+        return []
     except RefusedError as reason:
         return [Action("refuse", path, str(reason))]
     if before is None or state == "none":
@@ -132,8 +129,8 @@ def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
         return [Action("refuse", path, f"the block in it {_CHANGED}")]
     after = gitignore.remove_block(before)
     verb = "remove" if after is None else "update"
-    note = "takes tokentrack's block out"
-    warning = Action("warn", "", f"{_record(request.root)} stays, and git no longer ignores it")
+    note = "removes tokentrack's block"
+    warning = Action("warn", "", f"{_record(request.root)} remains, and git no longer ignores it")
     removal = Action(verb, path, note, request.root, before, after)
     return [removal, warning] if _record(request.root) else [removal]
 
@@ -150,13 +147,13 @@ def _why_kept(request: Request, actions: list[Action]) -> str:
         return f"{' and '.join(users)} still {verb} here: `tokentrack uninstall --scope user`"
     record = _record(request.root)
     if record and not request.force:
-        return f"{record} stays and is kept out of git; --force takes the block out"
+        return f"{record} remains and stays ignored by git; --force removes the block"
     return ""
 
 
 def _record(root: str) -> str:
-    # The folder of state lies beside every ledger, whatever its name.
+    # The folder of state is next to every ledger, whatever its name.
     folder = os.path.join(root, ".kiro")
     begins = ("token_transactions", "token_usage", ".tokentrack")
-    found = [name for name in scan.names(folder) if name.startswith(begins)]
+    found = [name for name in walk.names(folder) if name.startswith(begins)]
     return shown_path(os.path.join(folder, found[-1])) if found else ""

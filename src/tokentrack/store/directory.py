@@ -123,11 +123,11 @@ class Directory:
         head, name = os.path.split(os.path.abspath(path))
         return _FileIn(cls.open(head, create=create), name)
 
-    def child(self, name: str, *, create: bool = False) -> Directory:
+    def child(self, name: str, *, create: bool = False, private: bool = True) -> Directory:
         """Open a folder in this one, never through a link.
 
-        A new folder is private and survives a power loss, which would otherwise take the files in
-        it too.
+        A new folder survives a power loss, which would otherwise take the files in it too. With
+        `private` it is for the user alone.
 
         Raises:
             OSError: it can't be opened or, with `create`, created; or it is a link or a file.
@@ -135,6 +135,8 @@ class Directory:
         entry = self._name(name)
         path = os.path.join(self.path, name)
         if not _AT:
+            if os.path.islink(path):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
             return Directory.open(path, create=create)
         try:
             return Directory(path, os.open(entry, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
@@ -142,11 +144,26 @@ class Directory:
             if not create:
                 raise
         try:
-            os.mkdir(name, 0o700, **self._at)
+            os.mkdir(name, 0o700 if private else 0o777, **self._at)
         except FileExistsError:
             pass  # another process was faster
         self.sync()
         return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
+
+    def descend(
+        self, names: Iterable[str], *, create: bool = False, private: bool = True
+    ) -> Directory:
+        """Open a folder some levels below, as by `child`, and close this one and those between.
+
+        Raises:
+            OSError: one of the folders can't be opened.
+        """
+        folder = self
+        for name in names:
+            with folder:
+                inner = folder.child(name, create=create, private=private)
+            folder = inner
+        return folder
 
     def open_file(self, name: str, flags: int, *, private: bool = True) -> int:
         """Open a regular file, never through a link, and return its descriptor.
@@ -264,6 +281,14 @@ class Directory:
             os.unlink(self._name(name), **self._at)
         except FileNotFoundError:
             pass
+
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder.
+
+        Raises:
+            OSError: it can't be removed, or is not an empty folder.
+        """
+        os.rmdir(self._name(name), **self._at)
 
     def remove_old(self, name: str, before: float) -> None:
         """Remove a file if it was last changed before a time, in seconds since the epoch.

@@ -108,12 +108,8 @@ class LedgerPaths:
             OSError: it is missing, can't be created, or is a link.
         """
         # The base is created only where it is the ledger's own folder, in the user's home.
-        directory = Directory.open(self.base, create=create and not self.folders)
-        for name in self.folders:
-            with directory:
-                inner = directory.child(name, create=create)
-            directory = inner
-        return directory
+        base = Directory.open(self.base, create=create and not self.folders)
+        return base.descend(self.folders, create=create)
 
 
 def workspace_paths(root: str, ledger_path: str) -> LedgerPaths:
