@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
-from tokentrack.hookfiles.entries import quoted
 from tokentrack.hookfiles.edit_files import first_link, free_backup
+from tokentrack.hookfiles.entries import quoted
 from tokentrack.store.directory import NotRegularError
 
 if TYPE_CHECKING:
