@@ -158,7 +158,7 @@ class Recorder:
                 return taken, self._leave_in_spool(items)  # what came before is still there
             # Only the notes of earlier executions: Kiro has not yet written about these.
             due = due_notes(held.state, time.time()) if items else []
-            self._append(held, state, executions, items, repeated=repeated)
+            self._process(held, state, executions, items, repeated=repeated)
             if due and (len(due) > _MANY_NOTES or self._has_places(due)):
                 self._fill_in(held, due)
             return taken, len(items)
@@ -181,7 +181,7 @@ class Recorder:
         drain.finish_interrupted()
         return drain.take(_DRAIN_SECONDS)
 
-    def _append(
+    def _process(
         self,
         held: LockedLedger,
         state: ExecutionState,
