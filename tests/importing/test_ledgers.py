@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from tokentrack.importing.ledgers import FilesImport
+from tokentrack.importing.ledgers import LedgersImport
 from tokentrack.models import TrackerConfig
 from tokentrack.store.paths import workspace_paths
 
@@ -159,7 +159,7 @@ def test_a_ledger_does_not_import_itself(machine, other):
     path = write(other / "a.csv", HEADER, [row("a")])
     tokentrack(machine, "import", str(path))
     own = machine.folder / "token_transactions.csv"
-    assert "very ledger" in tokentrack(machine, "import", str(own), code=1)
+    assert "is the target ledger itself" in tokentrack(machine, "import", str(own), code=1)
     copy = other / "copy.csv"
     shutil.copy(own, copy)
     assert summary(machine, copy)["added"] == 0
@@ -266,7 +266,7 @@ def test_rows_that_are_not_wanted_show_progress_and_can_be_interrupted(machine, 
     path = write(other / "a.csv", HEADER, [row(f"e{n}") for n in range(2500)])
     paths, told = workspace_paths(str(machine.root), "new/t.csv"), []
     later = 10**16  # microseconds since the epoch
-    wanted = FilesImport(paths, TrackerConfig(), machine.environment, later)
+    wanted = LedgersImport(paths, TrackerConfig(), machine.environment, later)
 
     def stop(progress):
         told.append(progress.read)

@@ -72,7 +72,7 @@ def test_without_a_ledger_a_command_creates_nothing(space, words, is_installed):
     said = space.run(*words.split(), code=READING[words])
     assert (snapshot(space.root), snapshot(space.home)) == before
     if READING[words] and words != "doctor":
-        assert said == f"tokentrack: there is no ledger at {space.ledger}\n"
+        assert said == f"Error: there is no ledger at {space.ledger}\n"
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")

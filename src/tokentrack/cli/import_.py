@@ -89,7 +89,7 @@ def command(files: tuple[str, ...], **options: Any) -> None:
 
 def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summary:
     from tokentrack.importing.history import HistoryImport, Selection
-    from tokentrack.importing.ledgers import FilesImport
+    from tokentrack.importing.ledgers import LedgersImport
     from tokentrack.importing.summary import note_import
 
     environ = os.environ
@@ -97,7 +97,7 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     paths, config, _ = target_at(root)
     since, dry_run = _moment(options["since"]), options["dry_run"]
     if files:
-        return FilesImport(paths, config, environ, since, dry_run=dry_run).run(files, watch.go_on)
+        return LedgersImport(paths, config, environ, since, dry_run=dry_run).run(files, watch.go_on)
     wanted = Selection(None if options["everything"] else root, since, options["surfaces"])
     summary = HistoryImport(paths, config, environ, wanted, dry_run=dry_run).run(watch.go_on)
     if not dry_run and not watch.is_stopped:

@@ -1,4 +1,4 @@
-"""Append many records to a ledger: whole batches under the lock, each durable before the next."""
+"""Append many rows to a ledger in batches: each under the lock, and durable before the next."""
 
 from __future__ import annotations
 
@@ -24,26 +24,25 @@ if TYPE_CHECKING:
 
 
 class Batch:
-    """What is to be appended to a ledger at once."""
+    """The rows to append to a ledger at once; what is added is known at once."""
 
     def __init__(self, paths: LedgerPaths, known: KnownExecutions) -> None:
-        """Begin with nothing; what is added is known at once."""
-        self._place = paths
+        self._paths = paths
         self._known = known
         self.running: list[Event] = []
         self.usage_lines: list[bytes] = []
         self.lines: list[bytes] = []
 
-    def add(self, record: TokenTransaction, cells: list[str]) -> None:
+    def add(self, transaction: TokenTransaction, cells: list[str]) -> None:
         """Add a new execution."""
-        self.lines.append(ledger_line(record))
-        self._known.add_row(self._place, record)
+        self.lines.append(ledger_line(transaction))
+        self._known.add_row(self._paths, transaction)
         self.add_usage(cells)
 
     def add_usage(self, cells: list[str]) -> None:
-        """Add a usage row that supersedes what was known."""
+        """Add a usage row, which supersedes an earlier one of its execution."""
         self.usage_lines.append(codec.encode_line(cells))
-        self._known.add_usage(self._place, cells)
+        self._known.add_usage(self._paths, cells)
 
 
 @contextmanager
@@ -55,10 +54,10 @@ def open_batch(
     *,
     dry_run: bool,
 ) -> Iterator[Batch]:
-    """Hold a ledger, fill a batch, and append it; with `dry_run` nothing is held or written.
+    """Lock a ledger and append the batch that the caller fills; `dry_run` neither locks nor writes.
 
     Raises:
-        FileSystemError: the ledger can't be read, held or written.
+        FileSystemError: the ledger can't be read, locked or written.
     """
     batch = Batch(paths, known)
     try:
@@ -73,12 +72,12 @@ def open_batch(
             batch.running = open_executions(paths)
             yield batch
             durable = config.durability == "fsync"
-            # The usage first: a row of the ledger must never lack the mark of what its number is.
+            # The usage rows first: a ledger row without one would lose what its numbers are.
             if batch.usage_lines:
                 ledger.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
             if batch.lines:
                 ledger.append(COLUMNS, batch.lines, durable=durable)
-            known.settle(paths)
+            known.mark_current(paths)
     except OSError as error:
         raise FileSystemError(
             f"the ledger {paths.path} can't be written: {error.strerror or error}"
@@ -86,9 +85,9 @@ def open_batch(
 
 
 def open_executions(paths: LedgerPaths) -> list[Event]:
-    """Return the starts of a ledger's open executions; what can't be read counts as absent."""
+    """Return the starts of a ledger's open executions; what can't be read is treated as absent."""
     try:
         with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
             return running_events(state)
     except (OSError, ValueError):
-        return []  # nothing runs there, or no folder can have this path
+        return []  # nothing runs there, or the path is impossible

@@ -1,4 +1,4 @@
-"""Import the turns that Kiro has on this machine."""
+"""Import the turns that Kiro's own files on this machine have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tokentrack.errors import FileSystemError
 from tokentrack.importing.batches import Batch, open_batch, open_executions
 from tokentrack.importing.known import KnownExecutions, identity_of
 from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, UNPLACED, Summary
-from tokentrack.importing.turns import has_ended, names_for, record_of, time_of
+from tokentrack.importing.turns import has_ended, names_for, row_of, time_of
 from tokentrack.kiro import all_sources
 from tokentrack.kiro.kiro_paths import KiroPaths
 from tokentrack.kiro.read_pass import DUPLICATE, ReadPass
@@ -40,9 +40,9 @@ class Selection(NamedTuple):
     """Which turns are wanted.
 
     Attributes:
-        root: the workspace's root, "" for events of no workspace; None is every workspace.
-        since: microseconds since the epoch; turns that ended before are left out. None is all.
-        surfaces: none is all.
+        root: the workspace's root, "" for turns outside any workspace; None for all turns.
+        since: microseconds since the epoch; turns that ended before are left out. None for all.
+        surfaces: the wanted surfaces, empty for all.
     """
 
     root: str | None
@@ -62,8 +62,7 @@ class HistoryImport:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Name the ledger and which turns it shall get."""
-        self._place = paths
+        self._paths = paths
         self._config = config
         self._environ = environ
         self._selection = selection
@@ -76,11 +75,11 @@ class HistoryImport:
     def run(self, on_batch: Callable[[Summary], bool]) -> Summary:
         """Import all wanted turns in batches.
 
-        `on_batch` is told after every 1,000 turns what is done, and whether to go on is its
-        answer.
+        Args:
+            on_batch: called after every 1,000 turns with what was done; returns whether to go on.
 
         Raises:
-            FileSystemError: a ledger can't be read or written; the batches before are safe.
+            FileSystemError: a ledger can't be read or written; earlier batches are safe.
         """
         wanted = self._selection.surfaces or SURFACES
         sources = [source for source, surface in SURFACE_OF.items() if surface in wanted]
@@ -104,17 +103,17 @@ class HistoryImport:
         return self.summary
 
     def _reconcile(self) -> None:
-        # What a hook recorded takes its own session's turn. The readers give a turn to the oldest
-        # session that has it, and its session would not tell that it is the hook's.
-        paths, config, environ = self._place, self._config, self._environ
+        # First, each recorded execution gets the turn of its own session. The import gives a turn
+        # to the oldest session that has it, and could not tell that a hook recorded it in another.
+        paths, config, environ = self._paths, self._config, self._environ
         try:
             done = reconcile(paths, config, environ, lock_seconds=_LOCK_SECONDS)
             self.summary.reconciled = done.filled
         except (FileSystemError, OSError):
-            pass  # the import itself says what is wrong, if it is still so then
+            pass  # if it still fails, the import itself reports it
 
     def _batches(self, turns: Iterable[Turn]) -> Iterator[list[Turn]]:
-        # Those that are wanted of every 1,000: it may be none.
+        # The wanted turns of every 1,000; a batch may be empty.
         batch: list[Turn] = []
         for turn in turns:
             self.summary.read += 1
@@ -129,7 +128,7 @@ class HistoryImport:
         yield batch
 
     def _root_of(self, path: str) -> str:
-        # As the hook finds it; the folder may be gone. A turn of no workspace has "".
+        # Found like the hook does it; the folder may be gone. "" is outside any workspace.
         if path not in self._roots:
             exists = os.path.isabs(path) and os.path.isdir(path)
             root = workspace.find_root(path, self._environ) if exists else path
@@ -140,7 +139,7 @@ class HistoryImport:
     def _take(self, turns: list[Turn]) -> None:
         self._running.clear()
         with open_batch(
-            self._place, self._config, self._environ, self._known, dry_run=self._dry_run
+            self._paths, self._config, self._environ, self._known, dry_run=self._dry_run
         ) as batch:
             for turn in turns:
                 self._take_turn(turn, batch)
@@ -151,7 +150,7 @@ class HistoryImport:
         at = time_of(turn)
         root = self._root_of(turn.workspace)
         folder = self._stored(os.path.basename(root.replace("\\", "/")))
-        found = self._known.find(self._place, turn, folder)
+        found = self._known.find(self._paths, turn, folder)
         if found is not None:
             self._complete(found, turn, batch)
         elif at is None:
@@ -163,8 +162,8 @@ class HistoryImport:
         return redact(text) if self._config.redact_secrets else text  # as the hook stores it
 
     def _take_new(self, turn: Turn, at: int, root: str, folder: str, batch: Batch) -> None:
-        # In the user's ledger, an execution has the id that its own workspace's ledger gave it:
-        # found in both, it is one.
+        # In the user's ledger, an execution keeps the id from its own workspace's ledger, so that
+        # it is the same execution in both.
         own = self._own_ledger(root)
         there = own and self._known.find(own, turn, folder)
         running = batch.running if there else [*batch.running, *self._running.get(root, ())]
@@ -175,8 +174,8 @@ class HistoryImport:
         tag = ""
         if self._selection.root is None and root:
             tag, names = self._stored(root), [self._stored(name) for name in names_for(root)]
-            folder = self._known.folders(self._place).name_of(tag, names)
-        batch.add(*record_of(turn, identity, at, folder, tag, self._config))
+            folder = self._known.folders(self._paths).name_of(tag, names)
+        batch.add(*row_of(turn, identity, at, folder, tag, self._config))
         self.summary.add(SURFACE_OF[turn.source], turn.credits)
 
     def _complete(self, found: Match, turn: Turn, batch: Batch) -> None:
@@ -187,7 +186,7 @@ class HistoryImport:
         self.summary.complete(turn.credits)
 
     def _may_run(self, turn: Turn, at: int, running: Iterable[Event]) -> bool:
-        # Its own hook records it: twice would be once too often.
+        # A turn that its own hook is still recording must not be imported too.
         if not has_ended(turn):
             hours = self._config.stale_execution_hours
             return at > now_us() - int(hours * 3600 * _SECOND)
@@ -199,18 +198,18 @@ class HistoryImport:
         )
 
     def _own_ledger(self, root: str) -> LedgerPaths | None:
-        # The ledger of a turn's own workspace, where the turn goes into the user's, as it stood
-        # when the batch began. The path comes from Kiro's files: it is tried, not trusted.
+        # For a turn that goes into the user's ledger: its own workspace's ledger, as it was when
+        # the batch began. The path comes from Kiro's files: it is tried, not trusted.
         if self._selection.root is not None or not os.path.isabs(root):
             return None
         own = workspace_paths(root, DEFAULT_LEDGER)
-        if own.path == self._place.path:
+        if own.path == self._paths.path:
             return None
         if root not in self._running:
-            # In this order, what ends in between is left for later and not taken twice.
+            # In this order: a turn that ends in between is left for later, not taken twice.
             self._running[root] = open_executions(own)
             try:
                 self._known.refresh(own)
             except (OSError, ValueError):
-                pass  # no ledger that could know the turn
+                pass  # no ledger there can know the turn
         return own

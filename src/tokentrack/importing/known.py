@@ -1,4 +1,4 @@
-"""What ledgers hold already, by every way in which an execution can be known again."""
+"""The executions that ledgers already have, to recognise them by id, source, session and time."""
 
 from __future__ import annotations
 
@@ -26,24 +26,9 @@ if TYPE_CHECKING:
     from tokentrack.kiro.turn import Turn
     from tokentrack.store.paths import LedgerPaths
 
-_PART = 8  # bytes for each column
-
-
-def digest_of(record: TokenTransaction) -> bytes:
-    """Return a record's digest."""
-    cells = [cell.encode("utf-8", "surrogatepass") for cell in record.to_csv_row()]
-    return b"".join([hashlib.blake2b(cell, digest_size=_PART).digest() for cell in cells])
-
-
-def differing(one: bytes, other: bytes) -> list[str]:
-    """Return the columns in which the records of two digests differ."""
-    starts = range(0, len(one), _PART)
-    changed = [one[at : at + _PART] != other[at : at + _PART] for at in starts]
-    return [name for name, is_changed in zip(COLUMNS, changed, strict=True) if is_changed]
-
-
 _SECOND = 1_000_000
-# The widest that a window's edge can lie from the turn's; `matching` decides within it.
+_PART = 8  # bytes of a digest for each column
+# The most that a window's edge can be away from the turn's; `matching` decides within that.
 _REACH = 60 * _SECOND
 _SCHEMA = """
 CREATE TABLE row (ledger BLOB, id BLOB, at INTEGER, started INTEGER, aborted INTEGER,
@@ -53,7 +38,7 @@ CREATE TABLE usage (ledger BLOB, id BLOB, source_id BLOB, surface BLOB, joined I
                     credits INTEGER, cells TEXT, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
 CREATE INDEX usage_source ON usage (ledger, source_id);
 """
-# Without statistics SQLite would take the primary keys, and read a whole ledger for each turn.
+# Without statistics, SQLite would use the primary keys and read a whole ledger for each turn.
 _SAME_SOURCE = """
 SELECT id, cells FROM usage INDEXED BY usage_source WHERE ledger = ? AND source_id = ?
 """
@@ -67,7 +52,7 @@ WHERE row.ledger = ? AND row.session IN (?, X'') AND row.at BETWEEN ? AND ?
 
 
 class Match(NamedTuple):
-    """An execution that a ledger has: how it was found, its credits, its usage row's cells."""
+    """An execution that a ledger has, how it was found, and its usage row's cells."""
 
     identity: str
     how: str
@@ -76,11 +61,10 @@ class Match(NamedTuple):
 
 
 class KnownExecutions:
-    """The executions of any number of ledgers, in a private database that may grow on the disk."""
+    """The executions of any number of ledgers, in a private database that may spill to the disk."""
 
     def __init__(self) -> None:
-        """Know nothing."""
-        # No name: SQLite makes the file itself, unlinked from the start.
+        # Without a name, SQLite makes a file that is unlinked from the start.
         self._database = sqlite3.connect("", isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8192"):
             self._database.execute(f"PRAGMA {setting}")
@@ -90,15 +74,15 @@ class KnownExecutions:
         self._folders: dict[str, WorkspaceNames] = {}
 
     def close(self) -> None:
-        """Forget all."""
+        """Close the database; nothing of it remains."""
         self._database.close()
 
     def refresh(self, paths: LedgerPaths) -> None:
-        """Read a ledger, unless it is as it was when it was read or last added to.
+        """Read a ledger, unless it has not changed since it was read or marked current.
 
         Raises:
             OSError: it can't be read.
-            ValueError: no file can have its path.
+            ValueError: its path is impossible.
         """
         if self._stamps.get(paths.path) == _stamp(paths):
             return
@@ -110,7 +94,7 @@ class KnownExecutions:
             try:
                 self.add_row(paths, TokenTransaction.from_csv_row(cells))
             except ValidationError:
-                continue  # `verify` lists what can't be read
+                continue  # `tokentrack verify` lists invalid rows
         for cells in _cells(paths, USAGE_COLUMNS, usage=True):
             self.add_usage(paths, cells)
 
@@ -118,19 +102,19 @@ class KnownExecutions:
         """Return the names of the workspaces whose turns were imported into a ledger."""
         return self._folders.setdefault(paths.path, WorkspaceNames())
 
-    def settle(self, paths: LedgerPaths) -> None:
-        """Take a ledger as it is now for what is known of it: the caller appended both."""
+    def mark_current(self, paths: LedgerPaths) -> None:
+        """Say that all rows of a ledger are known: those that the caller appended were added."""
         self._stamps[paths.path] = _stamp(paths)
 
-    def add_row(self, paths: LedgerPaths, record: TokenTransaction) -> None:
+    def add_row(self, paths: LedgerPaths, transaction: TokenTransaction) -> None:
         """Add a row of the ledger."""
-        at, elapsed = record.timestamp_us, record.elapsed_time
+        at, elapsed = transaction.timestamp_us, transaction.elapsed_time
         started = None if elapsed is None else at - int(elapsed * _SECOND)
         self._database.execute(
             "INSERT OR IGNORE INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (_ledger(paths), _key(record.agent_execution_id), at, started,
-             record.hook_trigger_type == STARTED, _key(record.session_id),
-             _key(record.workspace_folder), digest_of(record)),
+            (_ledger(paths), _key(transaction.agent_execution_id), at, started,
+             transaction.hook_trigger_type == STARTED, _key(transaction.session_id),
+             _key(transaction.workspace_folder), digest_of(transaction)),
         )  # fmt: skip
 
     def add_usage(self, paths: LedgerPaths, cells: list[str]) -> None:
@@ -147,10 +131,10 @@ class KnownExecutions:
             self._note_folder(paths, root, row["agent_execution_id"])
 
     def find(self, paths: LedgerPaths, turn: Turn, folder: str) -> Match | None:
-        """Return the execution of a ledger that a turn is, None when it has none.
+        """Return the execution of a ledger that is a turn of Kiro's, None without one.
 
         Args:
-            paths: the ledger, which was refreshed.
+            paths: the ledger, refreshed.
             turn: what Kiro wrote.
             folder: the name of the turn's workspace, for executions without a session.
         """
@@ -163,7 +147,7 @@ class KnownExecutions:
         return bool(self._database.execute(query, (_ledger(paths), _key(identity))).fetchone())
 
     def digest(self, paths: LedgerPaths, identity: str) -> bytes | None:
-        """Return the digest of a ledger's row, None when it has none of this execution."""
+        """Return the digest of an execution's row, None when the ledger has none."""
         query = "SELECT digest FROM row WHERE ledger = ? AND id = ?"
         found = self._database.execute(query, (_ledger(paths), _key(identity))).fetchone()
         return bytes(found[0]) if found else None
@@ -188,7 +172,7 @@ class KnownExecutions:
     def _by_source(self, paths: LedgerPaths, turn: Turn) -> Match | None:
         source = (_ledger(paths), _key(turn.source_id))
         for key, cells in self._database.execute(_SAME_SOURCE, source).fetchall():
-            # A usage row alone is what a kill between the two appends leaves.
+            # A kill between the two appends leaves a usage row alone.
             if self.has_row(paths, _text(key)):
                 return _match(_text(key), EXACT, json.loads(cells))
         return None
@@ -211,13 +195,26 @@ class KnownExecutions:
 
 
 def identity_of(turn: Turn) -> str:
-    """Return the execution id of an imported turn: Kiro's own, else what tells it from others."""
+    """Return the execution id of an imported turn: Kiro's own, else one from its source."""
     return turn.execution_id or f"{turn.source}:{turn.source_id}"
 
 
 def usage_without_numbers(identity: str, session: str) -> list[str]:
-    """Return a usage row's cells of an execution of which nothing is known but its ids."""
+    """Return the cells of a usage row without any numbers."""
     return usage_row(identity, now_us(), session, "", "", {}, UNKNOWN, {})
+
+
+def digest_of(transaction: TokenTransaction) -> bytes:
+    """Return a row's digest: some bytes for each column."""
+    cells = [cell.encode("utf-8", "surrogatepass") for cell in transaction.to_csv_row()]
+    return b"".join([hashlib.blake2b(cell, digest_size=_PART).digest() for cell in cells])
+
+
+def differing(one: bytes, other: bytes) -> list[str]:
+    """Return the columns in which the rows of two digests differ."""
+    starts = range(0, len(one), _PART)
+    changed = [one[at : at + _PART] != other[at : at + _PART] for at in starts]
+    return [name for name, is_changed in zip(COLUMNS, changed, strict=True) if is_changed]
 
 
 def _match(identity: str, how: str, cells: list[str] | None) -> Match:
@@ -226,7 +223,7 @@ def _match(identity: str, how: str, cells: list[str] | None) -> Match:
 
 
 def _aborted(identity: str, at: int, cells: list[str] | None) -> Window:
-    # Nothing completed it, so its row has the time of the start.
+    # It never completed, so its row has the time of its start.
     noticed = microseconds(cells[USAGE_COLUMNS.index("recorded_at")]) if cells else None
     return Window(identity, at, noticed or at, is_aborted=True)
 
@@ -236,7 +233,7 @@ def _ledger(paths: LedgerPaths) -> bytes:
 
 
 def _key(text: str) -> bytes:
-    # A lone surrogate is no valid TEXT for SQLite.
+    # A lone surrogate is not valid TEXT for SQLite.
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -253,7 +250,7 @@ def _cells(paths: LedgerPaths, columns: tuple[str, ...], *, usage: bool) -> Iter
 
 
 def _stamp(paths: LedgerPaths) -> tuple[object, ...]:
-    # Of the active files; an archive is made by a rotation, which makes a new active file.
+    # The active files are enough: a rotation, which makes an archive, makes a new active file.
     found: list[object] = []
     for name in (paths.ledger, paths.usage):
         try:

@@ -38,8 +38,8 @@ _DAMAGED = "damaged"
 _IDS = frozenset({"agent_execution_id", "session_id", "source_id"})
 
 
-class FilesImport:
-    """One import of files into one ledger."""
+class LedgersImport:
+    """One import of other ledgers' files into one ledger."""
 
     def __init__(
         self,
@@ -50,8 +50,7 @@ class FilesImport:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Name the ledger, and from which time on rows are wanted."""
-        self._place = paths
+        self._paths = paths
         self._config = config
         self._environ = environ
         self._since = since
@@ -60,11 +59,15 @@ class FilesImport:
         self.summary = Summary()
 
     def run(self, paths: Sequence[str], on_batch: Callable[[Summary], bool]) -> Summary:
-        """Import the files in their order, in batches; `on_batch` says whether to go on.
+        """Import the files in their order, in batches.
+
+        Args:
+            paths: the files.
+            on_batch: called after every 1,000 rows with what was done; returns whether to go on.
 
         Raises:
-            FileSystemError: a file is no ledger or can't be read, or the ledger not be written;
-                what was imported before is safe.
+            FileSystemError: a file is not a ledger or can't be read, or the ledger can't be
+                written; earlier batches are safe.
         """
         try:
             for path in paths:
@@ -77,21 +80,21 @@ class FilesImport:
         return self.summary
 
     def _check(self, path: str) -> None:
-        if not os.path.isfile(path):  # a pipe can be read once, and not from its beginning again
+        if not os.path.isfile(path):  # a pipe can be read only once
             raise FileSystemError(
-                f"{path} is no regular file: write the rows to a file first and import that"
+                f"{path} is not a regular file: write the rows to a file first and import that"
             )
         with _opened(path) as file:
             headed = has_header(file, COLUMNS, finished=True)
         if not headed:
             raise FileSystemError(
-                f"{path} is no ledger: its first line does not name the twelve columns"
+                f"{path} is not a ledger: its first line does not name the twelve columns"
             )
-        if os.path.exists(self._place.path) and os.path.samefile(path, self._place.path):
-            raise FileSystemError(f"{path} is the very ledger to import into: name another file")
+        if os.path.exists(self._paths.path) and os.path.samefile(path, self._paths.path):
+            raise FileSystemError(f"{path} is the target ledger itself; choose another file")
 
     def _import(self, path: str, on_batch: Callable[[Summary], bool]) -> bool:
-        # The usage rows first: each row of the ledger takes its own along.
+        # The usage rows first: each ledger row then brings its own.
         origin = LedgerPaths(os.path.dirname(os.path.abspath(path)), (), os.path.basename(path))
         self._read_usage(path, origin)
         batch: list[tuple[int, TokenTransaction]] = []
@@ -109,7 +112,7 @@ class FilesImport:
         return on_batch(self.summary)
 
     def _readable(self, path: str, columns: tuple[str, ...] = COLUMNS) -> Iterator[Record]:
-        # What stands before the damage of a packed file comes in; the damage is listed.
+        # The rows before the truncation of a gzip file are imported; the damage is listed.
         line = 0
         try:
             for record in _records(path, columns):
@@ -121,14 +124,14 @@ class FilesImport:
             self._leave_out(path, line + 1, str(error.__cause__ or error))
 
     def _read_usage(self, path: str, origin: LedgerPaths) -> None:
-        beside = usage_beside(path)
-        for record in self._readable(beside, USAGE_COLUMNS) if beside else ():
+        usage = usage_beside(path)
+        for record in self._readable(usage, USAGE_COLUMNS) if usage else ():
             if record.problem:
-                self._leave_out(beside, record.line, record.problem)
+                self._leave_out(usage, record.line, record.problem)
             else:
                 cells = self._stored(record.cells)
                 if cells[_CREDITS] and stored_credits(cells[_CREDITS]) is None:
-                    self._leave_out(beside, record.line, "the credits are no number of credits")
+                    self._leave_out(usage, record.line, "invalid credits")
                     cells[_CREDITS], cells[_CREDITS_BASIS] = "", UNKNOWN
                 self._known.add_usage(origin, cells)
 
@@ -148,7 +151,7 @@ class FilesImport:
         return None
 
     def _stored(self, cells: list[str]) -> list[str]:
-        # Other instances need not have been as careful as this one.
+        # Another instance may not have redacted secrets.
         if not self._config.redact_secrets:
             return cells
         columns = COLUMNS if len(cells) == len(COLUMNS) else USAGE_COLUMNS
@@ -166,7 +169,7 @@ class FilesImport:
         if not rows:
             return
         with open_batch(
-            self._place, self._config, self._environ, self._known, dry_run=self._dry_run
+            self._paths, self._config, self._environ, self._known, dry_run=self._dry_run
         ) as batch:
             for line, transaction in rows:
                 self._take_row(origin, line, transaction, batch)
@@ -176,7 +179,7 @@ class FilesImport:
     ) -> None:
         identity = row.agent_execution_id
         cells = self._known.usage(origin, identity)
-        digest = self._known.digest(self._place, identity)
+        digest = self._known.digest(self._paths, identity)
         if digest is None:
             marked = cells or usage_without_numbers(identity, row.session_id)
             batch.add(row, marked)
@@ -195,12 +198,12 @@ class FilesImport:
             self.summary.skip(KNOWN)
 
     def _has_credits(self, identity: str) -> bool:
-        own = self._known.usage(self._place, identity)
+        own = self._known.usage(self._paths, identity)
         return own is not None and own[_CREDITS] != ""
 
 
 def usage_beside(path: str) -> str:
-    """Return the path of the usage ledger beside a ledger or an archive, "" when there is none."""
+    """Return the path of the usage ledger next to a ledger or an archive, "" without one."""
     folder, name = os.path.split(path)
     stem, ours = stem_of(name), stem_of(LEDGER_NAME)
     if stem.startswith(ours):
@@ -213,12 +216,12 @@ def usage_beside(path: str) -> str:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    # A packed file that is damaged says so while it is read.
+    # A damaged gzip file raises while it is read.
     try:
         with open(path, "rb") as file:
-            packed = file.read(2) == _GZIP
+            is_gzip = file.read(2) == _GZIP
             file.seek(0)
-            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_gzip else file
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileSystemError(f"{path} can't be read: {reason}") from error

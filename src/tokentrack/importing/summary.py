@@ -1,4 +1,4 @@
-"""What an import tells."""
+"""What an import reports, and when `status` and `init` suggest one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tokentrack.store.paths import LedgerPaths
 
-# Why a turn became no row.
+# Why a turn or row was skipped.
 KNOWN = "already in the ledger"
 ELSEWHERE = "of another workspace"
 UNPLACED = "of an unknown workspace"
@@ -22,28 +22,30 @@ RUNNING = "still running"
 TIMELESS = "without a time"
 EARLIER = "before --since"
 CONFLICT = "in conflict with the first record of the same execution"
+HINT = "Kiro has history here: `tokentrack import --dry-run` shows it"
+_MOST_ENTRIES = 1000
+_MARK = "imported"
 
 
 class Summary:
     """What an import did.
 
     Attributes:
-        read: turns or rows that were looked at.
-        added: new rows of the ledger.
-        reconciled: rows of a hook's that got their numbers before anything was imported.
-        completed: rows that were there and got their credits.
-        unknown: new rows whose credits nobody knows.
-        credits: the exact sum of what was added and completed.
-        by_surface: new rows by Kiro surface.
-        skipped: turns or rows that became no row, by reason.
-        repeated: turns that stand once more in a copied, resumed or rewound session.
-        left_out: what could not be read, by reason; `examples` are the first of it.
-        conflicts: rows of a file that say something else than the ledger's of the same id, and
-            in which columns; the first of them.
+        read: how many turns or rows were read.
+        added: how many rows the ledger got.
+        reconciled: how many recorded rows got their credits before the import.
+        completed: how many existing rows got their credits from the import.
+        unknown: how many new rows have unknown credits.
+        credits: the exact sum of the new and the completed rows.
+        by_surface: the number of new rows by Kiro surface.
+        skipped: the number of turns or rows that were not added, by reason.
+        repeated: how many turns were repeated in copied, resumed or rewound sessions.
+        left_out: the number of unreadable places, by reason; `examples` has the first ones.
+        conflicts: rows that differ from the ledger's row of the same id, with the columns in which
+            they do; the first ones.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.read = self.added = self.unknown = self.repeated = 0
         self.reconciled = self.completed = 0
         self.credits = Decimal(0)
@@ -54,11 +56,11 @@ class Summary:
         self.conflicts: list[str] = []
 
     def skip(self, reason: str) -> None:
-        """Count a turn that became no row."""
+        """Count a turn or row that is not added."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     def add(self, surface: str, amount: str | None) -> None:
-        """Count a new row and its credits, None where they are unknown."""
+        """Count a new row with its credits, None if they are unknown."""
         self.added += 1
         self.by_surface[surface] = self.by_surface.get(surface, 0) + 1
         if amount is None:
@@ -67,28 +69,23 @@ class Summary:
             self.credits += Decimal(amount)
 
     def complete(self, amount: str) -> None:
-        """Count a row that got its credits."""
+        """Count an existing row that gets its credits."""
         self.completed += 1
         self.credits += Decimal(amount)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values; `credits` is exact decimal text."""
+        """Return the attributes as JSON values; `credits` is exact decimal text."""
         return {**vars(self), "credits": format(self.credits, "f")}
 
 
-HINT = "Kiro has history here: `tokentrack import --dry-run` shows it"
-_MOST_ENTRIES = 1000
-_MARK = "imported"
-
-
 def history_hint(paths: LedgerPaths, environ: Mapping[str, str], before: int | None = None) -> str:
-    """Return the hint, "" where nothing would be new or an import has ended.
+    """Return the suggestion to import, "" without anything new or after a complete import.
 
     Args:
         paths: the ledger that the history would go into.
         environ: the environment.
-        before: microseconds since the epoch. What Kiro wrote since then is recorded by the hook;
-            None is all.
+        before: when the hook began to record, in microseconds since the epoch: only older files
+            count. None counts all.
     """
     written = (_modified_at(path) for path in _traces(KiroPaths(environ)))
     is_old = any(at is not None and (before is None or at < before) for at in written)
@@ -96,12 +93,12 @@ def history_hint(paths: LedgerPaths, environ: Mapping[str, str], before: int | N
 
 
 def note_import(paths: LedgerPaths) -> None:
-    """Leave the mark that hides the hint; makes no folder for a ledger that has none."""
+    """Note a complete import, which ends the suggestion; makes no folder for the ledger."""
     try:
         with paths.open_folder(create=False) as folder, paths.open_state(folder) as state:
             state.create(_MARK, b"", durable=False)
     except OSError:
-        pass  # it is there, or there is no place for it: the hint does no harm
+        pass  # it exists, or the folder does not: then the suggestion stays
 
 
 def _traces(paths: KiroPaths) -> Iterator[str]:

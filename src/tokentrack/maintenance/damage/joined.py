@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 
 
 def split_joined(line: bytes, width: int, table: Table) -> list[Piece]:
-    """Return the pieces of a line in their order; adjacent bytes that are no record are one piece.
+    """Return the pieces of a line in their order; adjacent bytes without a record are one piece.
 
     The line is split where a record may start. The start of a record can also be a part of a cell,
     so pieces are joined again until they make a record. This works on bytes, since a torn record
