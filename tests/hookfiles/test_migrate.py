@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from support.ledgers import posix_only
 from tokentrack.hookfiles.check import check_file
 from tokentrack.hookfiles.migrate import convert, glob_regex
 from tokentrack.hookfiles.plan import RefusedError
@@ -157,3 +158,17 @@ def test_what_is_no_hook_file_is_refused_and_the_others_go_on(machine, content):
     put(machine, "good.kiro.hook", document())
     tokentrack(machine, code=1)
     assert (machine.root / ".kiro" / "hooks" / "good.json").exists()
+
+
+@posix_only
+def test_a_linked_folder_of_the_workspace_is_left_alone_unless_it_is_named(machine, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine.kiro.hook").write_text(json.dumps(document()))
+    hooks = machine.root / ".kiro" / "hooks"
+    hooks.parent.mkdir(exist_ok=True)
+    hooks.symlink_to(outside)
+    assert "hooks is a symbolic link" in tokentrack(machine, code=1)
+    assert [path.name for path in outside.iterdir()] == ["mine.kiro.hook"]
+    tokentrack(machine, hooks)
+    assert sorted(path.name for path in outside.iterdir()) == ["mine.json", "mine.kiro.hook"]

@@ -16,7 +16,7 @@ from tokentrack.maintenance import rotation
 from tokentrack.maintenance.schedule import run_due
 from tokentrack.reports.ledger_rows import ledger_rows
 from tokentrack.reports.totals import summarise_ledger
-from tokentrack.store.archives import ledger_files, open_ledger_file, open_ledger_files
+from tokentrack.store.archives import open_ledger_file, open_ledger_files
 
 TODAY = time.strftime("%Y%m%d", time.gmtime())
 
@@ -49,8 +49,8 @@ def test_archives_of_one_day_are_numbered_and_none_is_overwritten(space):
     stem = f"token_transactions_{TODAY}"
     assert space.names(stem) == [f"{stem}.csv", f"{stem}_2.csv", f"{stem}_3.csv"]
     assert space.all_ids() == Counter(["r0-0", "r1-0", "r2-0"])
-    paths = [os.path.basename(path) for path in ledger_files(space.paths)]
-    assert paths == [*space.names(stem), "token_transactions.csv"]
+    with open_ledger_files(space.paths) as files:
+        assert list(files) == [*space.names(stem), "token_transactions.csv"]
 
 
 def test_a_torn_last_line_goes_to_quarantine_and_not_into_an_archive(space):
@@ -249,7 +249,8 @@ def test_files_that_only_look_like_archives_are_left_out(space):
     os.mkfifo(space.kiro / "token_transactions_20260101.csv")
     os.symlink(space.ledger, space.kiro / "token_transactions_20260102.csv")
     space.write("token_transactions_notes.csv", b"mine\n")
-    assert ledger_files(space.paths) == [str(space.ledger)]
+    with open_ledger_files(space.paths) as files:
+        assert list(files) == [space.ledger.name]
 
 
 @pytest.mark.slow

@@ -92,32 +92,6 @@ def has_copy(folder: Directory, name: str) -> bool:
         return False  # an unreadable file is not a copy
 
 
-def ledger_files(paths: LedgerPaths) -> list[str]:
-    """Return the paths of a ledger's files, the oldest first and the active one last.
-
-    Raises:
-        OSError: the ledger's folder can't be read.
-    """
-    return _paths(paths, paths.ledger)
-
-
-def usage_files(paths: LedgerPaths) -> list[str]:
-    """Return the paths of the usage ledger's files, the oldest first and the active one last.
-
-    Raises:
-        OSError: the ledger's folder can't be read.
-    """
-    return _paths(paths, paths.usage)
-
-
-def _paths(paths: LedgerPaths, active: str) -> list[str]:
-    try:
-        with paths.open_folder(create=False) as folder:
-            return [os.path.join(paths.folder, name) for name in names_in(folder, active)]
-    except FileNotFoundError:
-        return []
-
-
 def open_ledger_file(path: str) -> BinaryIO:
     """Open a ledger or an archive for reading; a compressed one reads like a plain one.
 
