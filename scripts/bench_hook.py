@@ -2,9 +2,10 @@
 
 `bare` is `python -I -c pass`; `launcher` is the console script of the same environment around an
 empty function; `start` and `completion` are whole `tokentrack hook-run` processes with IDE 1.x's
-payloads on stdin, with and without fsync. Every round runs all of them once, in shuffled order.
-Milliseconds double on a busy machine, ratios stay. What fsync costs is the disk's matter: set
-TMPDIR to choose it. Exit code 1: an event was not recorded, so that the numbers mean nothing.
+payloads on stdin, with and without fsync. Every round runs each of them once, in random order.
+On a busy machine the milliseconds double, but the ratios stay the same. The time of fsync depends
+on the disk: choose one with TMPDIR. Exit code 1: an event was not recorded, so the numbers mean
+nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tokentrack-bench-") as name:
         folder = Path(name).resolve()
         try:
-            # Not resolved: the interpreter's own name says which environment it is of.
+            # Not resolved: the path of the interpreter says which environment it belongs to.
             python = options.python.absolute() if options.python else make_environment(folder)
             report = measure(folder, python, options.rounds)
         except BenchmarkError as error:
@@ -65,9 +66,9 @@ def make_environment(folder: Path) -> Path:
     _do([sys.executable, "-m", "venv", folder / "venv"])
     _do([python, "-m", "pip", "install", "--upgrade", "pip"])
     _do([python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", wheels, CHECKOUT])
-    # By its path: an index can have another project of the same name.
+    # By its path, so that no package index is asked for it.
     _do([python, "-m", "pip", "install", *wheels.glob("*.whl")])
-    # Where it comes with the environment, it runs at every start and hides part of the ratio.
+    # An environment with setuptools runs it at every start, which hides part of the ratio.
     _do([python, "-m", "pip", "uninstall", "--yes", "setuptools"])
     return python
 
@@ -76,7 +77,7 @@ def _do(words: Sequence[str | Path]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         shown = " ".join(str(word) for word in words)
-        raise BenchmarkError(f"`{shown}` failed, so nothing is measured:\n{done.stderr}")
+        raise BenchmarkError(f"`{shown}` failed, so nothing was measured:\n{done.stderr}")
 
 
 def measure(folder: Path, python: Path, rounds: int) -> dict[str, Any]:
@@ -106,7 +107,9 @@ def _read_launcher(launcher: Path) -> str:
     except (OSError, ValueError):
         text = ""
     if ENTRY_POINT not in text:
-        raise BenchmarkError(f"{launcher} is no console script of tokentrack: install it there")
+        raise BenchmarkError(
+            f"{launcher} is not the console script of tokentrack: install it there"
+        )
     return text
 
 

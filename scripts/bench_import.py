@@ -1,8 +1,8 @@
 """Measure `tokentrack import --all` of a synthetic history: rate, peak memory, exact total.
 
-Every size is a new home of v1 sessions, imported by a process of its own, then a second time,
-when there is nothing to add. Memory is constant when the peaks of two sizes are alike. Exit code
-1: rows or credits are not exactly those of the home, so that the numbers mean nothing.
+For each size, a new home with v1 sessions is imported by a process of its own, and then a second
+time, when there is nothing to add. Memory is constant if the peaks of two sizes are alike. Exit
+code 1: the imported rows or credits are not exactly those of the home, so the numbers mean nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROW = "{:>9}  {:<6}  {:>8}  {:>9}  {:>8}  {}"
 
 
 class Run(NamedTuple):
-    """One import: what it said, and what it took."""
+    """One import: what it printed, and the time and memory that it took."""
 
     summary: dict[str, Any]
     seconds: float
@@ -53,7 +53,7 @@ def _measure(turns: int) -> bool:
         print(_ROW.format(*cells, run.summary["credits"]), flush=True)
     exact = first.summary["added"] == turns and Decimal(first.summary["credits"]) == total
     if not exact or again.summary["added"]:
-        print(f"wrong: {turns:,} turns with {total} credits were to be added, once")
+        print(f"wrong: {turns:,} turns with {total} credits should have been added once")
     return exact and not again.summary["added"]
 
 

@@ -1,4 +1,4 @@
-"""Start hook processes by the dozen, one after the other, and take their times."""
+"""Start hook processes one after the other, and measure how long each takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENTRY_POINT = "from tokentrack.__main__ import main"
 
 
 class BenchmarkError(Exception):
-    """Nothing was measured, or not what was meant; the message says what to do."""
+    """Nothing was measured, or the wrong thing; the message says what to do."""
 
 
 class Command(NamedTuple):
@@ -55,7 +55,7 @@ class Bench:
     def run(self, rounds: int) -> dict[str, list[float]]:
         """Return the milliseconds of each command in every round but the first, a warm-up."""
         times: dict[str, list[float]] = {}
-        shuffled = random.Random(0)  # noqa: S311  (an order, no secret)
+        shuffled = random.Random(0)  # noqa: S311  (an order, not a secret)
         for number in range(rounds + 1):
             commands = {**self._plain, **self._hooks(number)}
             for name in _shuffle(list(commands), shuffled):
@@ -65,7 +65,7 @@ class Bench:
         return {name: times[name] for name in commands}
 
     def _hooks(self, number: int) -> dict[str, Command]:
-        # A session of its own for each round keeps the state as small as a user's.
+        # Each round has its own session, which keeps the state as small as a user's.
         return {
             f"{kind}, {mode}": self._hook(mode, number, trigger)
             for mode in MODES
@@ -91,7 +91,7 @@ class Bench:
 def _shuffle(names: list[str], shuffled: random.Random) -> list[str]:
     shuffled.shuffle(names)
     for mode in MODES:
-        # A completion needs its start before it, whoever else comes between.
+        # A completion needs its start before it; other commands may run between the two.
         start, completion = names.index(f"start, {mode}"), names.index(f"completion, {mode}")
         if completion < start:
             names[start], names[completion] = names[completion], names[start]
@@ -115,10 +115,10 @@ def _time(name: str, command: Command) -> float:
 
 
 def check_recorded(workspace: Path, sessions: int) -> None:
-    """Make sure that each session became one row of the ledger, with its time.
+    """Check that each session became one row of the ledger, with its elapsed time.
 
     Raises:
-        BenchmarkError: one did not: what was measured is not the recording.
+        BenchmarkError: one did not, so what was measured is not a recording.
     """
     ledger = workspace / ".kiro" / "token_transactions.csv"
     rows = []

@@ -1,7 +1,7 @@
 """Follow file patterns from a hook's context to the ledger, and name the level that loses one.
 
-Run it with the Python in which tokentrack is installed. Exit code 0: all patterns arrived. The
-ledger it writes is in a temporary folder.
+Run it with the Python that has tokentrack. It writes to a ledger in a temporary folder. Exit code
+0: all patterns arrived.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def check_hook_context(collector: MetadataCollector, context: Mapping[str, Any])
 
 
 def check_metadata(collector: MetadataCollector, context: Mapping[str, Any]) -> bool:
-    """Level 2: tell whether the patterns are in all that is collected of an execution."""
+    """Level 2: tell whether the patterns are in the metadata of an execution."""
     found = collector.collect_execution_metadata(context).get("file_patterns")
     return _compare(
         found, "file_patterns found in metadata", "file_patterns match input in full metadata"
@@ -74,7 +74,7 @@ def _compare(found: object, is_there: str, matches: str) -> bool:
 
 
 def run(collector: MetadataCollector, tracker: TokenTracker) -> int:
-    """Check all levels, say what each gives and return the exit code."""
+    """Check all levels, print each result and return the exit code."""
     levels: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("MetadataCollector.get_hook_context()", lambda: check_hook_context(collector, CONTEXT)),
         (

@@ -1,12 +1,11 @@
 # shellcheck shell=sh
-# Sourced by `try` and `test`: a virtual environment of their own with the package, built as a
-# wheel, in it. What it was made from is noted in it, so that the next run only does what changed.
+# Sourced by try, test and mutate: makes a virtual environment with the package, built as a wheel.
+# A note in the environment says what it was made from, so that the next run only does what changed.
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 name=${0##*/}
 
-# A source tree or another Python's settings must not stand in for what is installed; compiled
-# files save seconds.
+# The programs must import what is installed here, not a source tree; compiled files save seconds.
 unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 fail() {
@@ -14,7 +13,7 @@ fail() {
     exit 1
 }
 
-# Prints the first Python that will do; pyenv and others have commands that only say they can't.
+# Prints the first Python that is new enough. Some commands, such as pyenv's, only print an error.
 find_python() {
     found=
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
@@ -36,7 +35,7 @@ help() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
 }
 
-# What the package is made from, as one line.
+# Prints a checksum of what the package is made from.
 sources() {
     (
         cd "$root" || exit 1
@@ -45,7 +44,7 @@ sources() {
     )
 }
 
-# same FILE TEXT: whether the file holds the text.
+# same FILE TEXT: whether the file contains exactly the text.
 same() {
     [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
@@ -73,7 +72,7 @@ make_environment() {
     rm -rf -- "$environment"
     "$python" -m venv -- "$environment" ||
         fail "could not make a virtual environment in $environment: install the venv module of $python"
-    # The launchers that an old pip writes import more, which makes every hook slower.
+    # The launcher that an old pip writes imports more, which makes every hook slower.
     "$bin/python" -m pip install --quiet --upgrade pip ||
         fail "could not upgrade pip: check the package index that pip is configured with"
     install_wheel "${1:+[$1]}"
@@ -82,7 +81,7 @@ make_environment() {
     fi
 }
 
-# install_wheel EXTRAS [OPTION...]: by way of a folder that holds no wheel of an earlier version.
+# install_wheel EXTRAS [OPTION...]: builds into an empty folder, without wheels of earlier versions.
 install_wheel() {
     extras=$1
     shift

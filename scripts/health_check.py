@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Check a workspace's recording: hooks, ledger, configuration, and the recorder itself.
 
-`python scripts/health_check.py [WORKSPACE] [--json]`. Exit code 0 unless a check fails. Nothing
-is written to the workspace: the recorder is tried on a ledger in a temporary folder.
+`python scripts/health_check.py [WORKSPACE] [--json]`. Exit code 1 if a check fails. Nothing is
+written to the workspace: the recorder is tested on a ledger in a temporary folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ICONS = {PASS: "✓", WARN: "⚠", FAIL: "✗"}
 
 
 class Check(NamedTuple):
-    """What a check found: its status and one sentence."""
+    """The result of a check: its status and one sentence."""
 
     status: str
     message: str
@@ -57,19 +57,17 @@ def check_hook_files(root: str) -> Check:
 
 
 def check_csv_file(root: str) -> Check:
-    """Tell whether the ledger is there, whole, and in a folder that can be written."""
+    """Tell whether the ledger exists, is undamaged, and is in a writable folder."""
     tracker = tracker_of(root)
     folder = tracker.paths.folder
     if os.path.isdir(folder) and not os.access(folder, os.W_OK):
-        return Check(FAIL, f"{folder} can't be written: check its owner and mode")
+        return Check(FAIL, f"{folder} is not writable: check its owner and mode")
     if not os.path.exists(tracker.paths.path):
         return Check(WARN, f"there is no ledger yet at {tracker.paths.path}: run a turn in Kiro")
     found = tracker.validate_csv_integrity()
     if found["issues"]:
-        return Check(
-            WARN, f"{len(found['issues'])} damaged places, the first: {found['issues'][0]}"
-        )
-    return Check(PASS, f"{found['total_rows']:,} rows, all whole")
+        return Check(WARN, f"{len(found['issues'])} damaged lines, the first: {found['issues'][0]}")
+    return Check(PASS, f"{found['total_rows']:,} rows, none damaged")
 
 
 def check_configuration(root: str) -> Check:
@@ -106,7 +104,7 @@ def tracker_of(root: str) -> TokenTracker:
 
 
 def run_checks(root: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run every check, tell of each when it is done, and return `overall_status` and `checks`."""
+    """Run every check, report each when it is done, and return `overall_status` and `checks`."""
     checks: dict[str, Any] = {}
     for name, check in CHECKS.items():
         try:
@@ -122,12 +120,12 @@ def run_checks(root: str, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _tried(report: dict[str, Any]) -> Check:
     if report["success"]:
-        return Check(PASS, f"{len(report['checks'])} of {len(report['checks'])} trials passed")
+        return Check(PASS, f"{len(report['checks'])} of {len(report['checks'])} tests passed")
     return Check(FAIL, "; ".join(report["issues"]))
 
 
 def _tell(lines: list[str], line: str) -> None:
-    # As progress while the checks run, and again in the result.
+    # Once as progress while the checks run, and again in the result.
     lines.append(line)
     print(line, file=sys.stderr, flush=True)
 

@@ -1,7 +1,7 @@
-"""Write docs/api.md from the docstrings of the public API.
+"""Generate docs/api.md from the docstrings of the public API.
 
-With --check, write nothing and exit 1 when the file is not what the docstrings make, or when a
-public name has none.
+With --check, write nothing, and exit with 1 if the file is not up to date or a public name has no
+docstring.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "api.md"
 HEAD = """# The Python API
 
-Made from the docstrings by `scripts/make_api_docs.py`; examples are in [python.md](python.md).
-Times are in seconds where nothing else is said, timestamps in UTC.
+Generated from the docstrings by `scripts/make_api_docs.py`. [python.md](python.md) has examples.
+Times are in seconds unless another unit is named, and timestamps are in UTC.
 """
-# What is public besides the names of `tokentrack` itself.
+# Public names that `tokentrack` itself does not export.
 MORE = {
     "tokentrack.error_handler": ("Decision", "Action"),
     "tokentrack.config.error_policy": ("ErrorPolicy",),
@@ -68,7 +68,7 @@ def _class(name: str, cls: type, missing: list[str]) -> Iterator[str]:
     if issubclass(cls, enum.Enum):
         yield f"Members: {', '.join(f'`{member.value}`' for member in cls)}.\n"
         return
-    # What makes one is said by the fields, which the class itself documents.
+    # Their arguments are the fields, which the class documents.
     plain = issubclass(cls, tuple) or dataclasses.is_dataclass(cls)
     for member, found in _members(cls):
         if member == "__init__":

@@ -1,6 +1,6 @@
-"""Write what is made from the table of the configuration's fields: the schema and the docs' table.
+"""Generate the configuration's schema and the table in the docs from `config/fields.py`.
 
-With --check, write nothing and exit 1 when a file is not what the table makes.
+With --check, write nothing, and exit with 1 if a file is not up to date.
 """
 
 from __future__ import annotations

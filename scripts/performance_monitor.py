@@ -2,9 +2,8 @@
 """Measure recording by the Python API on a temporary ledger, never on the user's.
 
 `python scripts/performance_monitor.py [--transactions N] [--durability fsync|none] [--json]`.
-Times depend on the machine and its disk; the mean with `fsync` is mostly the disk's. Memory is
-the process's peak (`resource`), in MB of 1,000,000 bytes; None where the system has no such
-number.
+Times depend on the machine; with `fsync` they are mostly the disk's. Memory is the peak of the
+process in MB of 1,000,000 bytes, None if the system does not tell.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ except ModuleNotFoundError as error:
     )
 
 
-# The usage guide's names for what it prints too; the others are the keys.
+# The labels of the usage guide; other results are shown by their keys.
 LABELS = {
     "total_seconds": "Total time (seconds)",
     "transactions_per_second": "Transactions/second",
@@ -36,7 +35,7 @@ LABELS = {
 
 
 def measure(transactions: int, durability: str) -> dict[str, Any]:
-    """Record transactions one by one, read them back, and return what that took."""
+    """Record transactions one by one, read them back, and return the times and the memory."""
     with temporary_home() as (root, environ):
         config = TrackerConfig(durability=durability)
         tracker = TokenTracker.for_workspace(root, config, environ)
@@ -66,7 +65,7 @@ def measure(transactions: int, durability: str) -> dict[str, Any]:
 
 
 def peak_megabytes() -> float | None:
-    """Return the process's peak memory, None where the system does not tell."""
+    """Return the peak memory of the process, None if the system does not tell."""
     if sys.platform == "win32":
         return None
     import resource

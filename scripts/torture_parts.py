@@ -1,4 +1,4 @@
-"""The parts of scripts/torture: each starts a program of tests/ and reads the JSON it prints."""
+"""The parts of scripts/torture: each runs a program of tests/programs and reads its JSON."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ KILLS = 2000
 
 
 class Machine:
-    """Where the parts run, and how long."""
+    """The folders in which the parts run, and whether they run the short way."""
 
     def __init__(self, folder: str, *, quick: bool) -> None:
-        """Make a folder on a disk and one in memory, where there is such a place."""
+        """Make a folder on a disk, and one in memory if the system has such a place."""
         self.quick = quick
         self._disk = tempfile.TemporaryDirectory(dir=folder or None)
         in_memory = SHARED if os.access(SHARED, os.W_OK) else None
@@ -38,7 +38,7 @@ class Machine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what the parts left."""
+        """Remove the folders."""
         self._disk.cleanup()
         self._memory.cleanup()
 
@@ -50,7 +50,7 @@ class Machine:
         """Run a program of tests/programs and return what it printed.
 
         Raises:
-            RuntimeError: it failed; then nothing is known.
+            RuntimeError: it failed, so there are no results.
         """
         done = subprocess.run(
             [sys.executable, "-m", f"programs.{program}", *map(str, words)],
@@ -187,7 +187,7 @@ _FLAWED = ("no fsync", "rewrite in place", "rename without fsync", "compress wit
 
 
 def _replay(machine: Machine) -> list[Row]:
-    # A row for each kind of command, with the states that a power loss can leave as its faults.
+    # One row for each kind of command; its faults are the states that a power loss can leave.
     drops, limit = (1, 24) if machine.quick else (2, 0)
     found = machine.run("crash_states", machine.folder(memory=True), drops, limit)
     flawed = machine.run("crash_states", machine.folder(memory=True), 1, limit, *_FLAWED)
@@ -198,7 +198,7 @@ def _replay(machine: Machine) -> list[Row]:
         row.faults += done["states"]
         row.wrong += [f"{name}, {text}" for text in done["wrong"]]
         row.lost = len(row.wrong)
-        # Each of the flawed writers must be caught, in some state of it.
+        # Every flawed writer must be caught in at least one state.
         row.control = min(len(one["wrong"]) if one["states"] else 0 for one in flawed.values())
     return list(rows.values())
 

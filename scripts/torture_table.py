@@ -10,10 +10,10 @@ HEADERS = ("part", "kills", "faults", "accepted", "found", "lost", "torn", "doub
 
 @dataclass
 class Row:
-    """What one part did; `skipped` says why it could not.
+    """The results of one part; `skipped` says why it could not run.
 
-    `control` is what the flawed writer of the part lost, tore or doubled; None has none of its
-    own. `wrong` is what was found wrong, for people to read.
+    `control` is how many rows the part's flawed writer lost, tore or doubled, None for a part
+    without one. `wrong` describes what was found, for people to read.
     """
 
     part: str
@@ -46,7 +46,7 @@ class Row:
 
 
 def print_table(rows: list[Row]) -> None:
-    """Print the rows and what was wrong, as Markdown."""
+    """Print the rows as Markdown, and what was wrong."""
     print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}\n")
     print("| " + " | ".join(HEADERS) + " |")
     print("|---|" + "--:|" * (len(HEADERS) - 2) + "---|")

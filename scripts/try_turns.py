@@ -1,7 +1,7 @@
-"""Install the hooks of every Kiro in a temporary workspace, play turns, and show what they gave.
+"""Install the hooks of every Kiro in a temporary workspace, play turns, and show the rows.
 
-Needs `tokentrack` in the folder that `--bin` names and nothing but the standard library. It ends
-with exit code 1 when a hook was not silent or a turn did not become exactly its one row.
+Needs `tokentrack` in the folder that `--bin` names, and only the standard library. Exit code 1: a
+hook was not silent, or a turn did not become exactly one row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEAST_WIDTH, _WIDEST = 60, 100
 def main() -> int:
     """Try everything and return the exit code."""
     options = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder is removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder gets removed
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)
     folder = Path(tempfile.mkdtemp(prefix="tokentrack-try-"))
@@ -49,9 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bin", type=Path, required=True, metavar="DIR", help="the folder that has tokentrack"
     )
-    parser.add_argument(
-        "--keep", action="store_true", help="leave the workspace and say where it is"
-    )
+    parser.add_argument("--keep", action="store_true", help="keep the workspace and print its path")
     options = parser.parse_args()
     if not (options.bin / "tokentrack").exists():
         parser.error(f"there is no tokentrack in {options.bin}: install it there first")
@@ -59,7 +57,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def try_everything(machine: Machine) -> list[str]:
-    """Install, play all turns and show the result; return what went wrong, one sentence each."""
+    """Install, play all turns and show the result; return the problems, one sentence each."""
     problems = _install(machine)
     if problems:
         return problems

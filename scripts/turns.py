@@ -1,7 +1,7 @@
-"""Play turns as Kiro does: the installed hook's own command, with what each surface gives it.
+"""Play turns as Kiro does: run the command of the installed hook, with the input of each surface.
 
-A turn is data, in `tests/examples/turns`. In its texts `${WORKSPACE}` is the workspace's path and
-`${WORKSPACE_NAME}` its name; an expected cell of `*` is any text that is not empty.
+A turn is a JSON file in `tests/examples/turns`. In its texts, `${WORKSPACE}` is the workspace's
+path and `${WORKSPACE_NAME}` its name; an expected cell of `*` is any text that is not empty.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HOOK_SECONDS = 10  # what the shipped hook files allow
 
 
 class HookRun(NamedTuple):
-    """One process that Kiro would have started, and how it went."""
+    """A process that Kiro would have started, and its result."""
 
     trigger: str
     command: str
@@ -39,7 +39,7 @@ class HookRun(NamedTuple):
 
     @property
     def problem(self) -> str:
-        """Say what would have disturbed Kiro; "" when nothing would."""
+        """Say what would have disturbed Kiro, "" if nothing."""
         if self.exit_code is None:
             return f"did not end within {_HOOK_SECONDS} s"
         if self.exit_code:
@@ -66,10 +66,10 @@ def load_turns(folder: Path = TURNS) -> list[Turn]:
 
 
 class Machine:
-    """A workspace and a home of its own in which `tokentrack` of one environment is installed."""
+    """A workspace and a home, with the `tokentrack` of one environment."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
-        """Make both folders and an agent to install hooks in.
+        """Make both folders, and an agent that hooks can be installed in.
 
         Args:
             folder: an empty folder.
@@ -85,7 +85,7 @@ class Machine:
         self._environ = _environment(self.home, bin_folder)
 
     def tokentrack(self, *arguments: str) -> tuple[int, str]:
-        """Run a command in the workspace and return its exit code and all that it printed."""
+        """Run a command in the workspace; return its exit code and all its output."""
         done = subprocess.run(
             [self._program, *arguments],
             cwd=self.root,
@@ -98,7 +98,7 @@ class Machine:
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
     def commands(self, surface: str, trigger: str) -> list[str]:
-        """Return the commands that Kiro would run at a trigger, as the hook files have them."""
+        """Return the commands that Kiro would run for a trigger, from the hook files."""
         if surface == "api":
             return [API_COMMAND]
         return [command for name, command in self._hooks(surface) if name == trigger]
@@ -130,7 +130,7 @@ class Machine:
         ]
 
     def differences(self, turn: Turn, rows_before: int) -> list[str]:
-        """Say how what a turn recorded differs from the one row that it must become."""
+        """Say how the recorded rows differ from the one row that a turn must become."""
         rows = self.rows()[rows_before:]
         if len(rows) != 1:
             return [f"it became {len(rows)} rows instead of 1"]
@@ -173,7 +173,7 @@ class Machine:
             )
             code: int | None = None
             try:
-                # Kiro, too, waits for the end of the output and not only of the process.
+                # Like Kiro, wait until the output ends, not only the process.
                 output, _ = process.communicate(timeout=_HOOK_SECONDS)
                 code = process.returncode
             except subprocess.TimeoutExpired:
@@ -184,7 +184,7 @@ class Machine:
 
 @contextmanager
 def _stdin(event: dict[str, Any]) -> Iterator[int]:
-    # A payload is shorter than what a pipe holds, so that it can be written beforehand.
+    # A payload fits into a pipe's buffer, so it can be written before the process starts.
     reading, writing = os.pipe()
     try:
         if event["stdin"] is not None:
@@ -222,7 +222,7 @@ def _unlike(expected: dict[str, str], row: dict[str, str]) -> list[str]:
 
 
 def _shown(cell: str | None) -> str:
-    # Of a long text, the end tells most: it is where prompts are cut.
+    # Show the end of a long text: that is where prompts are cut.
     return repr(cell) if cell is None or len(cell) <= 40 else f"{cell[:12]!r}…{cell[-24:]!r}"
 
 

@@ -24,7 +24,7 @@ REFUSED = {
 }
 # Rooms whose English is still to be rewritten: the list only gets shorter.
 PENDING = {
-        *PAGES,
+    "docs/architecture.md",
 }  # fmt: skip
 ROOMS = sorted({path.name for path in SOURCE.iterdir() if not path.name.startswith("__pyc")})
 
@@ -64,10 +64,9 @@ def problems_of(path):
     return {f"{name}:{line}: {found}" for line, text in texts for found in refused(text)}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("room", [*ROOMS, *PAGES])
+@pytest.mark.parametrize("room", [*ROOMS, "scripts", *PAGES])
 def test_a_room_avoids_the_refused_phrases(room):
-    path = ROOT / room if room in PAGES else SOURCE / room
+    path = SOURCE / room if room in ROOMS else ROOT / room
     paths = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if path.suffix in {".py", ".md", ""}:
         found = sorted(problem for one in paths for problem in problems_of(one))

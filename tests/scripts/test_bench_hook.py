@@ -38,4 +38,4 @@ def test_the_benchmark_refuses_a_hook_that_records_nothing(tmp_path, runner):
 
 def test_the_benchmark_says_that_tokentrack_is_missing(tmp_path, runner):
     _, errors = runner.run("bench_hook.py", "--python", tmp_path / "python", code=1)
-    assert "is no console script of tokentrack: install it there" in errors
+    assert "is not the console script of tokentrack: install it there" in errors
