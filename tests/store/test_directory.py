@@ -156,6 +156,39 @@ def test_a_link_is_refused_where_the_system_has_no_flag_for_it(tmp_path, monkeyp
         read_regular(str(tmp_path / "link"), 3, follow=False)
 
 
+@posix_only
+def test_a_linked_folder_is_refused_where_the_system_has_no_openat(tmp_path, monkeypatch):
+    monkeypatch.setattr("tokentrack.store.directory._AT", False)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with Directory.open(str(tmp_path)) as folder:
+        folder.child("real").close()
+        with pytest.raises(NotADirectoryError, match="link"):
+            folder.child("link", create=True)
+
+
+def test_a_folder_some_levels_below_is_opened_and_the_others_are_closed(tmp_path):
+    before = open_descriptors() if os.path.isdir("/proc/self/fd") else 0
+    with Directory.open(str(tmp_path)).descend(["a", "b"], create=True) as inner:
+        inner.create("file", b"", durable=False)
+        assert inner.path == str(tmp_path / "a" / "b")
+    with pytest.raises(FileNotFoundError):
+        Directory.open(str(tmp_path)).descend(["a", "c", "d"])
+    assert not before or open_descriptors() == before
+    assert (tmp_path / "a" / "b" / "file").exists()
+
+
+def test_only_an_empty_folder_is_removed(folder):
+    folder.child("full", create=True).close()
+    folder.child("empty", create=True).close()
+    with folder.child("full") as full:
+        full.create("file", b"", durable=False)
+    folder.remove_folder("empty")
+    with pytest.raises(OSError, match="full"):
+        folder.remove_folder("full")
+    assert folder.names() == ["full"]
+
+
 def test_chunks_that_fail_leave_the_old_file(folder, tmp_path):
     def chunks():
         yield b"new"

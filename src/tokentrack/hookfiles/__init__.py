@@ -1,1 +1,1 @@
-"""Check Kiro hook files of every form: find them, read them, name what is wrong with them."""
+"""Kiro's hook files: find, check, install, uninstall and migrate them."""

@@ -180,7 +180,7 @@ def _links_named(base: str, path: str) -> Iterator[None]:
         if not link:
             raise
         raise LinkError(
-            f"{shown_path(link)} is a symbolic link: Kiro skips linked hook files and tokentrack "
+            f"{shown_path(link)} is a symbolic link: Kiro ignores linked hook files and tokentrack "
             "does not write through links, so replace it with a real file or folder"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Put our entries into a file of the user's, and take them out again.
+"""Add our hooks to a file of the user's, and remove them again.
 
 Such a file is an agent config of Kiro CLI 1.x and 2.x, or the hooks file of Kiro Crew. Nothing
 records what was written, so the order of our entries does: an object or a list that existed and
