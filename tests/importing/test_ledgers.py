@@ -12,6 +12,7 @@ import pytest
 from tokentrack.importing.ledgers import LedgersImport
 from tokentrack.models import TrackerConfig
 from tokentrack.store.paths import workspace_paths
+from tokentrack.tracker import TokenTracker
 
 HEADER = (
     "timestamp,prompt_text,tokens_used,elapsed_time,session_id,workspace_folder,hook_trigger_type,"
@@ -290,3 +291,17 @@ def test_what_stands_before_the_cut_of_a_packed_ledger_comes_in(machine, other):
     assert 1000 < found["added"] < 2500
     assert found["added"] == len(machine.rows())
     assert [line for line in found["examples"] if "end-of-stream" in line]
+
+
+def test_after_an_import_of_older_rows_the_last_time_is_still_the_latest(machine, other):
+    old, newer, new = (f"2026-01-{day}T10:00:00.000Z" for day in (10, 20, 30))
+    recorded = [row(name).replace("2026-01-15T10:30:45.123Z", at)
+                for name, at in (("b", newer), ("c", new))]  # fmt: skip
+    write(machine.root / ".kiro" / "token_transactions.csv", HEADER, recorded)
+    imported = row("a").replace("2026-01-15T10:30:45.123Z", old)
+    file = write(other / "token_transactions.csv", HEADER, [imported])
+    assert summary(machine, file)["added"] == 1
+    told = TokenTracker.for_workspace(str(machine.root), TrackerConfig(), {}).get_statistics()
+    assert (told["first_transaction"], told["last_transaction"]) == (old, new)
+    ledger = json.loads(tokentrack(machine, "status", "--json"))["ledger"]
+    assert (ledger["first"], ledger["last"]) == (old, new)
