@@ -1,0 +1,1 @@
+"""Answers as text: tables, bars and sparklines, JSON, CSV and Markdown."""

@@ -1,0 +1,50 @@
+"""Numbers as people read them in a table: one precision a column, unknown is a dash, never 0."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from tokentrack.common.formatting import format_tokens
+
+UNKNOWN = "–"
+
+
+def credits_text(amount: str | None, places: int = 1) -> str:
+    """Return credits, given as exact decimal text, with thousands separated: `1,533.8`."""
+    if amount is None:
+        return UNKNOWN
+    quantum = Decimal(1).scaleb(-places)
+    value = Decimal(amount).quantize(quantum, ROUND_HALF_EVEN)
+    if not value and Decimal(amount):
+        return f"<{quantum}"
+    return f"{value:,.{places}f}"
+
+
+def count_text(number: int | None) -> str:
+    """Return a whole number with thousands separated."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def tokens_text(number: int | None, *, is_estimated: bool) -> str:
+    """Return a count of tokens as `46.2K`, with an `e` behind it if any of it is estimated."""
+    if number is None:
+        return UNKNOWN
+    return f"{format_tokens(number)} e" if is_estimated and number else format_tokens(number)
+
+
+def time_text(seconds: float | None) -> str:
+    """Return a duration as `10.4s`, `38m21s` or `12h26m`."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,}h{minutes % 60:02}m"
+
+
+def share_text(part: float, whole: float, places: int = 1) -> str:
+    """Return a part of a whole in percent: `5.4 %`; a dash where there is no whole."""
+    return f"{100 * part / whole:.{places}f} %" if whole else UNKNOWN
