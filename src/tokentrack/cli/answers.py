@@ -1,0 +1,128 @@
+"""What the commands that answer share: filters, the ledgers they ask, and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.cli.options import json_option, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tokentrack.reports.answer import Answer
+    from tokentrack.reports.render.screen import Screen
+
+INDEX_NAME = "index.db"
+# By option, the dimension it filters.
+FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
+_PROGRESS_SECONDS = 1.0
+
+
+def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose turns to a command."""
+    options = [
+        click.option("--since", metavar="WHEN", help="First day or time: 2026-11-01, 7d, "
+                     "yesterday, last-month, all.  [default: this-month]"),
+        click.option("--until", metavar="WHEN", help="Last day, included, or time."),
+        *[
+            click.option(f"--{name}", name, metavar=name.upper(), multiple=True,
+                         help=f"Only this {name}; !{name.upper()} excludes it. Repeatable.")
+            for name in FILTERS
+        ],
+        click.option("--failed/--ok", "failed", default=None,
+                     help="Only turns that failed, or only those that did not."),
+        click.option("--tz", metavar="ZONE", help="Time zone of days and hours, such as "
+                     "Europe/Berlin.  [default: the system's]"),
+        click.option("--here", is_flag=True, help="Only this workspace's ledger."),
+        click.option("--no-index", is_flag=True,
+                     help="Read the files for this answer alone, without the index."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how an answer is printed to a command."""
+    options = [
+        click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]),
+                     default="table", show_default=True, help="How to print the answer."),
+        json_option,
+        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+                     show_default=True, help="When to use colour."),
+        click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only."),
+        click.option("--strict", is_flag=True, help="Exit with code 1 if rows were skipped."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
+    """Return the answer of all known ledgers, or of this workspace's with `--here`.
+
+    Args:
+        options: what `filter_options` added.
+        by: the dimensions.
+        question: further arguments of `reports.question.query`.
+    """
+    from tokentrack.reports.question import query
+    from tokentrack.store.paths import state_folder
+    from tokentrack.store.registry import registered
+
+    own = target_of(None).paths
+    known = {paths.path: paths for paths in [*registered(os.environ), own]}
+    where = {name: options[name] for name in FILTERS if options[name]}
+    if options["failed"] is not None:
+        where["failed"] = ("true" if options["failed"] else "false",)
+    return query(
+        by,
+        ledgers=list(known.values()),
+        where=where,
+        since=options["since"] or "this-month",
+        until=options["until"],
+        tz=options["tz"],
+        only=own if options["here"] else None,
+        index=None if options["no_index"] else os.path.join(state_folder(os.environ), INDEX_NAME),
+        **question,
+    )
+
+
+def screen_for(options: dict[str, Any]) -> Screen:
+    """Return what standard output can show."""
+    from tokentrack.reports.render.screen import screen_of
+
+    return screen_of(sys.stdout, os.environ, colour=options["color"], is_ascii=options["is_ascii"])
+
+
+def print_answer(
+    command: str, answer: Answer, options: dict[str, Any], lines: Callable[[Screen], Iterable[str]]
+) -> None:
+    """Print an answer in the chosen format; with `--strict`, end with 1 if rows were skipped.
+
+    Args:
+        command: the name of the command.
+        answer: what it found.
+        options: what `format_options` added.
+        lines: returns the lines of its table.
+    """
+    from tokentrack.reports.render.documents import csv_lines, json_document, markdown_lines
+
+    form = "json" if options["as_json"] else options["form"]
+    if form == "json":
+        click.echo(json.dumps(json_document(command, answer), indent=2))
+    else:
+        makers: dict[str, Callable[[], Iterable[str]]] = {
+            "table": lambda: lines(screen_for(options)),
+            "csv": lambda: csv_lines(answer),
+            "markdown": lambda: markdown_lines(answer),
+        }
+        for line in makers[form]():
+            click.echo(line)
+    if options["strict"] and answer.provenance["skipped"]:
+        raise SystemExit(1)

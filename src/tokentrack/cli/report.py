@@ -1,0 +1,89 @@
+"""`tokentrack report`: turns, credits and time by any dimensions."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.cli.answers import ask, filter_options, format_options, print_answer
+
+if TYPE_CHECKING:
+    from tokentrack.reports.answer import Answer
+
+_TITLES = ("turns", "credits", "tokens", "time", "failed", "wasted", "rate", "cr/turn")
+_METRICS = {
+    "time": "seconds", "wasted": "credits_failed", "rate": "tokens_per_second",
+    "cr/turn": "credits_per_turn",
+}  # fmt: skip
+
+
+@click.command("report")
+@click.argument("dimensions", nargs=-1, metavar="[DIMENSION]...")
+@filter_options
+@click.option("--show", metavar="METRICS", help=f"Columns: {', '.join(_TITLES)}.")
+@click.option("--sort", metavar="NAME", default="",
+              help="Sort by a dimension or a column; -NAME reverses the order.")  # fmt: skip
+@click.option(
+    "-n", "limit", type=click.IntRange(0), default=0, help="At most so many rows; 0: all."
+)
+@format_options
+def command(dimensions: tuple[str, ...], **options: Any) -> None:
+    """Show turns, credits, tokens and time by any one to three dimensions.
+
+    DIMENSION is one of hour, day, week, month, weekday, workspace, session, trigger, hook,
+    pattern, model, surface, tag, tag:KEY, user, machine, failed, message.  [default: day]
+    """
+    from tokentrack.reports.answer import USUAL_METRICS
+    from tokentrack.reports.render.report import MEASURES, USUAL, report_lines
+
+    by = dimensions or ("day",)
+    titles = _titles(options["show"], USUAL)
+    needed = [metric for title in titles for metric in MEASURES[title].metrics]
+    answer = ask(
+        options,
+        by,
+        metrics=list(dict.fromkeys([*USUAL_METRICS, *needed])),
+        sort=_sort(options["sort"]),
+        limit=options["limit"],
+    )
+    print_answer("report", answer, options, lambda screen: report_lines(
+        answer, screen, measures=titles, heading=heading(answer, options),
+        empty=f"No turns found. {_hint(options)}",
+    ))  # fmt: skip
+
+
+def _titles(shown: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
+    if not shown:
+        return usual
+    titles = tuple([title.strip() for title in shown.split(",") if title.strip()])
+    for title in titles:
+        if title not in _TITLES:
+            raise click.BadParameter(
+                f"unknown column {title!r}: use {', '.join(_TITLES)}", param_hint="--show"
+            )
+    return titles
+
+
+def _sort(name: str) -> str:
+    sign = "-" if name.startswith("-") else ""
+    bare = name.removeprefix("-")
+    return sign + _METRICS.get(bare, bare)
+
+
+def _hint(options: dict[str, Any]) -> str:
+    if options["since"] == "all":
+        return "`tokentrack import` brings in Kiro's own history."
+    return "Use --since all to look at all time."
+
+
+def heading(answer: Answer, options: dict[str, Any]) -> str:
+    """Return what an answer is about: dimensions, time, ledgers, time zone."""
+    parts = [f"Usage by {', '.join(answer.query.by)}"]
+    since, until = options["since"] or "this-month", options["until"]
+    parts.append(since if not until else f"{since} to {until}")
+    where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
+    parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
+    parts.append(answer.tz or os.environ.get("TZ", ""))
+    return " · ".join(part for part in parts if part)
