@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "uninstall": ("tokentrack.cli.uninstall", "Remove what init installed."),
     "status": ("tokentrack.cli.status", "Show what has been recorded and whether the hooks work."),
     "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and suggest fixes."),
+    "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
     "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
     "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files for errors."),

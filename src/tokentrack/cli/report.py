@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answers import ask, filter_options, format_options, print_answer
+from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
@@ -78,7 +79,7 @@ def _hint(options: dict[str, Any]) -> str:
     return "Use --since all to look at all time."
 
 
-def heading(answer: Answer, options: dict[str, Any]) -> str:
+def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     """Return what an answer is about: dimensions, time, ledgers, time zone."""
     parts = [f"Usage by {', '.join(answer.query.by)}"]
     since, until = options["since"] or "this-month", options["until"]
@@ -86,4 +87,4 @@ def heading(answer: Answer, options: dict[str, Any]) -> str:
     where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
     parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
     parts.append(answer.tz or os.environ.get("TZ", ""))
-    return " · ".join(part for part in parts if part)
+    return [escape(part) for part in parts if part]

@@ -15,6 +15,7 @@ from tokentrack.reports.render.figures import (
     time_text,
     tokens_text,
 )
+from tokentrack.reports.render.screen import shorten
 from tokentrack.reports.render.table import Column, table
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ _BAR = 6  # the bar goes first
 
 
 def report_lines(
-    answer: Answer, screen: Screen, *, measures: Sequence[str], heading: str, empty: str
+    answer: Answer, screen: Screen, *, measures: Sequence[str], heading: Sequence[str], empty: str
 ) -> list[str]:
     """Return the lines of a report.
 
@@ -80,10 +81,10 @@ def report_lines(
         answer: its rows, with the metrics that the measures need.
         screen: how wide it is, and what it can show.
         measures: the columns of numbers, by their titles.
-        heading: what the report is about.
+        heading: what the report is about, in parts.
         empty: what to say instead where no turn was found.
     """
-    lines = [screen.paint(screen.plain(heading), "bold"), ""]
+    lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     if not answer.total["turns"]:
         return [*lines, empty]
     lines += _table(answer, screen, [MEASURES[name] for name in measures])
@@ -143,7 +144,7 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
         f"{counted(len(found['skipped']), 'row')} skipped",
     ]
     parts += [f"not read: {escape(path)} ({why})" for path, why in answer.unreadable.items()]
-    return _wrapped([part for part in parts if part], screen)
+    return wrapped([part for part in parts if part], screen)
 
 
 def _tokens_part(tokens: Mapping[str, int]) -> str:
@@ -155,7 +156,8 @@ def _tokens_part(tokens: Mapping[str, int]) -> str:
     return f"tokens estimated for {share}"
 
 
-def _wrapped(parts: Sequence[str], screen: Screen) -> list[str]:
+def wrapped(parts: Sequence[str], screen: Screen) -> list[str]:
+    """Return parts joined by dots, in as few lines as the width allows."""
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]} · {part}" if lines else part
@@ -163,4 +165,4 @@ def _wrapped(parts: Sequence[str], screen: Screen) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(part)
-    return [screen.plain(line)[: screen.width] for line in lines]
+    return [shorten(screen.plain(line), screen.width) for line in lines]
