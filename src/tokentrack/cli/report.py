@@ -31,9 +31,9 @@ _METRICS = {
 )
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
-    """Show turns, credits, tokens and time by any one to three dimensions.
+    """Show turns, credits and time by any dimension.
 
-    DIMENSION is one of hour, day, week, month, weekday, workspace, session, trigger, hook,
+    Up to three dimensions can be combined. DIMENSION is one of hour, day, week, month, weekday, workspace, session, trigger, hook,
     pattern, model, surface, tag, tag:KEY, user, machine, failed, message.  [default: day]
     """
     from tokentrack.reports.answer import USUAL_METRICS
