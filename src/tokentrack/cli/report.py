@@ -33,8 +33,9 @@ _METRICS = {
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
     """Show turns, credits and time by any dimension.
 
-    Up to three dimensions can be combined. DIMENSION is one of hour, day, week, month, weekday, workspace, session, trigger, hook,
-    pattern, model, surface, tag, tag:KEY, user, machine, failed, message.  [default: day]
+    Up to three dimensions can be combined. DIMENSION is one of hour, day, week, month, weekday,
+    workspace, session, trigger, hook, pattern, model, surface, tag, tag:KEY, user, machine,
+    failed, message.  [default: day]
     """
     from tokentrack.reports.answer import USUAL_METRICS
     from tokentrack.reports.render.report import MEASURES, USUAL, report_lines
