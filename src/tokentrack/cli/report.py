@@ -27,8 +27,9 @@ _METRICS = {
 @click.option("--sort", metavar="NAME", default="",
               help="Sort by a dimension or a column; -NAME reverses the order.")  # fmt: skip
 @click.option(
-    "-n", "limit", type=click.IntRange(0), default=0, help="At most so many rows; 0: all."
-)
+    "-n", "limit", metavar="NUMBER", type=click.IntRange(0), default=0,
+    help="Show at most so many rows; 0 shows all.  [default: 0]",
+)  # fmt: skip
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
     """Show turns, credits and time by any dimension.
