@@ -74,21 +74,21 @@ def finish_call(
     tokens_used: int | None,
     elapsed_time: float | None,
     context: Mapping[str, Any] | None,
-    around: CallContext,
+    surroundings: CallContext,
 ) -> FinishedExecution:
     """Return an execution that ended now; what is not given comes from the environment.
 
     Raises:
         ValidationError: with every problem found.
     """
-    config = around.config
+    config = surroundings.config
     if not isinstance(prompt_text, str):
         raise ValidationError([f"prompt_text must be text, not {type(prompt_text).__name__}"])
     fields = _fields_of(context, config)
-    event, refused = events.parse(fields, around.environ, config)
+    event, refused = events.parse(fields, surroundings.environ, config)
     if refused and config.enable_validation:
         raise ValidationError([f"context: {problem}" for problem in refused])
-    _complete(event, around)
+    _complete(event, surroundings)
     if config.redact_secrets:
         events.redact_event(event)
     reported = event.usage.get("total") if tokens_used is None else tokens_used
@@ -163,15 +163,15 @@ def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
     return fields
 
 
-def _complete(event: events.Event, around: CallContext) -> None:
+def _complete(event: events.Event, surroundings: CallContext) -> None:
     try:
         folder = os.getcwd()
     except OSError as error:  # the folder was removed: use one that is not a project
-        around.on_metadata_error(error)
-        folder = home_folder(around.environ)
-    collector = MetadataCollector(around.config, cwd=folder, environ=around.environ)
+        surroundings.on_metadata_error(error)
+        folder = home_folder(surroundings.environ)
+    collector = MetadataCollector(surroundings.config, cwd=folder, environ=surroundings.environ)
     for problem in collector.complete(event):
-        around.on_metadata_error(CollectorError(problem))
+        surroundings.on_metadata_error(CollectorError(problem))
 
 
 def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:
