@@ -16,8 +16,8 @@ from tokentrack import CSVWriter
 from tokentrack.errors import MissingExtraError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.reports.export import FORMATS
-from tokentrack.reports.export.cells import EXPORT_COLUMNS, safe_cell
 from tokentrack.reports.export.extras import load_extra
+from tokentrack.reports.export.safe_cells import EXPORT_COLUMNS, safe_cell
 
 HARD = [
     "plain",

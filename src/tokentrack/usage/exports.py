@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
-from tokentrack.reports.export.cells import encodable, safe_cell
 from tokentrack.reports.export.extras import load_extra
+from tokentrack.reports.export.safe_cells import encodable, safe_cell
 from tokentrack.reports.sums import cost_of
 from tokentrack.store.directory import Directory
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.redaction import truncate_prompt
 from tokentrack.errors import ValidationError
-from tokentrack.reports.export.cells import EXPORT_COLUMNS, encodable, flat, safe_cell
 from tokentrack.reports.export.extras import load_extra
+from tokentrack.reports.export.safe_cells import EXPORT_COLUMNS, encodable, flat, safe_cell
 from tokentrack.store.atomic import new_file
 
 if TYPE_CHECKING:

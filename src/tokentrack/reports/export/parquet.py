@@ -8,8 +8,8 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import FileSystemError
-from tokentrack.reports.export.cells import EXPORT_COLUMNS, encodable
 from tokentrack.reports.export.extras import load_extra
+from tokentrack.reports.export.safe_cells import EXPORT_COLUMNS, encodable
 from tokentrack.store.atomic import new_file
 
 if TYPE_CHECKING:

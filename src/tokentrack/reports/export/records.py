@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.usage_record import UNKNOWN
-from tokentrack.reports.export.cells import BASIS
+from tokentrack.reports.export.safe_cells import BASIS
 from tokentrack.reports.filters import record_filter
 from tokentrack.reports.totals import token_bases
 

@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tokentrack.reports.export.cells import EXPORT_COLUMNS, flat, safe_cell
+from tokentrack.reports.export.safe_cells import EXPORT_COLUMNS, flat, safe_cell
 from tokentrack.store.atomic import new_file
 
 if TYPE_CHECKING:

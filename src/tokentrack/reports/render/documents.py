@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.timestamps import format_us, now_us
-from tokentrack.reports.export.cells import safe_cell
+from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
