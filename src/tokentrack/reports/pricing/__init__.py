@@ -5,7 +5,7 @@ extra `prices` is installed. A model without a price in any of them costs None, 
 """
 
 from tokentrack.reports.pricing.price import MODEL_PRICING, ModelPrice, Price, canonical_model
-from tokentrack.reports.pricing.table import (
+from tokentrack.reports.pricing.price_table import (
     PRICES_NAME,
     PRICES_VARIABLE,
     PriceTable,
