@@ -18,6 +18,7 @@ from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance.lines import earliest_and_latest
 from tokentrack.maintenance.retention import RELEASED_US, plan_prune, prune, reason_to_distrust
+from tokentrack.maintenance.schedule import run_due
 
 
 @pytest.fixture
@@ -305,3 +306,13 @@ def test_without_a_terminal_prune_shows_its_plan_and_refuses(space):
     assert "add --yes" in said
     assert space.all_ids() == before
     assert space.names("token_transactions_backup_") == []
+
+
+def test_due_maintenance_removes_no_row(tmp_path):
+    space = Maintained(tmp_path, compression_enabled=True, rotate_monthly=True)
+    space.fill([900, 800], prefix="old", name="token_transactions_20240101.csv")
+    space.fill([500, 400, 1])
+    before = space.all_ids()
+    done = " ".join(run_due(space.paths, space.config, space.environ))
+    assert [word in done for word in ("backed up", "rotated", "compressed")] == [True] * 3
+    assert space.all_ids() == space.all_usage() == before

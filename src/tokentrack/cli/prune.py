@@ -20,7 +20,7 @@ from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
-    from tokentrack.maintenance.retention import Plan
+    from tokentrack.maintenance.retention import PrunePlan
 
 
 @click.command("prune")
@@ -66,7 +66,7 @@ def command(*, yes: bool, trust_clock: bool, dry_run: bool, workspace: str | Non
     _tell(plan, days, "removed")
 
 
-def _tell(plan: Plan, days: int, verb: str) -> None:
+def _tell(plan: PrunePlan, days: int, verb: str) -> None:
     from tokentrack.common.timestamps import format_us
 
     date = format_us(plan.cutoff)[:10]

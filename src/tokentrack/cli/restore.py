@@ -19,7 +19,7 @@ from tokentrack.cli.options import (
 from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
-    from tokentrack.maintenance.restore import Plan
+    from tokentrack.maintenance.restore import RestorePlan
 
 
 @click.command("restore")
@@ -59,7 +59,7 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
     run_due(target)
 
 
-def _tell(plan: Plan) -> None:
+def _tell(plan: RestorePlan) -> None:
     say(f"backup {plan.name} has {counted(plan.rows, 'row')}")
     say(f"  {counted(plan.added, 'row')} to add to the ledger")
     if plan.replaces:

@@ -1,1 +1,1 @@
-"""Make rows of the history that Kiro, or another instance of this program, already has."""
+"""Import the history that Kiro, or another instance of this program, already has."""

@@ -67,7 +67,7 @@ def open_batch(
             yield batch
             return
         paths.open_folder(create=config.auto_create_directories).close()
-        with lock_drained(paths, config, environ, is_new=True) as ledger:
+        with lock_drained(paths, config, environ, may_create=True) as ledger:
             known.refresh(paths)
             batch.running = open_executions(paths)
             yield batch

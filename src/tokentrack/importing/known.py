@@ -103,7 +103,7 @@ class KnownExecutions:
         return self._folders.setdefault(paths.path, WorkspaceNames())
 
     def mark_current(self, paths: LedgerPaths) -> None:
-        """Say that all rows of a ledger are known: those that the caller appended were added."""
+        """Say that all rows of a ledger are known: the caller has added those that it appended."""
         self._stamps[paths.path] = _stamp(paths)
 
     def add_row(self, paths: LedgerPaths, transaction: TokenTransaction) -> None:

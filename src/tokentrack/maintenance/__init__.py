@@ -1,1 +1,1 @@
-"""What keeps a ledger whole over the years: backups, archives, retention, verify and repair."""
+"""Keep a ledger in order over the years: backups, archives, retention, verify and repair."""

@@ -66,7 +66,7 @@ def lock_for_maintenance(
     environ: Mapping[str, str],
     seconds: float | None = None,
     *,
-    is_new: bool = False,
+    may_create: bool = False,
 ) -> Iterator[LockedLedger]:
     """Lock a ledger; afterwards record what arrived in the spool meanwhile.
 
@@ -77,13 +77,13 @@ def lock_for_maintenance(
         config: how long to wait for the lock, and how to record.
         environ: the environment.
         seconds: how long to wait instead.
-        is_new: whether the ledger's folder is enough, for a caller that may make the ledger.
+        may_create: whether the caller may create the ledger, so that its folder is enough.
 
     Raises:
         NoLedgerError: there is no ledger.
         FileSystemError: another process kept the lock.
     """
-    if not is_new:
+    if not may_create:
         with open_folder(paths):
             pass  # the lock would create files
     ledger = _lock(paths, config.file_lock_timeout_seconds if seconds is None else seconds)
@@ -99,7 +99,11 @@ def lock_for_maintenance(
 
 @contextmanager
 def lock_drained(
-    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], *, is_new: bool = False
+    paths: LedgerPaths,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    *,
+    may_create: bool = False,
 ) -> Iterator[LockedLedger]:
     """Lock a ledger when nothing is left to record that it may already have.
 
@@ -114,13 +118,13 @@ def lock_drained(
         paths: the ledger.
         config: how long to wait for the lock, and how to record.
         environ: the environment.
-        is_new: whether the ledger's folder is enough, for a caller that may make the ledger.
+        may_create: whether the caller may create the ledger, so that its folder is enough.
 
     Raises:
         NoLedgerError: there is no ledger.
         FileSystemError: its lock is not free, or the spool can't be emptied.
     """
-    if not is_new:
+    if not may_create:
         with open_folder(paths):
             pass  # draining would create files
     with _lock_idle(paths, config, environ, with_spool=True) as ledger:
@@ -157,7 +161,7 @@ def _lock_idle(
     while True:
         problem = _drain(paths, config, environ, _left(deadline))
         left = _left(deadline)
-        with lock_for_maintenance(paths, config, environ, left, is_new=True) as ledger:
+        with lock_for_maintenance(paths, config, environ, left, may_create=True) as ledger:
             queued = _count_queued(ledger, environ) if with_spool else 0
             if not queued and not ledger.state.has(JOURNAL_NAME):
                 yield ledger

@@ -54,8 +54,8 @@ def forget_offsets(ledger: LockedLedger) -> None:
         state.commit(durable=True)
     finally:
         state.close()
-    # The end of an execution need not be on the disk yet. If a power loss opens it again, its row
-    # tells, but not in the file that the row is about to move to.
+    # The end of an execution need not be on the disk yet. After a power loss only its row would
+    # show that it ended, and that row is about to move to another file.
     with ledger.state.child(RUNNING) as running:
         running.sync()
 

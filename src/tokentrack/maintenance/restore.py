@@ -37,7 +37,7 @@ _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
 _RECORDED_AT = USAGE_COLUMNS.index("recorded_at")
 
 
-class Plan:
+class RestorePlan:
     """What a restore changes.
 
     Attributes:
@@ -97,7 +97,7 @@ def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
     )
 
 
-def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: bool) -> Plan:
+def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: bool) -> RestorePlan:
     """Return what a restore of a backup would change, and write nothing.
 
     Raises:
@@ -105,7 +105,7 @@ def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: b
     """
     with open_in(folder, name) as file:
         rows, unreadable = record_lines(file, COLUMNS)
-    plan = Plan(name, rows, unreadable, replaces=replace)
+    plan = RestorePlan(name, rows, unreadable, replaces=replace)
     usage_name = _usage_backup(folder, paths, name)
     ids = {row.cells[_ID] for row in rows}
     if replace:
@@ -124,7 +124,7 @@ def plan_restore(folder: Directory, paths: LedgerPaths, name: str, *, replace: b
     return plan
 
 
-def restore(ledger: LockedLedger, plan: Plan) -> str:
+def restore(ledger: LockedLedger, plan: RestorePlan) -> str:
     """Carry out a plan that was made under the same lock.
 
     Rows are added by one append. A ledger is replaced as a whole, after a backup of it was made.
@@ -207,7 +207,7 @@ def _missing(
 
 
 def _plan_replacement(
-    plan: Plan,
+    plan: RestorePlan,
     rows: Sequence[RawLine],
     archived: tuple[Counter[bytes], Counter[str]],
     ids: set[str],
@@ -219,7 +219,7 @@ def _plan_replacement(
         plan.lines = [row.data for row in rows]
 
 
-def _count_difference(plan: Plan, folder: Directory, paths: LedgerPaths) -> None:
+def _count_difference(plan: RestorePlan, folder: Directory, paths: LedgerPaths) -> None:
     now: Counter[bytes] = Counter()
     others = 0
     if paths.ledger in folder.names():

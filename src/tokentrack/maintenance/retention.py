@@ -59,7 +59,7 @@ class FilePlan(NamedTuple):
         return self.is_archive and not self.kept
 
 
-class Plan(NamedTuple):
+class PrunePlan(NamedTuple):
     """What a prune removes.
 
     Attributes:
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
 
 def plan_prune(
     folder: Directory, paths: LedgerPaths, days: int, now: int, *, trust_clock: bool = False
-) -> Plan:
+) -> PrunePlan:
     """Return what a prune would remove, and write nothing.
 
     Args:
@@ -142,7 +142,7 @@ def reason_to_distrust(now: int, cutoff: int, newest: int | None, modified: int)
     return ""
 
 
-def prune(ledger: LockedLedger, plan: Plan) -> None:
+def prune(ledger: LockedLedger, plan: PrunePlan) -> None:
     """Carry out a plan that was made under the same lock; a crash leaves whole files only.
 
     Args:
@@ -170,7 +170,7 @@ class _Planner:
         self._digest = blake2b()
         self.newest: int | None = None
 
-    def plan(self, folder: Directory, paths: LedgerPaths) -> Plan:
+    def plan(self, folder: Directory, paths: LedgerPaths) -> PrunePlan:
         files = [
             self._plan_file(folder, name, COLUMNS, self._drops, is_archive=name != paths.ledger)
             for name in names_in(folder, paths.ledger)
@@ -181,7 +181,7 @@ class _Planner:
             )
             for name in names_in(folder, paths.usage)
         ]
-        return Plan(self._cutoff, files, usage_files, self._digest.digest())
+        return PrunePlan(self._cutoff, files, usage_files, self._digest.digest())
 
     def _plan_file(
         self,
