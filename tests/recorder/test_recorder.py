@@ -556,3 +556,56 @@ def test_a_loss_is_counted_where_anything_can_be_written(space, state):
 
 def test_the_identity_column_is_where_the_rows_have_it():
     assert line_of(transaction("exec-7")).split(b",")[ID] == b"exec-7"
+
+
+# --- no exception loses an event ---
+
+FAULTS = ["ValueError('secret')", "RecursionError()", "MemoryError()", "KeyError('x')"]
+WITH_FAULT = """
+import os, sys
+from tokentrack.recorder import executions
+from tokentrack.recorder.recorder import Recorder
+def fail(*_): raise {fault}
+executions.Executions.apply = fail
+{flaw}
+sys.argv = ["tokentrack", "hook-run"]
+from tokentrack.__main__ import main
+sys.exit(main())
+"""
+ONLY_THE_SYSTEM = """
+def record(self, items, seconds):
+    try:
+        return self.write(items, seconds)
+    except OSError as error:
+        return self.rescue(items, error)
+Recorder.record = record
+"""
+
+
+def hook_with(machine, fault, flaw=""):
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_FAULT.format(fault=fault, flaw=flaw)],
+        input=json.dumps({"hook_event_name": "Stop", "session_id": "s1", "prompt": "p"}),
+        cwd=machine.root, env=machine.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_event_that_any_exception_keeps_out_waits_in_the_spool(machine, fault):
+    hook_with(machine, fault)
+    assert len(machine.waiting()) == 1
+    assert "secret" not in machine.log()
+    assert fault.partition("(")[0] in machine.log()
+    machine.send("Stop", "s2")
+    assert {row["session_id"] for row in machine.rows()} == {"s1", "s2"}
+
+
+def test_a_recorder_that_only_expects_errors_of_the_system_loses_the_event(machine):
+    hook_with(machine, FAULTS[0], ONLY_THE_SYSTEM)
+    assert machine.waiting() == []
+
+
+def test_a_file_name_with_a_nul_costs_no_row(machine):
+    machine.send("Stop", "s1", file_path="/a\0b")
+    assert machine.row()["file_patterns"]

@@ -115,8 +115,8 @@ class MetadataCollector:
 
     def _relative(self, name: str) -> str:
         inside = self._root + os.sep
-        # The root is a real path, but a tool may name a file through a link.
-        if os.path.isabs(name) and not name.startswith(inside):
+        # The root is a real path, but a tool may name a file through a link. No path has a NUL.
+        if os.path.isabs(name) and not name.startswith(inside) and "\0" not in name:
             real = os.path.realpath(name)
             name = real if real.startswith(inside) else name
         return name.removeprefix(inside) or name

@@ -64,7 +64,7 @@ class Recorder:
         """
         try:
             return self.write(items, seconds)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  (an event must not be lost, whatever is wrong)
             return self.rescue(items, error)
 
     def write(self, items: Sequence[Item], seconds: float, *, repeated: bool = False) -> int:
@@ -94,7 +94,7 @@ class Recorder:
             self._register()
         return safe
 
-    def rescue(self, items: Sequence[Item], cause: OSError) -> int:
+    def rescue(self, items: Sequence[Item], cause: Exception) -> int:
         """Keep items that can't be written in a spool; return how many are safe."""
         from tokentrack.recorder.rescue import rescue
 

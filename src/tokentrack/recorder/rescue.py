@@ -33,7 +33,7 @@ def rescue(
     paths: LedgerPaths,
     config: TrackerConfig,
     environ: Mapping[str, str],
-    cause: OSError,
+    cause: Exception,
 ) -> int:
     """Leave items in the ledger's own spool, else in the user's; return how many are safe.
 
@@ -48,7 +48,7 @@ def _rescue_one(
     paths: LedgerPaths,
     config: TrackerConfig,
     environ: Mapping[str, str],
-    cause: OSError,
+    cause: Exception,
 ) -> bool:
     data, at = spooled.encode(item), spooled.time_of(item)
     for open_folder in _folders(paths, environ):
@@ -56,9 +56,7 @@ def _rescue_one(
             with open_folder() as folder:
                 spool.remove_leftovers(folder, now_us() / 1_000_000 - _LEFT_SECONDS)
                 spool.put(folder, at, data, durable=config.durability == "fsync")
-                message = (
-                    f"an event waits in the spool ({type(cause).__name__}, errno {cause.errno})"
-                )
+                message = f"an event waits in the spool ({_kind_of(cause)})"
                 write_log(folder, config.log_level, "ERROR", [message])
         except OSError:
             continue
@@ -129,8 +127,15 @@ def _open_state(paths: LedgerPaths, *, create: bool) -> Directory:
         return folder.child(paths.state, create=create)
 
 
-def _count_loss(paths: LedgerPaths, environ: Mapping[str, str], at: int, cause: OSError) -> None:
-    line = f"{format_us(at)} errno={cause.errno}\n".encode("ascii")
+def _kind_of(cause: Exception) -> str:
+    # Its kind alone: a message can quote the event.
+    if isinstance(cause, OSError):
+        return f"errno={cause.errno}"
+    return type(cause).__name__
+
+
+def _count_loss(paths: LedgerPaths, environ: Mapping[str, str], at: int, cause: Exception) -> None:
+    line = f"{format_us(at)} {_kind_of(cause)}\n".encode("ascii", "replace")
     for open_folder in _folders(paths, environ, losses=True):
         try:
             with open_folder() as folder:
@@ -154,9 +159,9 @@ def _append(folder: Directory, line: bytes) -> None:
 
 
 def losses(folder: Directory) -> list[str]:
-    """Return the losses in a folder's file, one line each: time and errno.
+    """Return the losses in a folder's file, one line each: time and kind of error.
 
-    A disk that had no room for the line left a NUL for each loss, without time and errno.
+    A disk that had no room for the line left a NUL for each loss.
     """
     try:
         data = folder.read(LOSSES_NAME, _MAX_BYTES)
