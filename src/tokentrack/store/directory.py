@@ -17,7 +17,7 @@ import stat
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Self
+    from typing import Self
 
 # Whether calls take a folder's descriptor; Windows has none of them.
 _AT = os.open in os.supports_dir_fd
@@ -36,39 +36,39 @@ class NotRegularError(OSError):
     """A link that is not followed, a folder, a FIFO or a device, where a file is needed."""
 
 
-def open_regular(
-    path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool, **at: Any
-) -> int:
+def open_regular(path: str, flags: int = os.O_RDONLY, *, follow: bool) -> int:
     """Open a regular file, without ever waiting, and return its descriptor.
 
     Args:
         path: the file.
-        flags: how to open it, as for `os.open`.
-        mode: the mode of a new file.
+        flags: how to open it, as for `os.open`; a new file is private.
         follow: whether the last part of the path may be a link.
-        at: `dir_fd`, the folder from which a relative path starts.
 
     Raises:
         NotRegularError: it is something else.
         OSError: it can't be opened.
     """
-    if not follow:
-        flags |= _NO_FOLLOW
-        if not _NO_FOLLOW and os.path.islink(path):  # Windows
-            raise NotRegularError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return _open(path, flags if follow else flags | _NO_FOLLOW, 0o600, None, follow)[0]
+
+
+def _open(
+    path: str, flags: int, mode: int, at: int | None, follow: bool
+) -> tuple[int, os.stat_result]:
+    if not (follow or _NO_FOLLOW) and os.path.islink(path):  # Windows
+        raise NotRegularError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     try:
-        descriptor = os.open(path, flags | _COMMON | _NO_WAIT, mode, **at)
+        descriptor = os.open(path, flags | _COMMON | _NO_WAIT, mode, dir_fd=at)
     except OSError as error:
         if error.errno in _NOT_OPENED or (error.errno == errno.ELOOP and not follow):
             raise NotRegularError(error.errno, error.strerror, path) from None
         raise
-    kind = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(descriptor)
-        if stat.S_ISDIR(kind):
-            raise NotRegularError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        raise NotRegularError(errno.EPERM, "not a regular file", path)
-    return descriptor
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise NotRegularError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise NotRegularError(errno.EPERM, "not a regular file", path)
 
 
 def read_regular(path: str, limit: int, *, follow: bool) -> bytes:
@@ -94,7 +94,7 @@ class Directory:
         """Take an open folder; `path` is for messages and for systems without `openat`."""
         self.path = path
         self._descriptor = descriptor
-        self._at: dict[str, Any] = {"dir_fd": descriptor} if _AT else {}
+        self._at = descriptor if _AT else None
 
     @classmethod
     def open(cls, path: str, *, create: bool = False) -> Self:
@@ -139,16 +139,16 @@ class Directory:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
             return Directory.open(path, create=create)
         try:
-            return Directory(path, os.open(entry, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
+            return Directory(path, os.open(entry, _OPEN_FOLDER | _NO_FOLLOW, dir_fd=self._at))
         except FileNotFoundError:
             if not create:
                 raise
         try:
-            os.mkdir(name, 0o700 if private else 0o777, **self._at)
+            os.mkdir(name, 0o700 if private else 0o777, dir_fd=self._at)
         except FileExistsError:
             pass  # another process was faster
         self.sync()
-        return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, **self._at))
+        return Directory(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, dir_fd=self._at))
 
     def descend(
         self, names: Iterable[str], *, create: bool = False, private: bool = True
@@ -178,10 +178,10 @@ class Directory:
             OSError: it can't be opened, or is not such a file.
         """
         mode = 0o600 if private else 0o666
-        descriptor = open_regular(self._name(name), flags, mode, follow=False, **self._at)
+        descriptor, status = _open(self._name(name), flags | _NO_FOLLOW, mode, self._at, False)
         if private:
             try:
-                _check_private(descriptor, name, is_written=flags & _WRITES != 0)
+                _check_private(descriptor, status, name, is_written=flags & _WRITES != 0)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -268,8 +268,9 @@ class Directory:
         Raises:
             OSError: it can't be moved.
         """
-        at = {"src_dir_fd": self._descriptor, "dst_dir_fd": other._descriptor} if _AT else {}
-        os.replace(self._name(name), other._name(new_name), **at)
+        os.replace(
+            self._name(name), other._name(new_name), src_dir_fd=self._at, dst_dir_fd=other._at
+        )
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists.
@@ -278,7 +279,7 @@ class Directory:
             OSError: it can't be removed.
         """
         try:
-            os.unlink(self._name(name), **self._at)
+            os.unlink(self._name(name), dir_fd=self._at)
         except FileNotFoundError:
             pass
 
@@ -288,7 +289,7 @@ class Directory:
         Raises:
             OSError: it can't be removed, or is not an empty folder.
         """
-        os.rmdir(self._name(name), **self._at)
+        os.rmdir(self._name(name), dir_fd=self._at)
 
     def remove_old(self, name: str, before: float) -> None:
         """Remove a file if it was last changed before a time, in seconds since the epoch.
@@ -327,7 +328,7 @@ class Directory:
         Raises:
             OSError: it does not exist.
         """
-        return os.stat(self._name(name), follow_symlinks=False, **self._at)
+        return os.stat(self._name(name), follow_symlinks=False, dir_fd=self._at)
 
     def sync(self) -> None:
         """Make the folder's entries survive a power loss; does nothing without `openat`."""
@@ -360,8 +361,7 @@ class Directory:
         self.close()
 
 
-def _check_private(descriptor: int, name: str, *, is_written: bool) -> None:
-    status = os.fstat(descriptor)
+def _check_private(descriptor: int, status: os.stat_result, name: str, *, is_written: bool) -> None:
     if status.st_nlink > 1:
         raise OSError(errno.EPERM, f"has {status.st_nlink} hard links", name)
     if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
