@@ -109,12 +109,9 @@ def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script
     program.parent.mkdir()
     program.write_text(script)
     program.chmod(0o755)
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", "doctor", "--json"], cwd=machine.root,
-        env={**machine.environment, "PATH": f"{program.parent}:/usr/bin:/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    found = json.loads(result.stdout)["findings"]
+    path = f"{program.parent}:/usr/bin:/bin"
+    output = tokentrack(machine, "doctor", "--json", code=None, path=path)
+    found = json.loads(output)["findings"]
     (seen,) = [f for f in found if f["area"] == "program" and str(program) in f["message"]
                and "shorter PATH" not in f["message"]]  # fmt: skip
     assert (seen["level"], what is None or what in seen["message"]) == (
@@ -122,7 +119,7 @@ def test_a_slow_launcher_is_told_and_a_fast_one_is_not(machine, tmp_path, script
     )  # fmt: skip
     assert fix in seen["fix"]
     # That name on PyPI belongs to another program.
-    assert not re.search(r"(pip|pipx|uv tool) install ['\"]?tokentrack", result.stdout)
+    assert not re.search(r"(pip|pipx|uv tool) install ['\"]?tokentrack", output)
 
 
 FOLDERS = [

@@ -3,12 +3,11 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 
 import pytest
 
+from support.commands import tokentrack
 from support.kiro_homes import KiroHome
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
@@ -16,16 +15,6 @@ from tokentrack.kiro.account import KEY
 
 HINT = "Kiro has history here: `tokentrack import --dry-run` shows it"
 USED = {"type": "CREDIT", "currentUsage": 412.5, "usageLimit": 1000}
-
-
-def tokentrack(machine, *arguments, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
-        env=machine.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
-    return result.stdout
 
 
 def account(machine, hours=3, **fields):

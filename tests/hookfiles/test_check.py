@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import EXAMPLES
+from support import EXAMPLES, commands
 
 HOOKS = EXAMPLES / "hooks"
 HOOK = {
@@ -34,15 +34,7 @@ def run(home, tmp_path):
     def start(*arguments, **variables):
         inherited = {k: v for k, v in os.environ.items() if k not in {"KIRO_HOME", "NO_COLOR"}}
         environment = {**inherited, "HOME": str(home), "USERPROFILE": str(home), **variables}
-        return subprocess.run(
-            [sys.executable, "-m", "tokentrack", "validate-hooks", *map(str, arguments)],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            timeout=60,
-            check=False,
-            encoding="utf-8",
-        )
+        return commands.run(["validate-hooks", *arguments], work, environment, code=None)
 
     start.work = work
     return start

@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
+from support.commands import tokentrack
 from support.ledgers import posix_only
 from tokentrack.hookfiles.check import check_file
 from tokentrack.hookfiles.migrate import convert, glob_regex
@@ -20,13 +19,8 @@ def document(kind="agentStop", then=ASK, **when):
     return {"name": "mine", "version": "1", "when": {"type": kind, **when}, "then": then}
 
 
-def tokentrack(machine, *arguments, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", "migrate-hooks", *map(str, arguments)],
-        cwd=machine.root, env=machine.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    return result.stdout + result.stderr
+def migrate(machine, *arguments, code=0):
+    return tokentrack(machine, "migrate-hooks", *arguments, code=code, errors=True)
 
 
 def put(machine, name, value):
@@ -90,7 +84,7 @@ def test_no_escape_is_written_that_javascript_refuses():
 @pytest.mark.parametrize("pattern", ["[ab].ts", "!**/x", "@(a|b).ts", "{a,{b,c}}.ts", "{a", "a}"])
 def test_a_pattern_without_a_certain_regex_is_refused(machine, pattern):
     path = put(machine, "mine.kiro.hook", document("fileEdited", patterns=[pattern, "*.c"]))
-    assert "no certain v1 form" in tokentrack(machine, code=1)
+    assert "no certain v1 form" in migrate(machine, code=1)
     assert not path.with_name("mine.json").exists()
 
 
@@ -112,26 +106,26 @@ def test_what_has_no_v1_form_is_refused(value):
 
 def test_files_are_written_beside_and_valid_and_the_originals_stay(machine):
     put(machine, "mine.kiro.hook", document("fileEdited", patterns=["**/*.py"]))
-    assert "nothing was written" in tokentrack(machine, "--dry-run")
+    assert "nothing was written" in migrate(machine, "--dry-run")
     hooks = machine.root / ".kiro" / "hooks"
     assert [p.name for p in hooks.iterdir()] == ["mine.kiro.hook"]
-    tokentrack(machine)
+    migrate(machine)
     assert sorted(p.name for p in hooks.iterdir()) == ["mine.json", "mine.kiro.hook"]
     assert [f for f in check_file(str(hooks / "mine.json")) if f.level == "error"] == []
-    assert "nothing to do" in tokentrack(machine)
+    assert "nothing to do" in migrate(machine)
 
 
 def test_a_file_in_the_way_is_never_overwritten(machine):
     put(machine, "mine.kiro.hook", document())
     mine = put(machine, "mine.json", "{}")
-    assert "already exists" in tokentrack(machine, code=1)
+    assert "already exists" in migrate(machine, code=1)
     assert mine.read_text() == "{}"
 
 
 def test_with_replace_the_original_is_renamed(machine):
     path = put(machine, "mine.kiro.hook", document())
     before = path.read_bytes()
-    tokentrack(machine, "--replace", path)
+    migrate(machine, "--replace", path)
     assert not path.exists()
     assert path.with_name("mine.kiro.hook.orig").read_bytes() == before
     assert path.with_name("mine.json").exists()
@@ -145,7 +139,7 @@ def test_with_replace_the_original_is_renamed(machine):
 def test_the_recorders_own_and_the_first_documents_files_become_the_shipped_hook(machine, value):
     put(machine, "token-tracking.kiro.hook", value)
     put(machine, "again.kiro.hook", value)
-    tokentrack(machine)
+    migrate(machine)
     hooks = machine.root / ".kiro" / "hooks"
     assert sorted(p.name for p in hooks.glob("*.json")) == ["tokentrack.json"]
     (start, stop) = json.loads((hooks / "tokentrack.json").read_text())["hooks"]
@@ -156,7 +150,7 @@ def test_the_recorders_own_and_the_first_documents_files_become_the_shipped_hook
 def test_what_is_no_hook_file_is_refused_and_the_others_go_on(machine, content):
     put(machine, "bad.kiro.hook", content)
     put(machine, "good.kiro.hook", document())
-    tokentrack(machine, code=1)
+    migrate(machine, code=1)
     assert (machine.root / ".kiro" / "hooks" / "good.json").exists()
 
 
@@ -168,7 +162,7 @@ def test_a_linked_folder_of_the_workspace_is_left_alone_unless_it_is_named(machi
     hooks = machine.root / ".kiro" / "hooks"
     hooks.parent.mkdir(exist_ok=True)
     hooks.symlink_to(outside)
-    assert "hooks is a symbolic link" in tokentrack(machine, code=1)
+    assert "hooks is a symbolic link" in migrate(machine, code=1)
     assert [path.name for path in outside.iterdir()] == ["mine.kiro.hook"]
-    tokentrack(machine, hooks)
+    migrate(machine, hooks)
     assert sorted(path.name for path in outside.iterdir()) == ["mine.json", "mine.kiro.hook"]

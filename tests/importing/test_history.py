@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import pytest
 
-from support.imported import SECOND, Hooked, credits_of, here, latest, summary, tokentrack
-from support.kiro import Ledger
+from support.imported import SECOND, Hooked, credits_of, here, summary, tokentrack
+from support.kiro import Ledger, latest
 from support.kiro_homes import build, iso, write_many
 from support.kiro_homes.v1 import V1Session
 

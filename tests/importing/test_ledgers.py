@@ -1,7 +1,6 @@
 """`tokentrack import FILE…`: the ledgers of other instances, each execution once."""
 
 import gzip
-import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from support.imported import summary, tokentrack
+from support.kiro import latest
 from tokentrack.importing.ledgers import LedgersImport
 from tokentrack.models import TrackerConfig
 from tokentrack.store.paths import workspace_paths
@@ -44,26 +45,6 @@ def write(path, header, rows, end="\n", packed=False):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data) if packed else data)
     return path
-
-
-def tokentrack(machine, *arguments, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
-        env=machine.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
-    return result.stdout + result.stderr
-
-
-def summary(machine, *arguments, **options):
-    # What is done along with it is told on stderr.
-    text = tokentrack(machine, "import", "--json", *map(str, arguments), **options)
-    return json.JSONDecoder().raw_decode(text)[0]
-
-
-def latest(machine):
-    return {row["agent_execution_id"]: row for row in machine.usage()}
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from support.imported import Hooked, credits_of, here, latest, summary, tokentrack
+from support.imported import Hooked, credits_of, here, summary, tokentrack
+from support.kiro import latest
 from support.kiro_homes import iso
 from support.kiro_homes.cli import CliSession
 from support.kiro_homes.database import CliDatabase

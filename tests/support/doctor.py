@@ -1,22 +1,17 @@
 """Run `tokentrack doctor` in a machine and read its findings."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
+
+from support import commands
 
 BIN = Path(sys.executable).parent
 
 
 def tokentrack(machine, *arguments, code=0, path=None):
     found = f"{BIN}:{machine.environment['PATH']}" if path is None else path
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
-        env={**machine.environment, "PATH": found}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in result.stderr, result.stderr
-    assert code in (None, result.returncode), result.stderr + result.stdout
-    return result.stdout
+    return commands.tokentrack(machine, *arguments, code=code, env={"PATH": found})
 
 
 def findings(machine, *arguments, code=0, **options):

@@ -1,10 +1,9 @@
 """A workspace and a home in which hook files are installed and removed."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+from support import commands
 from tokentrack.common.resources import read_text
 
 IDE0 = [".kiro/hooks/token-tracking-start.kiro.hook", ".kiro/hooks/token-tracking.kiro.hook"]
@@ -27,19 +26,8 @@ class Machine:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command, check its exit code and return all that it printed."""
-        result = subprocess.run(
-            [sys.executable, "-m", "tokentrack", *arguments],
-            cwd=self.root,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        output = result.stdout.decode()
-        assert result.returncode == code, output
-        assert "Traceback" not in output
-        return output
+        done = commands.run(arguments, self.root, self.env, code)
+        return done.stdout + done.stderr
 
     def put(self, path: str, content: str | bytes = "") -> Path:
         """Write a file of the workspace, or with `~/` of the home."""

@@ -1,11 +1,12 @@
 """Run `tokentrack import` in a machine and read what it did."""
 
 import json
-import subprocess
-import sys
 import time
 from decimal import Decimal
+from functools import partial
 
+from support import commands
+from support.kiro import latest
 from support.kiro_homes import KiroHome
 from support.kiro_homes.cli import CliSession
 from support.kiro_homes.ide import IdeStorage
@@ -14,26 +15,13 @@ from support.kiro_homes.v1 import V1Session
 SECOND = 1_000_000
 
 
-def tokentrack(machine, *arguments, code=0, env=None):
-    """Run the program in the workspace and return what it printed."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=machine.root,
-        env={**machine.environment, **(env or {})}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
-    return result.stdout + result.stderr
+tokentrack = partial(commands.tokentrack, errors=True)
 
 
 def summary(machine, *arguments, **options):
     # What is done along with it is told on stderr.
-    text = tokentrack(machine, "import", "--json", *arguments, **options)
+    text = tokentrack(machine, "import", "--json", *map(str, arguments), **options)
     return json.JSONDecoder().raw_decode(text)[0]
-
-
-def latest(ledger):
-    """Return each execution's last usage row, by its id."""
-    return {row["agent_execution_id"]: row for row in ledger.usage()}
 
 
 def credits_of(ledger):

@@ -76,6 +76,11 @@ class Ledger:
             os.close(descriptor)
 
 
+def latest(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """Return each execution's last usage row, by its id."""
+    return {row["agent_execution_id"]: row for row in ledger.usage()}
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Return a file's rows by column; every line is whole."""
     if not path.exists():

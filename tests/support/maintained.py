@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
-import subprocess
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from support import commands
 from support.ledgers import HEADER, ID, Workspace, line_of, transaction
 from tokentrack.common.timestamps import now_us
 from tokentrack.maintenance.locked import lock_drained, lock_for_maintenance, lock_for_repair
@@ -79,18 +78,7 @@ class Maintained(Workspace):
 
     def run(self, *words: str, code: int = 0, **environ: str) -> str:
         """Run the installed program in the workspace; return its output and its errors."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tokentrack", *words],
-            cwd=self.root,
-            env={**self.environ, "PATH": os.defpath, **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+        done = commands.run(words, self.root, {**self.environ, "PATH": os.defpath, **environ}, code)
         return done.stdout + done.stderr
 
 

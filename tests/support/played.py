@@ -3,8 +3,6 @@ about them appears later. Payloads are in the shapes of each surface; the data i
 """
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,15 +15,6 @@ from support.kiro_homes.v1 import V1Session
 
 SECOND = 1_000_000
 PROMPT = "Rename the field"
-
-
-def tokentrack(machine, *arguments, code=0, cwd=None):
-    result = subprocess.run(
-        [sys.executable, "-m", "tokentrack", *arguments], cwd=cwd or machine.root,
-        env=machine.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == code, result.stderr + result.stdout
-    return result.stdout
 
 
 def notes(ledger):
@@ -53,11 +42,6 @@ def make_running_older(ledger, seconds):
         data = json.loads(path.read_text())
         data["at"] -= seconds * SECOND
         path.write_text(json.dumps(data))
-
-
-def latest(ledger):
-    """Return each execution's last usage row, by its id."""
-    return {row["agent_execution_id"]: row for row in ledger.usage()}
 
 
 class Surface:

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from support.hot_path import HEAVY, bare
+from support.kiro import latest
 from support.kiro_homes.home import digest, dump
-from support.played import Ide, UnprovenIde, latest, make_due, notes
+from support.played import Ide, UnprovenIde, make_due, notes
 
 # With -I, as little as possible is loaded before.
 OPENED = r"""

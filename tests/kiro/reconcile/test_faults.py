@@ -5,9 +5,11 @@ import time
 
 import pytest
 
+from support.commands import tokentrack
+from support.kiro import latest
 from support.kiro_homes.home import KiroHome
 from support.kiro_homes.ide import IdeStorage
-from support.played import SECOND, V1, latest, make_due, notes, tokentrack
+from support.played import SECOND, V1, make_due, notes
 from tokentrack.common.timestamps import now_us
 from tokentrack.kiro.ide_storage import FOR_A_HOOK, RecentExecutions
 from tokentrack.kiro.read_pass import ReadPass

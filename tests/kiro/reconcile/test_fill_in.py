@@ -9,11 +9,13 @@ from decimal import Decimal
 
 import pytest
 
+from support.commands import tokentrack
+from support.kiro import latest
 from support.kiro_homes import KiroHome
 from support.kiro_homes.cli import CliSession
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
-from support.played import latest, notes, tokentrack
+from support.played import notes
 from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window, match_turn
 from tokentrack.kiro.turn import Turn
 

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from support.commands import tokentrack
+from support.kiro import latest
 from support.kiro_homes.home import digest, dump
-from support.played import Ide, UnprovenIde, latest, notes, tokentrack
+from support.played import Ide, UnprovenIde, notes
 from tokentrack.kiro.reconcile.matching import Window
 from tokentrack.kiro.turn import Turn
 from tokentrack.store.pending import GIVE_UP_SECONDS

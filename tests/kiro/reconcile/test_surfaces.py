@@ -9,18 +9,18 @@ from decimal import Decimal
 
 import pytest
 
+from support.commands import tokentrack
+from support.kiro import latest
 from support.played import (
     V1,
     Cli,
     CliOnce,
     Crew,
     Ide,
-    latest,
     make_due,
     make_older,
     make_running_older,
     notes,
-    tokentrack,
 )
 from tokentrack.store.pending import GIVE_UP_SECONDS
 
