@@ -1,6 +1,7 @@
 """`tokentrack import FILE…`: the ledgers of other instances, each execution once."""
 
 import gzip
+import json
 import shutil
 import subprocess
 import sys
