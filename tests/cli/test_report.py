@@ -149,3 +149,19 @@ def test_asking_changes_no_file_of_the_workspace(machine):
     report(machine)
     report(machine, "--no-index")
     assert {p: p.stat().st_mtime_ns for p in machine.root.rglob("*")} == before
+
+
+def test_a_ledger_that_may_not_be_registered_counts_without_the_index(machine):
+    machine.configure(registry_enabled=False)
+    machine.send("Stop")
+    found = document(machine)
+    assert (found["total"]["turns"], found["provenance"]["source"]) == (1, "scan")
+    assert not list(machine.home.rglob("index.db"))
+
+
+def test_a_ledger_that_is_asked_for_the_first_time_is_registered(machine):
+    machine.send("Stop")
+    for file in machine.home.rglob("ledgers/*"):
+        file.unlink()
+    assert document(machine)["provenance"]["source"] == "index"
+    assert len(list(machine.home.rglob("ledgers/*"))) == 1

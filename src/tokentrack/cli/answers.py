@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.options import json_option, target_of
+from tokentrack.cli.options import Target, json_option, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.render.screen import Screen
+    from tokentrack.store.paths import LedgerPaths
 
 INDEX_NAME = "index.db"
 # By option, the dimension it filters.
@@ -73,24 +74,37 @@ def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
     """
     from tokentrack.reports.question import query
     from tokentrack.store.paths import state_folder
-    from tokentrack.store.registry import registered
 
-    own = target_of(None).paths
-    known = {paths.path: paths for paths in [*registered(os.environ), own]}
+    target = target_of(None)
+    ledgers, is_registered = _known_ledgers(target)
+    index = os.path.join(state_folder(os.environ), INDEX_NAME)
     where = {name: options[name] for name in FILTERS if options[name]}
     if options["failed"] is not None:
         where["failed"] = ("true" if options["failed"] else "false",)
     return query(
         by,
-        ledgers=list(known.values()),
+        ledgers=ledgers,
         where=where,
         since=options["since"] or "this-month",
         until=options["until"],
         tz=options["tz"],
-        only=own if options["here"] else None,
-        index=None if options["no_index"] else os.path.join(state_folder(os.environ), INDEX_NAME),
+        only=target.paths if options["here"] else None,
+        index=index if is_registered and not options["no_index"] else None,
         **question,
     )
+
+
+def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
+    # The registered ledgers and the current one, and whether there is an index of just these: one
+    # index can't be of ledgers that come and go with the current folder.
+    from tokentrack.store.registry import register, registered
+
+    own = target.paths
+    ledgers = registered(os.environ)
+    if any(paths.path == own.path for paths in ledgers) or not os.path.lexists(own.path):
+        return ledgers, bool(ledgers)
+    is_registered = target.config.registry_enabled and register(own, os.environ)
+    return [*ledgers, own], is_registered
 
 
 def screen_for(options: dict[str, Any]) -> Screen:
