@@ -1,3 +1,5 @@
+"""The CSV writer of the Python API: what it writes comes back, next to other writers."""
+
 from __future__ import annotations
 
 import csv

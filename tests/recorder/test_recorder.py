@@ -1,3 +1,5 @@
+"""The recorder: events become rows once, whatever crashes, fails or is in the way."""
+
 from __future__ import annotations
 
 import errno

@@ -1,3 +1,5 @@
+"""Events and records in the spool: they come out as they were put in, in the order of time."""
+
 from __future__ import annotations
 
 import os

@@ -1,6 +1,7 @@
 """The package's imports: no cycles, one direction, and a hook without heavy modules."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,10 @@ def name_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
+@cache
+def modules():
+    """Return the syntax tree of each module, when a test needs them: parsing takes a second."""
+    return {name_of(path): ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
 
 
 def is_for_types(node):
@@ -55,20 +59,22 @@ def imports(tree, *, everywhere):
 
 
 def module_of(name):
-    while name and name not in MODULES:
+    while name and name not in modules():
         name = name.rpartition(".")[0]
     return name
 
 
-def graph(modules):
+def graph(trees):
     """Return, for each module, the modules of the package that it imports."""
     return {
         name: {module_of(target) for target in imports(tree, everywhere=True)} - {"", name}
-        for name, tree in modules.items()
+        for name, tree in trees.items()
     }
 
 
-GRAPH = graph(MODULES)
+@cache
+def the_graph():
+    return graph(modules())
 
 
 def find_cycle(edges):
@@ -106,7 +112,7 @@ def upward(edges):
 
 
 def test_there_is_no_cycle():
-    assert find_cycle(GRAPH) == []
+    assert find_cycle(the_graph()) == []
 
 
 def test_a_cycle_would_be_found():
@@ -123,11 +129,11 @@ def test_imports_inside_functions_and_for_types_are_seen():
 
 
 def test_every_room_is_in_the_order():
-    assert {room_of(name) for name in MODULES} - {""} == set(ROOMS)
+    assert {room_of(name) for name in modules()} - {""} == set(ROOMS)
 
 
 def test_imports_point_one_way():
-    assert upward(GRAPH) == []
+    assert upward(the_graph()) == []
 
 
 def test_an_import_that_points_up_would_be_found():
@@ -138,7 +144,7 @@ def test_an_import_that_points_up_would_be_found():
 def test_the_read_side_never_imports_the_write_side():
     found = {
         f"{name} -> {target}"
-        for name, targets in GRAPH.items()
+        for name, targets in the_graph().items()
         for target in targets
         if room_of(name) == "reports" and room_of(target) == "recorder"
     }
@@ -147,17 +153,17 @@ def test_the_read_side_never_imports_the_write_side():
 
 @pytest.mark.parametrize("name", sorted(OWN))
 def test_a_module_of_the_hook_imports_nothing_heavy(name):
-    found = {target.partition(".")[0] for target in imports(MODULES[name], everywhere=False)}
+    found = {target.partition(".")[0] for target in imports(modules()[name], everywhere=False)}
     assert found & HEAVY == set()
 
 
 def test_only_the_lock_knows_filelock():
-    users = {name for name, tree in MODULES.items()
+    users = {name for name, tree in modules().items()
              if any(t.startswith("filelock") for t in imports(tree, everywhere=True))}  # fmt: skip
     assert users == {"tokentrack.store.lock"}
 
 
 def test_the_hook_needs_no_module_that_is_installed_beside_it():
     for name in OWN:
-        found = {target.partition(".")[0] for target in imports(MODULES[name], everywhere=True)}
+        found = {target.partition(".")[0] for target in imports(modules()[name], everywhere=True)}
         assert found & {"click", "jsonschema"} == set(), name

@@ -1,3 +1,5 @@
+"""Appending: a torn end, a foreign file and a system that fails cost no neighbour."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The format of a line: any text fits on one, and every CSV reader splits it alike."""
+
 from __future__ import annotations
 
 import csv

@@ -1,3 +1,5 @@
+"""A folder held open: private, confined, and replacing files as a whole."""
+
 from __future__ import annotations
 
 import errno

@@ -1,3 +1,5 @@
+"""The lock: one writer at a time, among threads, processes and users of filelock."""
+
 from __future__ import annotations
 
 import os

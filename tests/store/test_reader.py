@@ -1,3 +1,5 @@
+"""Reading ledgers, also of other programs: damage is reported and hides no other row."""
+
 from __future__ import annotations
 
 import io
