@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "uninstall": ("tokentrack.cli.uninstall", "Remove what init installed."),
     "status": ("tokentrack.cli.status", "Show what has been recorded and whether the hooks work."),
     "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and suggest fixes."),
+    "overview": ("tokentrack.cli.overview", "Show what was used today and this month."),
     "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
     "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
     "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),
@@ -41,9 +42,18 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "hook-run": ("tokentrack.cli.hook_run", "Record one Kiro event (run by Kiro, always silent)."),
 }
 
+# All other options without a command are those of the overview.
+_OWN_OPTIONS = ("-h", "--help", "--version")
+
 
 class LazyGroup(Group):
     """A group that knows its commands by name and imports each only when it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Add the command to arguments that name none: the overview."""
+        if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+            args = ["overview", *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Return the names in the order of the table, in which users meet them."""
@@ -68,7 +78,8 @@ class LazyGroup(Group):
 def cli() -> None:
     """Record what each Kiro turn uses, in a ledger that is a plain CSV file.
 
-    Run `tokentrack init` in a project, then a turn in Kiro, then `tokentrack status`.
+    Run `tokentrack init` in a project, then a turn in Kiro, then `tokentrack`: without a command,
+    it shows the overview.
     """
 
 

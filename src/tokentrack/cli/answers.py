@@ -70,9 +70,21 @@ def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
     Args:
         options: what `filter_options` added.
         by: the dimensions.
-        question: further arguments of `reports.question.query`.
+        question: further fields of `reports.answer.Query`.
     """
-    from tokentrack.reports.question import query
+    (answer,) = ask_all(options, [{"by": by, **question}])
+    return answer
+
+
+def ask_all(options: dict[str, Any], questions: Sequence[dict[str, Any]]) -> list[Answer]:
+    """Return the answers of several questions, all from the same state of the ledgers.
+
+    Args:
+        options: what `filter_options` added.
+        questions: for each, fields of `reports.answer.Query`; the options fill in the others.
+    """
+    from tokentrack.reports.answer import Query
+    from tokentrack.reports.question import query_all
     from tokentrack.store.paths import state_folder
 
     target = target_of(None)
@@ -81,16 +93,17 @@ def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
     where = {name: options[name] for name in FILTERS if options[name]}
     if options["failed"] is not None:
         where["failed"] = ("true" if options["failed"] else "false",)
-    return query(
-        by,
+    usual = {
+        "where": where,
+        "since": options["since"] or "this-month",
+        "until": options["until"],
+        "tz": options["tz"],
+    }
+    return query_all(
+        [Query(**{**usual, **question}) for question in questions],
         ledgers=ledgers,
-        where=where,
-        since=options["since"] or "this-month",
-        until=options["until"],
-        tz=options["tz"],
         only=target.paths if options["here"] else None,
         index=index if is_registered and not options["no_index"] else None,
-        **question,
     )
 
 
@@ -136,7 +149,9 @@ def print_answer(
             "csv": lambda: csv_lines(answer),
             "markdown": lambda: markdown_lines(answer),
         }
+        # By itself, click removes colours where there is no terminal.
+        keeps_colour = True if options["color"] == "always" else None
         for line in makers[form]():
-            click.echo(line)
+            click.echo(line, color=keeps_colour)
     if options["strict"] and answer.provenance["skipped"]:
         raise SystemExit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import FileSystemError, ValidationError
@@ -81,18 +82,48 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         FileSystemError: the ledgers can't be read.
     """
     asked = Query(tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit)
-    question = _Question(asked, now)
+    (answer,) = query_all(
+        [asked], ledgers=ledgers, only=only, index=index, progress=progress, now=now
+    )
+    return answer
+
+
+def query_all(
+    asked: Sequence[Query],
+    *,
+    ledgers: Sequence[LedgerPaths],
+    only: LedgerPaths | None = None,
+    index: str | None = None,
+    progress: Progress | None = None,
+    now: int | None = None,
+) -> list[Answer]:
+    """Return the answers of several questions, all from the same state of the ledgers.
+
+    Args:
+        asked: the questions.
+        ledgers: all ledgers of which an index is kept.
+        only: the one ledger of them whose files are asked about.
+        index: the path of the index; without one, the files are read for these answers alone.
+        progress: is told how many bytes were read.
+        now: the time to which words such as `today` refer, in microseconds since the epoch.
+
+    Raises:
+        ValidationError: a question names something unknown.
+        FileSystemError: the ledgers can't be read.
+    """
+    now = time.time_ns() // 1000 if now is None else now
+    questions = [_Question(question, now) for question in asked]
     known = [*ledgers, *([only] if only else [])]
     try:
         try:
             with open_index(index, known, Zone(), progress) as opened:
-                return question.answer(opened, only)
+                return [question.answer(opened, only) for question in questions]
         except sqlite3.DatabaseError:
             if index is None:
                 raise
         # The index was damaged where opening it did not look.
         with open_index(None, known, Zone(), progress) as opened:
-            return question.answer(opened, only)
+            return [question.answer(opened, only) for question in questions]
     except (OSError, sqlite3.Error) as error:
         raise FileSystemError(f"the ledgers can't be read: {error}") from error
 

@@ -1,0 +1,100 @@
+"""`tokentrack`: how much was used today and this month, by whom, and compared with before."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.cli.answers import ask_all, filter_options, format_options, print_answer
+from tokentrack.cli.options import target_of
+from tokentrack.common.terminal import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.reports.overview import Overview
+    from tokentrack.reports.render.screen import Screen
+
+
+@click.command("overview")
+@filter_options
+@format_options
+def command(**options: Any) -> None:
+    """Show what was used today and this month.
+
+    The same as `tokentrack` alone. With --since or --until, shows that time in place of this
+    month.
+    """
+    from tokentrack.reports.overview import (
+        overview_document,
+        overview_of,
+        overview_table,
+        questions,
+    )
+    from tokentrack.reports.render.documents import json_document
+
+    answers = ask_all(options, questions(options["since"], options["until"]))
+    found = overview_of(answers, options["tz"])
+    if options["as_json"] or options["form"] == "json":
+        document = overview_document(found, json_document("overview", found.period))
+        click.echo(json.dumps(document, indent=2))
+        if options["strict"] and found.period.provenance["skipped"]:
+            raise SystemExit(1)
+        return
+    print_answer("overview", overview_table(found), options, lambda screen: _lines(
+        found, screen, options,
+    ))  # fmt: skip
+
+
+def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str]:
+    from tokentrack.reports.render.overview import date_text, empty_lines, overview_lines
+
+    query = found.period.query
+    where = [f"{name} {', '.join(values)}" for name, values in query.where.items()]
+    where = where or ["this workspace" if options["here"] else "all workspaces"]
+    heading = ["Kiro usage", *where, date_text(found.day)]
+    if not found.is_usual:
+        since, until = options["since"] or "this-month", options["until"]
+        heading.append(f"{since} to {until}" if until else f"since {since}")
+    heading = [escape(part) for part in heading]
+    own = target_of(None).paths.path
+    if found.period.total["turns"]:
+        return overview_lines(found, screen, heading=heading)
+    # What does not exist yet was not lost.
+    found.period.unreadable = {
+        path: why
+        for path, why in found.period.unreadable.items()
+        if path != own or os.path.lexists(own)
+    }
+    return empty_lines(found, screen, heading=heading, steps=list(_next_steps(found)))
+
+
+def _next_steps(found: Overview) -> Iterator[str]:
+    from tokentrack.common.formatting import counted
+    from tokentrack.importing.summary import history_hint
+
+    ever = found.ever.total["turns"]
+    if ever:
+        when = "this month" if found.is_usual else "in this time"
+        others = counted(ever, "turn") + (" was" if ever == 1 else " were")
+        yield f"No turn {when}. {others} recorded at other times."
+        yield "`tokentrack report month --since all` shows all time."
+        return
+    if found.period.query.where:
+        yield "No turn passes these filters, at any time."
+        return
+    paths = target_of(None).paths
+    has_ledger = os.path.lexists(paths.path)
+    yield "No turn is recorded yet." if has_ledger else "Nothing is recorded here yet."
+    if history_hint(paths, os.environ):
+        yield (
+            "Kiro has history on this computer: `tokentrack import` brings in the turns of this "
+            "workspace, `tokentrack import --all` those of all workspaces."
+        )
+    if has_ledger:
+        yield "Run a turn in Kiro. `tokentrack doctor` tells whether the hooks work."
+    else:
+        yield "`tokentrack init` installs the hooks that record each turn from now on."

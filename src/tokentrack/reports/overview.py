@@ -1,0 +1,183 @@
+"""The overview's facts: today, a time and its days, the days before, and who used most of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.reports import calendar
+from tokentrack.reports.answer import Answer, Query
+from tokentrack.reports.zones import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+USUAL_PERIOD = "this-month"
+_MOST_DAYS = 200
+_NAMES = ("period", "today", "workspaces", "models", "ever")
+
+
+class Compared(NamedTuple):
+    """The same days of the month before, from `first` to `last`.
+
+    Attributes:
+        first: the number of the first of these days.
+        last: the number of the last one.
+        turns: how many turns they had.
+        credits: their credits; None is unknown.
+        change: how much the credits have grown since, as a part of them; None is unknown.
+    """
+
+    first: int
+    last: int
+    turns: int
+    credits: Decimal | None
+    change: Decimal | None
+
+
+class Overview:
+    """What the overview says.
+
+    Attributes:
+        day: the number of the local day of today.
+        first: the number of the period's first day; None is open.
+        last: the number of its last day, at most today.
+        is_usual: whether the period is this month up to now.
+        period: the turns of the period, by day.
+        today: today's turns, without rows; None if the period does not reach today.
+        workspaces: the turns of the period by workspace, with the most credits first.
+        models: the same by model.
+        ever: all turns that pass the filters, without rows.
+        compared: the same days of last month; None for another period, or without turns then.
+    """
+
+    def __init__(self, answers: Sequence[Answer], zone: Zone, now: int) -> None:
+        """Take the answers of `questions`, in their order."""
+        by_name = dict(zip((*_NAMES, "before"), answers, strict=False))
+        self.period = by_name["period"]
+        self.workspaces, self.models = by_name["workspaces"], by_name["models"]
+        self.ever = by_name["ever"]
+        self.day = zone.local_day(now)
+        since, until = self.period.since, self.period.until
+        self.first = None if since is None else zone.local_day(since)
+        self.last = self.day if until is None else min(self.day, zone.local_day(until - 1))
+        self.is_usual = "before" in by_name
+        is_over = until is not None and until <= zone.start_of(self.day)
+        self.today = None if is_over else by_name["today"]
+        self.compared = self._compare(by_name["before"]) if self.is_usual else None
+
+    def _compare(self, before: Answer) -> Compared | None:
+        month = calendar.month_of(self.day)
+        first = calendar.first_day_of(month - 1)
+        last = min(first + self.day - calendar.first_day_of(month), _end_of_month(month - 1))
+        rows = [row for row in before.rows if row["day"] <= calendar.day_name(last)]
+        if not rows:
+            return None
+        known = [Decimal(row["credits"]) for row in rows if row["credits"] is not None]
+        credits_ = sum(known, Decimal(0)) if known else None
+        now = self.period.total["credits"]
+        change = None if now is None or not credits_ else (Decimal(now) - credits_) / credits_
+        return Compared(first, last, sum(row["turns"] for row in rows), credits_, change)
+
+    def days(self) -> list[float | None]:
+        """Return the credits of the period's last days, at most 200; None is unknown."""
+        by_day = {row["day"]: row["credits"] for row in self.period.rows}
+        if not by_day:
+            return []
+        first = self.first
+        if first is None:
+            first = calendar.day_number(*map(int, min(by_day).split("-")))
+        found = []
+        for day in range(max(first, self.last - _MOST_DAYS + 1), self.last + 1):
+            amount = by_day.get(calendar.day_name(day), "0")
+            found.append(None if amount is None else float(amount))
+        return found
+
+
+def questions(since: str | None, until: str | None) -> list[dict[str, Any]]:
+    """Return the fields of the questions that an overview needs.
+
+    Args:
+        since: when its period begins; without it and `until`, this month.
+        until: when it ends.
+    """
+    period = {"since": since or USUAL_PERIOD, "until": until}
+    found: dict[str, dict[str, Any]] = {
+        "period": {"by": ("day",), **period},
+        "today": {"by": (), "since": "today", "until": None},
+        "workspaces": {"by": ("workspace",), **period},
+        "models": {"by": ("model",), **period},
+        "ever": {"by": (), "since": None, "until": None},
+    }
+    if since in {None, USUAL_PERIOD} and until is None:
+        found["before"] = {"by": ("day",), "since": "last-month", "until": "last-month"}
+    return list(found.values())
+
+
+def overview_of(answers: Sequence[Answer], tz: str | None, now: int | None = None) -> Overview:
+    """Return the overview that the answers of `questions` make.
+
+    Args:
+        answers: in the order of the questions.
+        tz: the time zone that was asked for; None is the system's.
+        now: the time, in microseconds since the epoch.
+    """
+    return Overview(answers, Zone(tz), now_us() if now is None else now)
+
+
+def overview_document(found: Overview, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overview for programs: the report of its days, and what it has beyond.
+
+    Args:
+        found: the overview.
+        document: the JSON document of its period.
+    """
+    provenance = document["provenance"]
+    head = {name: value for name, value in document.items() if name != "provenance"}
+    today, compared = found.today, found.compared
+    return {
+        **head,
+        "today": None if today is None else {"since": _time(today.since), **today.total},
+        "last_month": None if compared is None else _compared_document(compared),
+        "workspaces": found.workspaces.rows,
+        "models": found.models.rows,
+        "provenance": provenance,
+    }
+
+
+def _compared_document(compared: Compared) -> dict[str, Any]:
+    change = compared.change
+    return {
+        "first_day": calendar.day_name(compared.first),
+        "last_day": calendar.day_name(compared.last),
+        "turns": compared.turns,
+        "credits": None if compared.credits is None else format(compared.credits, "f"),
+        "change_percent": None if change is None else round(float(change) * 100, 1),
+    }
+
+
+def overview_table(found: Overview) -> Answer:
+    """Return the overview as one table, by section and name."""
+    period = found.period
+    query = Query(("section", "name"), period.query.metrics, period.query.where)
+    table = Answer(query, period.since, period.until, period.tz, period.unreadable)
+    if found.today is not None:
+        name = calendar.day_name(found.day)
+        table.rows.append({"section": "today", "name": name, **found.today.total})
+    for section, answer in (
+        ("day", period), ("workspace", found.workspaces), ("model", found.models),
+    ):  # fmt: skip
+        for row in answer.rows:
+            metrics = {name: row[name] for name in query.metrics}
+            table.rows.append({"section": section, "name": row[section], **metrics})
+    table.total, table.provenance = period.total, period.provenance
+    return table
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else format_us(at)
+
+
+def _end_of_month(month: int) -> int:
+    return calendar.first_day_of(month + 1) - 1

@@ -1,0 +1,40 @@
+"""Turns with credits at chosen times, written into the ledger of a workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokentrack.common.timestamps import format_us
+from tokentrack.models.columns import COLUMNS
+from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store import codec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = (("token_transactions.csv", COLUMNS), ("token_usage.csv", USAGE_COLUMNS))
+
+
+def add_turn(folder: Path, identity: str, at: int, credits: str, **cells: str) -> None:  # noqa: A002
+    """Append a turn to the ledger in a `.kiro` folder.
+
+    Args:
+        folder: the folder.
+        identity: the turn's id.
+        at: when it ended, in microseconds since the epoch.
+        credits: its credits; "" if they are unknown.
+        cells: further cells of its two rows.
+    """
+    usual = {
+        "timestamp": format_us(at), "recorded_at": format_us(at), "agent_execution_id": identity,
+        "tokens_used": "100", "elapsed_time": "2.5", "session_id": "s-1", "workspace_folder": "web",
+        "hook_trigger_type": "agentExecutionCompleted", "hook_name": "tokentrack-stop",
+        "error_occurred": "false", "model": "auto", "surface": "v1", "credits": credits,
+        "credits_basis": "reported" if credits else "unknown", "token_basis": "estimated",
+    }  # fmt: skip
+    for name, columns in FILES:
+        path = folder / name
+        with path.open("ab") as file:
+            if not file.tell():
+                file.write(codec.encode_line(list(columns)))
+            file.write(codec.encode_line([{**usual, **cells}.get(c, "") for c in columns]))
