@@ -149,7 +149,7 @@ def print_answer(
             "csv": lambda: csv_lines(answer),
             "markdown": lambda: markdown_lines(answer),
         }
-        # By itself, click removes colours where there is no terminal.
+        # Where there is no terminal, click would remove the colours that were asked for.
         keeps_colour = True if options["color"] == "always" else None
         for line in makers[form]():
             click.echo(line, color=keeps_colour)

@@ -63,12 +63,8 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
     own = target_of(None).paths.path
     if found.period.total["turns"]:
         return overview_lines(found, screen, heading=heading)
-    # What does not exist yet was not lost.
-    found.period.unreadable = {
-        path: why
-        for path, why in found.period.unreadable.items()
-        if path != own or os.path.lexists(own)
-    }
+    if not os.path.lexists(own):
+        found.period.unreadable.pop(own, None)  # what does not exist yet was not lost
     return empty_lines(found, screen, heading=heading, steps=list(_next_steps(found)))
 
 
