@@ -12,7 +12,7 @@ import pytest
 from support.ledgers import posix_only
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles import edit_files
-from tokentrack.hookfiles.plan import Action, RefusedError
+from tokentrack.hookfiles.plan import RefusedError, Step
 
 pytestmark = posix_only
 
@@ -50,7 +50,7 @@ class Scene:
     def create(self):
         """Return the step that writes the file, which is not there."""
         self._remove()
-        return Action("create", str(self.path), "", str(self.base), None, HOOK)
+        return Step("create", str(self.path), "", str(self.base), None, HOOK)
 
     def remove(self):
         """Return the step that removes the file; outside there is the same one."""
@@ -59,7 +59,7 @@ class Scene:
         os.write(descriptor, HOOK)
         os.close(descriptor)
         (self.outside / "tokentrack.json").write_bytes(HOOK)
-        return Action("remove", str(self.path), "", str(self.base), HOOK)
+        return Step("remove", str(self.path), "", str(self.base), HOOK)
 
     def _remove(self):
         for name in os.listdir(self.real):
@@ -87,28 +87,28 @@ def swapped(scene):
     process.communicate()
 
 
-def look_then_do(action):
+def look_then_do(step):
     """Do a step as it was done once: look at the path, then use it."""
-    if edit_files.first_link(action.base, action.path):
+    if edit_files.first_link(step.base, step.path):
         raise FileSystemError("a link")
-    if edit_files.read_file(action.path) != action.before:
+    if edit_files.read_file(step.path) != step.before:
         raise FileSystemError("changed")
-    if action.after is None:
-        os.unlink(action.path)
+    if step.after is None:
+        os.unlink(step.path)
         return
-    temporary = f"{action.path}.tmp"
+    temporary = f"{step.path}.tmp"
     with open(temporary, "wb") as file:
-        file.write(action.after)
-    os.replace(temporary, action.path)
+        file.write(step.after)
+    os.replace(temporary, step.path)
 
 
 def attempts(make, apply, seconds):
     """Yield, for each attempt, whether the step was done."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        action = make()
+        step = make()
         try:
-            apply(action)
+            apply(step)
         except (FileSystemError, OSError):
             yield False
         else:
@@ -141,22 +141,22 @@ def test_a_look_before_the_write_would_lead_outside(swapped, kind):
 
 @pytest.mark.parametrize("kind", ["create", "remove"])
 def test_a_folder_that_is_swapped_after_the_plan_is_refused(scene, kind):
-    action = getattr(scene, kind)()
+    step = getattr(scene, kind)()
     before = sorted(os.listdir(scene.outside))
     shutil.rmtree(scene.path.parent)
     scene.link.rename(scene.path.parent)
     with pytest.raises(FileSystemError, match=r"hooks is a symbolic link"):
-        edit_files.apply(action)
+        edit_files.apply(step)
     assert sorted(os.listdir(scene.outside)) == before
     with pytest.raises(edit_files.LinkError, match=r"hooks is a symbolic link"):
         edit_files.read_before_change(str(scene.base), str(scene.path))
 
 
 def test_a_file_that_has_changed_since_the_plan_is_kept(scene):
-    action = scene.remove()
+    step = scene.remove()
     scene.path.write_bytes(b"mine")
     with pytest.raises(FileSystemError, match="has changed meanwhile"):
-        edit_files.apply(action)
+        edit_files.apply(step)
     assert scene.path.read_bytes() == b"mine"
 
 
@@ -166,7 +166,7 @@ def test_a_changed_file_keeps_its_mode_and_a_new_one_has_that_of_the_mask(scene)
         edit_files.apply(scene.create())
         assert scene.path.stat().st_mode & 0o777 == 0o644
         scene.path.chmod(0o604)
-        update = Action("update", str(scene.path), "", str(scene.base), HOOK, b"{}",
+        update = Step("update", str(scene.path), "", str(scene.base), HOOK, b"{}",
                         f"{scene.path}.orig")  # fmt: skip
         edit_files.apply(update)
     finally:
@@ -179,7 +179,7 @@ def test_new_folders_have_the_mode_of_the_mask(scene):
     before = os.umask(0o022)
     try:
         path = str(scene.base / ".kiro" / "new" / "file")
-        edit_files.apply(Action("create", path, "", str(scene.base), None, HOOK))
+        edit_files.apply(Step("create", path, "", str(scene.base), None, HOOK))
     finally:
         os.umask(before)
     assert (scene.base / ".kiro" / "new").stat().st_mode & 0o777 == 0o755

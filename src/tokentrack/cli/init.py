@@ -18,7 +18,7 @@ from tokentrack.hookfiles.targets import SCOPES, SURFACES, Request, scope_of, sc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokentrack.hookfiles.plan import Action
+    from tokentrack.hookfiles.plan import Step
 
 
 def hook_options(
@@ -73,10 +73,10 @@ def request_of(options: dict[str, Any]) -> Request:
     return request
 
 
-def tell(actions: list[Action]) -> None:
+def tell(steps: list[Step]) -> None:
     """Print a plan, a line for each step; refusals and warnings go to stderr."""
-    for action in actions:
-        click.echo(plan.line(action), err=action.verb in {"refuse", "warn"})
+    for step in steps:
+        click.echo(plan.line(step), err=step.verb in {"refuse", "warn"})
 
 
 @click.command("init")
@@ -101,17 +101,17 @@ def command(*, dry_run: bool, **options: Any) -> None:
     if not options["workspace"]:
         _check_folder(request)
     surfaces, lines = choose(request, detect(request.root, request.kiro_home))
-    actions = plan_install(request, surfaces)
-    if refused := plan.refused(actions):
+    steps = plan_install(request, surfaces)
+    if refused := plan.refused(steps):
         tell(refused)
         raise TokenTrackError("nothing was written: fix or exclude the refused items above")
-    tell(lines + actions)
-    if not plan.writes(actions):
+    tell(lines + steps)
+    if not plan.writes(steps):
         click.echo("nothing to do")
     elif dry_run:
         click.echo("nothing was written: this is a dry run")
     else:
-        perform(actions)
+        perform(steps)
     if any(scope_of(surface, request.scope) == "user" for surface in surfaces):
         click.echo("note: these hooks create a .kiro/.gitignore in each workspace without one, to "
                    "keep its records out of git")  # fmt: skip

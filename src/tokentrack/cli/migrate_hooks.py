@@ -32,14 +32,14 @@ def command(paths: tuple[str, ...], *, replace: bool, dry_run: bool) -> None:
     found = [file for path in chosen for file in (
         hook_files_in(path) if os.path.isdir(path) else [path] if os.path.exists(path) else []
     )]  # fmt: skip
-    actions = plan_migration(found, replace=replace, base="" if paths else root)
-    for action in actions:
-        click.echo(plan.line(action), err=action.verb == "refuse")
-    if not plan.writes(actions):
+    steps = plan_migration(found, replace=replace, base="" if paths else root)
+    for step in steps:
+        click.echo(plan.line(step), err=step.verb == "refuse")
+    if not plan.writes(steps):
         click.echo("nothing to do")
     elif dry_run:
         click.echo("nothing was written: this is a dry run")
     else:
-        perform(actions)
-    if plan.refused(actions):
+        perform(steps)
+    if plan.refused(steps):
         raise TokenTrackError("some files could not be migrated: fix the refused ones above")

@@ -28,13 +28,13 @@ def command(*, dry_run: bool, **options: Any) -> None:
     Hook files that you changed after init are kept and listed. Ledgers, backups and all other
     records are kept.
     """
-    actions = plan_removal(request_of(options))
-    tell(actions)
-    if not plan.writes(actions):
+    steps = plan_removal(request_of(options))
+    tell(steps)
+    if not plan.writes(steps):
         click.echo("nothing to do")
     elif dry_run:
         click.echo("nothing was removed: this is a dry run")
     else:
-        perform(actions)
-    if plan.refused(actions):
+        perform(steps)
+    if plan.refused(steps):
         raise TokenTrackError("not everything was removed: see the refused items above")

@@ -87,10 +87,10 @@ class FixPlanner:
         """Return the command that migrates a 0.x file, or why it can't be; "" if it is migrated."""
         if is_migrated(path):
             return ""
-        action = plan_migration([path], replace=False)[0]
-        if action.verb == "refuse":
-            return action.note
-        return f"tokentrack migrate-hooks {quoted(path)}" if action.verb == "create" else ""
+        step = plan_migration([path], replace=False)[0]
+        if step.verb == "refuse":
+            return step.note
+        return f"tokentrack migrate-hooks {quoted(path)}" if step.verb == "create" else ""
 
     def for_double(self, surface: str, places: list[tuple[str, str]]) -> str:
         """Return what removes a hook from one of its places, each a scope and a path."""
@@ -121,7 +121,7 @@ class FixPlanner:
         if not has_folder or scope_problem(surface, request.scope):
             return ""
         planned = [plan_target(each, force=request.force) for each in targets(request, surface)]
-        written = [action.path for action in plan.writes(planned)]
+        written = [step.path for step in plan.writes(planned)]
         is_useful = path in written if path else bool(written)
         return self._command("init", request) if is_useful and not plan.refused(planned) else ""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokentrack.diagnostics.setup import Setup
     from tokentrack.hookfiles.check import CheckedFile
     from tokentrack.hookfiles.installed import InstalledHook
-    from tokentrack.hookfiles.problems import Finding as FileFinding
+    from tokentrack.hookfiles.problems import FileFinding
 
 _AREA = "hooks"
 _SAYS_INERT = "is inert"

@@ -12,7 +12,7 @@ from tokentrack.hookfiles.edit_files import MAX_BYTES
 from tokentrack.hookfiles.forms import Document, recognise, v1_hooks
 from tokentrack.hookfiles.json_text import find_lines
 from tokentrack.hookfiles.lint_rules import warnings_about
-from tokentrack.hookfiles.problems import Finding, KeyPath, Problem, error, key_text, warning
+from tokentrack.hookfiles.problems import FileFinding, KeyPath, Problem, error, key_text, warning
 from tokentrack.hookfiles.structure import MOST_PROBLEMS, structural_problems
 from tokentrack.hookfiles.syntax import Parsed, parse
 from tokentrack.store.directory import NotRegularError, read_regular
@@ -65,7 +65,7 @@ class CheckedFile:
 
     path: str
     form: Form = "unknown"
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FileFinding] = field(default_factory=list)
     names: list[HookName] = field(default_factory=list)
 
 
@@ -76,7 +76,7 @@ class Report:
     files: list[CheckedFile] = field(default_factory=list)
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[FileFinding]:
         """Return the findings of all files, in the order of the files."""
         return [finding for file in self.files for finding in file.findings]
 
@@ -85,7 +85,7 @@ class Report:
         return sum(finding.level == level for finding in self.findings)
 
 
-def check_file(path: str, *, ide_major: int | None = None) -> list[Finding]:
+def check_file(path: str, *, ide_major: int | None = None) -> list[FileFinding]:
     """Return the findings of one file; with `ide_major` also what that IDE version ignores."""
     return _finished([_check(walk.Candidate(path), ide_major)]).findings
 
@@ -166,17 +166,17 @@ def _is_skipped(path: str) -> bool:
     return os.path.islink(path) or walk.is_misnamed(path)
 
 
-def _finding(path: str, problem: Problem, lines: Mapping[KeyPath, int]) -> Finding:
+def _finding(path: str, problem: Problem, lines: Mapping[KeyPath, int]) -> FileFinding:
     keys = problem.keys
     line = problem.line if keys is None else lines.get(keys, 1)
-    return Finding(path, line, key_text(keys), problem.level, problem.message, problem.fix)
+    return FileFinding(path, line, key_text(keys), problem.level, problem.message, problem.fix)
 
 
-def _by_line(finding: Finding) -> tuple[int, str, str]:
+def _by_line(finding: FileFinding) -> tuple[int, str, str]:
     return finding.line or 0, finding.key, finding.message
 
 
-def _in_order(findings: list[Finding]) -> list[Finding]:
+def _in_order(findings: list[FileFinding]) -> list[FileFinding]:
     """Sort by line, and limit the findings of a file to a readable number."""
     findings.sort(key=_by_line)
     if len(findings) <= MOST_PROBLEMS:
@@ -184,7 +184,7 @@ def _in_order(findings: list[Finding]) -> list[Finding]:
     # The errors decide the exit code, so warnings are left out first.
     findings.sort(key=lambda each: each.level)
     message = f"only {MOST_PROBLEMS} problems of this file are shown"
-    note = Finding(findings[0].path, None, "", "warning", message, "fix these first")
+    note = FileFinding(findings[0].path, None, "", "warning", message, "fix these first")
     return [*findings[:MOST_PROBLEMS], note]
 
 
@@ -199,6 +199,8 @@ def _finished(files: list[CheckedFile]) -> Report:
             place = f"{escape(path)}:{known.line}"
             message = f"the hook in {place} has the same name, {quote(hook.name)}"
             fix = "remove or rename one of them, since both fire"
-            file.findings.append(Finding(file.path, hook.line, hook.key, "warning", message, fix))
+            file.findings.append(
+                FileFinding(file.path, hook.line, hook.key, "warning", message, fix)
+            )
             file.findings.sort(key=_by_line)
     return Report(files)

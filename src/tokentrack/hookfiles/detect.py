@@ -9,7 +9,7 @@ from tokentrack import workspace
 from tokentrack.hookfiles import walk
 from tokentrack.hookfiles.edit_files import first_link
 from tokentrack.hookfiles.entries import IDE0_FILES, is_ours
-from tokentrack.hookfiles.plan import Action, shown_path
+from tokentrack.hookfiles.plan import Step, shown_path
 from tokentrack.hookfiles.targets import SURFACES, Request, scope_problem
 
 if TYPE_CHECKING:
@@ -120,14 +120,14 @@ def _existing(*paths: str) -> Iterator[str]:
     return (path for path in paths if os.path.exists(path))
 
 
-def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], list[Action]]:
+def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], list[Step]]:
     """Return the surfaces to install, and lines that say why each is chosen or skipped."""
     if request.surfaces:
         return request.surfaces, []
     scope = request.scope or "workspace"
-    lines = [Action("found", "", f"{e.surface}: {shown_path(e.path)} exists") for e in found]
+    lines = [Step("found", "", f"{e.surface}: {shown_path(e.path)} exists") for e in found]
     skips = {e.surface: _why_skipped(e.surface, scope, request.agent) for e in found}
-    lines += [Action("skip", "", f"{s}: {why}") for s, why in skips.items() if why]
+    lines += [Step("skip", "", f"{s}: {why}") for s, why in skips.items() if why]
     chosen = {surface for surface, why in skips.items() if not why}
     if request.agent:
         chosen.add("cli-2")
@@ -135,7 +135,7 @@ def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], li
         both = [surface for surface in ("ide-0", "v1") if not scope_problem(surface, scope)]
         chosen.update(both)
         note = f"no Kiro detected; installing hooks for {' and '.join(both)}"
-        lines.append(Action("found", "", note))
+        lines.append(Step("found", "", note))
     return tuple(surface for surface in SURFACES if surface in chosen), lines
 
 

@@ -25,7 +25,7 @@ from tokentrack.store.directory import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.hookfiles.plan import Action
+    from tokentrack.hookfiles.plan import Step
 
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -92,33 +92,33 @@ def free_backup(path: str) -> str:
     return candidate
 
 
-def apply(action: Action) -> None:
+def apply(step: Step) -> None:
     """Do one step of a plan: write, replace or remove its file, or remove its empty folder.
 
     Raises:
         FileSystemError: the file is no longer as planned, or can't be changed.
     """
-    base, path = action.base, action.path
-    create = action.after is not None
+    base, path = step.base, step.path
+    create = step.after is not None
     with (
         _failures_explained(path),
         _links_named(base, path),
         _folder_of(base, path, create=create) as (folder, name),
     ):
-        if action.before is None and action.after is None:
+        if step.before is None and step.after is None:
             folder.remove_folder(name)
             return
         found = _read(folder, name)
-        if found.data != action.before:
+        if found.data != step.before:
             raise FileSystemError(
                 f"{shown_path(path)} has changed meanwhile: run the command again"
             )
-        if action.backup and action.before is not None:
-            _replace(folder, os.path.basename(action.backup), action.before, found.mode)
-        if action.after is None:
+        if step.backup and step.before is not None:
+            _replace(folder, os.path.basename(step.backup), step.before, found.mode)
+        if step.after is None:
             folder.remove(name)
         else:
-            _replace(folder, name, action.after, found.mode)
+            _replace(folder, name, step.after, found.mode)
 
 
 @contextlib.contextmanager

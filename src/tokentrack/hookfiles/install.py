@@ -9,7 +9,7 @@ from tokentrack.hookfiles import edit_files, gitignore, walk
 from tokentrack.hookfiles.entries import V1_FILE, file_state
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.hookfiles.merge import merge, unknown_events
-from tokentrack.hookfiles.plan import Action, Edit, RefusedError, shown_path, writes
+from tokentrack.hookfiles.plan import Edit, RefusedError, Step, shown_path, writes
 from tokentrack.hookfiles.targets import Request, Target, scope_of, targets
 
 _IN_GITIGNORE = "keeps usage records out of git"
@@ -23,24 +23,24 @@ def create_hook_files(root: str) -> list[str]:
     """
     request = Request(root=root, kiro_home="")
     planned = [plan_target(t, force=False) for s in ("ide-0", "v1") for t in targets(request, s)]
-    created = [action for action in planned if action.verb == "create"]
-    for action in created:
-        edit_files.apply(action)
-    return [action.path for action in created]
+    created = [step for step in planned if step.verb == "create"]
+    for step in created:
+        edit_files.apply(step)
+    return [step.path for step in created]
 
 
-def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Action]:
+def plan_install(request: Request, surfaces: tuple[str, ...]) -> list[Step]:
     """Return each step of an installation, including refusals and warnings."""
     chosen = [target for surface in surfaces for target in targets(request, surface)]
-    actions = [plan_target(target, force=request.force) for target in chosen]
+    steps = [plan_target(target, force=request.force) for target in chosen]
     in_workspace = any(scope_of(surface, request.scope) == "workspace" for surface in surfaces)
     # Even without git: the folder can become a repository later.
     if in_workspace and not request.track and not is_users_own(request):
-        actions.append(_plan_gitignore(request))
-    return actions + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
+        steps.append(_plan_gitignore(request))
+    return steps + _warn_of_doubles(request, chosen) + _warn_of_home(request, in_workspace)
 
 
-def plan_target(target: Target, *, force: bool) -> Action:
+def plan_target(target: Target, *, force: bool) -> Step:
     """Return the step that installs or updates a file, or says why not."""
     try:
         before = edit_files.read_before_change(target.base, target.path)
@@ -48,29 +48,29 @@ def plan_target(target: Target, *, force: bool) -> Action:
             return _plan_merge(target, before, force=force)
         return _plan_file(target, before, force=force)
     except RefusedError as reason:
-        return Action("refuse", target.path, str(reason))
+        return Step("refuse", target.path, str(reason))
 
 
-def _plan_file(target: Target, before: bytes | None, *, force: bool) -> Action:
+def _plan_file(target: Target, before: bytes | None, *, force: bool) -> Step:
     after = read_text("hooks", target.resource).encode()
     if before is None:
-        return Action("create", target.path, target.note, target.base, None, after)
+        return Step("create", target.path, target.note, target.base, None, after)
     state = file_state(before.decode("utf-8", "replace"), target.resource)
     if state == "same":
-        return Action("keep", target.path, f"{target.note}; already installed")
+        return Step("keep", target.path, f"{target.note}; already installed")
     backup = edit_files.free_backup(target.path)
     kept = f"keeps yours as {os.path.basename(backup)}"
     if force:
         note = f"{target.note}; {kept}"
-        return Action("update", target.path, note, target.base, before, after, backup)
+        return Step("update", target.path, note, target.base, before, after, backup)
     if state == "changed":
-        return Action(
+        return Step(
             "keep", target.path, f"changed since init wrote it; --force resets it and {kept}"
         )
     raise RefusedError(f"was not written by tokentrack: move it, or use --force, which {kept}")
 
 
-def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Action:
+def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Step:
     if before is None:
         raise RefusedError(_no_agent(target.path))
     text = decode(before)
@@ -81,8 +81,8 @@ def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Action:
         backup = edit_files.free_backup(target.path)
     note = _merge_note(target, text, edit, backup)
     if not edit.done:
-        return Action("keep", target.path, note)
-    return Action("update", target.path, note, target.base, before, edit.text.encode(), backup)
+        return Step("keep", target.path, note)
+    return Step("update", target.path, note, target.base, before, edit.text.encode(), backup)
 
 
 def _merge_note(target: Target, text: str, edit: Edit, backup: str) -> str:
@@ -123,22 +123,22 @@ def _no_agent(path: str) -> str:
     )
 
 
-def _plan_gitignore(request: Request) -> Action:
+def _plan_gitignore(request: Request) -> Step:
     path = os.path.join(request.root, ".gitignore")
     try:
         before = edit_files.read_before_change(request.root, path)
         state = gitignore.block_state(before)
     except RefusedError as reason:
-        return Action("refuse", path, str(reason))
+        return Step("refuse", path, str(reason))
     if state != "none":
         note = _IN_GITIGNORE if state == "same" else "the block was changed since init wrote it"
-        return Action("keep", path, note)
+        return Step("keep", path, note)
     verb = "create" if before is None else "update"
     after = gitignore.add_block(before)
-    return Action(verb, path, _IN_GITIGNORE, request.root, before, after)
+    return Step(verb, path, _IN_GITIGNORE, request.root, before, after)
 
 
-def _warn_of_doubles(request: Request, chosen: list[Target]) -> list[Action]:
+def _warn_of_doubles(request: Request, chosen: list[Target]) -> list[Step]:
     paths = {target.path for target in chosen if target.surface == "v1"}
     if not paths:
         return []
@@ -148,7 +148,7 @@ def _warn_of_doubles(request: Request, chosen: list[Target]) -> list[Action]:
         for hook in hooks
         if hook.surface == "v1" and hook.fires and hook.path not in paths
     }
-    return [Action("warn", "", _double_note(path, scope)) for path, scope in sorted(doubles)]
+    return [Step("warn", "", _double_note(path, scope)) for path, scope in sorted(doubles)]
 
 
 def _double_note(path: str, scope: str) -> str:
@@ -160,12 +160,12 @@ def _double_note(path: str, scope: str) -> str:
     )
 
 
-def _warn_of_home(request: Request, in_workspace: bool) -> list[Action]:
+def _warn_of_home(request: Request, in_workspace: bool) -> list[Step]:
     if not in_workspace or not is_users_own(request):
         return []
     here = os.path.realpath(request.kiro_home)
     note = f"{shown_path(here)} is the user's own folder: these hooks fire in every workspace"
-    return [Action("warn", "", note)]
+    return [Step("warn", "", note)]
 
 
 def is_users_own(request: Request) -> bool:
@@ -174,11 +174,11 @@ def is_users_own(request: Request) -> bool:
     return os.path.realpath(here) == os.path.realpath(request.kiro_home)
 
 
-def perform(actions: list[Action]) -> None:
+def perform(steps: list[Step]) -> None:
     """Carry out the steps of a plan in order.
 
     Raises:
         FileSystemError: a step failed; the steps before it are done.
     """
-    for action in writes(actions):
-        edit_files.apply(action)
+    for step in writes(steps):
+        edit_files.apply(step)

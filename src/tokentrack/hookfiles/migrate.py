@@ -11,7 +11,7 @@ from tokentrack.common.resources import read_text
 from tokentrack.hookfiles import edit_files, walk
 from tokentrack.hookfiles.entries import IDE0_FILES, V1_FILE, is_ours
 from tokentrack.hookfiles.forms import is_legacy_list, recognise
-from tokentrack.hookfiles.plan import Action, RefusedError
+from tokentrack.hookfiles.plan import RefusedError, Step
 from tokentrack.hookfiles.triggers import (
     FILE_TRIGGERS,
     LEGACY,
@@ -34,7 +34,7 @@ _SPECIAL = frozenset("\\.^$|?*+()[]{}")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def plan_migration(paths: Iterable[str], *, replace: bool, base: str = "") -> list[Action]:
+def plan_migration(paths: Iterable[str], *, replace: bool, base: str = "") -> list[Step]:
     """Return the step for each 0.x file: a v1 file next to it, or why there is none.
 
     Args:
@@ -42,14 +42,14 @@ def plan_migration(paths: Iterable[str], *, replace: bool, base: str = "") -> li
         replace: whether to rename each original to `NAME.orig` once its v1 file is planned.
         base: a trusted folder, below which no link is followed; by default each file's own.
     """
-    actions: list[Action] = []
+    steps: list[Step] = []
     planned: set[str] = set()
     for path in map(os.path.abspath, paths):
         try:
-            actions += _plan_file(path, base or os.path.dirname(path), planned, replace=replace)
+            steps += _plan_file(path, base or os.path.dirname(path), planned, replace=replace)
         except RefusedError as reason:
-            actions.append(Action("refuse", path, str(reason)))
-    return actions
+            steps.append(Step("refuse", path, str(reason)))
+    return steps
 
 
 def hook_files_in(folder: str) -> list[str]:
@@ -78,21 +78,21 @@ def _v1_path(path: str) -> str:
     return f"{path.removesuffix(_ENDING).removesuffix('.json')}.json"
 
 
-def _plan_file(path: str, base: str, planned: set[str], *, replace: bool) -> list[Action]:
+def _plan_file(path: str, base: str, planned: set[str], *, replace: bool) -> list[Step]:
     before = edit_files.read_before_change(base, path)
     document = walk.decoded((before or b"").decode("utf-8", "replace"))
     if not isinstance(document, dict) or recognise(document, path) != "ide-0":
         raise RefusedError("is not a hook file of IDE 0.x: see `tokentrack validate-hooks`")
     target, after = _converted(path, document)
-    actions = []
+    steps = []
     if target not in planned:
         planned.add(target)
-        actions.append(_new_file(path, target, base, after))
-    if replace and not any(action.verb == "refuse" for action in actions):
+        steps.append(_new_file(path, target, base, after))
+    if replace and not any(step.verb == "refuse" for step in steps):
         backup = edit_files.free_backup(path)
         note = f"kept as {os.path.basename(backup)}"
-        actions.append(Action("remove", path, note, base, before, None, backup))
-    return actions
+        steps.append(Step("remove", path, note, base, before, None, backup))
+    return steps
 
 
 def _converted(path: str, document: dict[str, Any]) -> tuple[str, bytes]:
@@ -104,13 +104,13 @@ def _converted(path: str, document: dict[str, Any]) -> tuple[str, bytes]:
     return _v1_path(path), text.encode("utf-8", "backslashreplace")
 
 
-def _new_file(path: str, target: str, base: str, after: bytes) -> Action:
+def _new_file(path: str, target: str, base: str, after: bytes) -> Step:
     existing = edit_files.read_before_change(base, target)
     if existing == after:
-        return Action("keep", target, "already exists")
+        return Step("keep", target, "already exists")
     if existing is not None:
         raise RefusedError(f"{os.path.basename(target)} already exists: move it away")
-    return Action("create", target, f"from {os.path.basename(path)}", base, None, after)
+    return Step("create", target, f"from {os.path.basename(path)}", base, None, after)
 
 
 def _is_recorder(name: str, document: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ class RefusedError(TokenTrackError):
     """A step is refused; the text is the reason, without the path."""
 
 
-class Action(NamedTuple):
+class Step(NamedTuple):
     """A step of a plan; `before` and `after` are a file's bytes, None where there is no file."""
 
     verb: str  # found, create, update, remove, keep, skip, refuse or warn
@@ -46,23 +46,19 @@ def shown_path(path: str) -> str:
     return escape(path if outside else relative)
 
 
-def line(action: Action) -> str:
+def line(step: Step) -> str:
     """Return the line that shows a step to the user."""
-    note = escape(action.note)
-    if action.verb == "warn":
+    note = escape(step.note)
+    if step.verb == "warn":
         return f"warning: {note}"
-    return (
-        f"{action.verb} {shown_path(action.path)} ({note})"
-        if action.path
-        else f"{action.verb} {note}"
-    )
+    return f"{step.verb} {shown_path(step.path)} ({note})" if step.path else f"{step.verb} {note}"
 
 
-def writes(actions: list[Action]) -> list[Action]:
+def writes(steps: list[Step]) -> list[Step]:
     """Return the steps that write or remove something."""
-    return [action for action in actions if action.verb in WRITES]
+    return [step for step in steps if step.verb in WRITES]
 
 
-def refused(actions: list[Action]) -> list[Action]:
+def refused(steps: list[Step]) -> list[Step]:
     """Return the steps that are refused."""
-    return [action for action in actions if action.verb == "refuse"]
+    return [step for step in steps if step.verb == "refuse"]

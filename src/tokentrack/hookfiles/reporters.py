@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tokentrack.hookfiles.check import Report
-    from tokentrack.hookfiles.problems import Finding
+    from tokentrack.hookfiles.problems import FileFinding
 
 SCHEMA_VERSION = 1
 NOTHING_FOUND = "No hook files found."
@@ -66,7 +66,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: FileFinding) -> str:
     start = f"{finding.key}: " if finding.key else ""
     return f"{start}{finding.message}: {finding.fix}"
 

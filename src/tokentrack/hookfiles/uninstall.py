@@ -9,7 +9,7 @@ from tokentrack.hookfiles.entries import AGENT_BLOCK, file_state, is_ours
 from tokentrack.hookfiles.install import decode
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.hookfiles.merge import unmerge
-from tokentrack.hookfiles.plan import Action, RefusedError, shown_path
+from tokentrack.hookfiles.plan import RefusedError, Step, shown_path
 from tokentrack.hookfiles.targets import (
     SURFACES,
     Request,
@@ -24,15 +24,15 @@ _FOLDERS = frozenset({".kiro", "hooks", "agents", "crew"})
 _CHANGED = "was changed since init wrote it: remove it yourself, or use --force"
 
 
-def plan_removal(request: Request) -> list[Action]:
+def plan_removal(request: Request) -> list[Step]:
     """Return each step of a removal, in order."""
     chosen = [target for surface in _surfaces(request) for target in _targets(request, surface)]
     planned = [_plan_target(target, force=request.force) for target in chosen]
-    actions = [action for action in planned if action is not None]
-    actions += _plan_folders(actions)
+    steps = [step for step in planned if step is not None]
+    steps += _plan_folders(steps)
     if (request.scope or "workspace") == "workspace" and not request.track:
-        actions += _plan_gitignore(request, actions)
-    return actions
+        steps += _plan_gitignore(request, steps)
+    return steps
 
 
 def _surfaces(request: Request) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _targets(request: Request, surface: str) -> list[Target]:
     return [Target(surface, path, base, AGENT_BLOCK) for path in paths]
 
 
-def _plan_target(target: Target, *, force: bool) -> Action | None:
+def _plan_target(target: Target, *, force: bool) -> Step | None:
     try:
         before = _ours(target)
         if before is None:
@@ -57,7 +57,7 @@ def _plan_target(target: Target, *, force: bool) -> Action | None:
             return _plan_unmerge(target, before, force=force)
         return _plan_file(target, before, force=force)
     except RefusedError as reason:
-        return Action("refuse", target.path, str(reason))
+        return Step("refuse", target.path, str(reason))
 
 
 def _ours(target: Target) -> bytes | None:
@@ -68,37 +68,37 @@ def _ours(target: Target) -> bytes | None:
     return before if before and is_ours(before.decode("utf-8", "replace")) else None
 
 
-def _plan_file(target: Target, before: bytes, *, force: bool) -> Action:
+def _plan_file(target: Target, before: bytes, *, force: bool) -> Step:
     state = file_state(before.decode("utf-8", "replace"), target.resource)
     if state == "foreign":
-        return Action("keep", target.path, "was not written by tokentrack")
+        return Step("keep", target.path, "was not written by tokentrack")
     if state == "changed" and not force:
         raise RefusedError(_CHANGED)
-    return Action("remove", target.path, target.surface, target.base, before)
+    return Step("remove", target.path, target.surface, target.base, before)
 
 
-def _plan_unmerge(target: Target, before: bytes, *, force: bool) -> Action | None:
+def _plan_unmerge(target: Target, before: bytes, *, force: bool) -> Step | None:
     text = decode(before)
     if target.surface == "crew" and file_state(text, target.resource) == "same":
-        return Action("remove", target.path, target.surface, target.base, before)
+        return Step("remove", target.path, target.surface, target.base, before)
     edit = unmerge(target.surface, text, force=force)
     if edit.left:
         raise RefusedError(f"{' and '.join(edit.left)} {_CHANGED}")
     if not edit.done:
         return None
     note = f"{target.surface}: removes {' and '.join(edit.done)}"
-    return Action("update", target.path, note, target.base, before, edit.text.encode())
+    return Step("update", target.path, note, target.base, before, edit.text.encode())
 
 
-def _plan_folders(actions: list[Action]) -> list[Action]:
-    removals = [action for action in actions if action.verb == "remove"]
-    gone = {action.path for action in removals}
-    bases = {os.path.dirname(action.path): action.base for action in removals}
+def _plan_folders(steps: list[Step]) -> list[Step]:
+    removals = [step for step in steps if step.verb == "remove"]
+    gone = {step.path for step in removals}
+    bases = {os.path.dirname(step.path): step.base for step in removals}
     bases |= {os.path.dirname(folder): base for folder, base in bases.items()}
     found = []
     for folder in sorted(bases, key=len, reverse=True):  # the inner ones first
         if os.path.basename(folder) in _FOLDERS and _is_emptied(folder, gone):
-            found.append(Action("remove", folder, "left empty", bases[folder]))
+            found.append(Step("remove", folder, "left empty", bases[folder]))
             gone.add(folder)
     return found
 
@@ -112,7 +112,7 @@ def _is_emptied(folder: str, gone: set[str]) -> bool:
         return False
 
 
-def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
+def _plan_gitignore(request: Request, steps: list[Step]) -> list[Step]:
     path = os.path.join(request.root, ".gitignore")
     try:
         before = edit_files.read_before_change(request.root, path)
@@ -120,23 +120,23 @@ def _plan_gitignore(request: Request, actions: list[Action]) -> list[Action]:
     except edit_files.LinkError:
         return []
     except RefusedError as reason:
-        return [Action("refuse", path, str(reason))]
+        return [Step("refuse", path, str(reason))]
     if before is None or state == "none":
         return []
-    if why := _why_kept(request, actions):
-        return [Action("keep", path, why)]
+    if why := _why_kept(request, steps):
+        return [Step("keep", path, why)]
     if state == "changed" and not request.force:
-        return [Action("refuse", path, f"the block in it {_CHANGED}")]
+        return [Step("refuse", path, f"the block in it {_CHANGED}")]
     after = gitignore.remove_block(before)
     verb = "remove" if after is None else "update"
     note = "removes tokentrack's block"
-    warning = Action("warn", "", f"{_record(request.root)} remains, and git no longer ignores it")
-    removal = Action(verb, path, note, request.root, before, after)
+    warning = Step("warn", "", f"{_record(request.root)} remains, and git no longer ignores it")
+    removal = Step(verb, path, note, request.root, before, after)
     return [removal, warning] if _record(request.root) else [removal]
 
 
-def _why_kept(request: Request, actions: list[Action]) -> str:
-    gone = {action.path for action in actions if action.verb in {"remove", "update"}}
+def _why_kept(request: Request, steps: list[Step]) -> str:
+    gone = {step.path for step in steps if step.verb in {"remove", "update"}}
     hooks = installed_hooks(request.root, request.kiro_home)
     left = [hook for hook in hooks if hook.path not in gone]
     if any(hook.scope == "workspace" for hook in left):
