@@ -2,182 +2,47 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import resource
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import hostile
+from support.canaries import (
+    BODIES,
+    COMMANDS,
+    FAULTS,
+    PROMPT,
+    PROMPT_FIELDS,
+    SECRETS,
+    configured,
+    environment,
+    everything,
+    leaks,
+    steps,
+)
 from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
-from support.ledgers import HEADER, Workspace, posix_only, transaction
+from support.ledgers import Workspace, posix_only, transaction
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.hook_run import build_event
-from tokentrack.store import codec
 from tokentrack.usage import UsageTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tokentrack.tracker import TokenTracker
 
 pytestmark = posix_only
 
-# Made up; each body is one that nothing else here contains.
-SECRETS = {
-    "github-token": "ghp_" + "Zq7Kd2Xw9Lm4Vb8Nc3Rt6Yp1Hs5Jf0Gu7Ea2",
-    "aws-access-key": "AKIA" + "ZQXWVKJH72945163",
-    "model-api-key": "sk-" + "ant-api03-Qz9Xw7Vk5Jh3Gf1Dd8Ss6Aa4Pp2Oo0",
-    "connection-string": "postgres://app:Zx9Qw8Vv7Kk6Jj5Hh4@db.example.com/main",
-    "private-key": (
-        "-----BEGIN PRIVATE KEY-----\nMIIQzXwVkJhGfDdSsAaPpOo9\n-----END PRIVATE KEY-----"
-    ),
-}
-BODIES = {
-    "github-token": "Zq7Kd2Xw9Lm4Vb8Nc3Rt6Yp1Hs5Jf0Gu7Ea2",
-    "aws-access-key": "ZQXWVKJH72945163",
-    "model-api-key": "Qz9Xw7Vk5Jh3Gf1Dd8Ss6Aa4Pp2Oo0",
-    "connection-string": "Zx9Qw8Vv7Kk6Jj5Hh4",
-    "private-key": "MIIQzXwVkJhGfDdSsAaPpOo9",
-}
-PROMPT = "canary-of-a-prompt-8Wz"
-TEXT_FIELDS = (
-    "session_id", "parent_session_key", "subagent_id", "agent_execution_id", "hook_name",
-    "workspace_folder", "error", "error_message", "model", "model_id", "status", "tool_name",
-    "transcript_path", "something_new", "hook_continuation_count", "trigger",
-)  # fmt: skip
-PROMPT_FIELDS = ("prompt", "prompt_text", "user_prompt", "assistant_response", "response")
-
-
-def payloads(secret: str) -> Iterator[dict]:
-    """Yield events with the secret in every field, once alone and once where texts are cut."""
-    for before in ("", " " + "x" * 235 + " ", " " + "y" * 1980 + " ", " " + "z" * 985 + " "):
-        text = f"{before}{secret}"
-        fields = {
-            **dict.fromkeys(TEXT_FIELDS, text),
-            **dict.fromkeys(PROMPT_FIELDS, f"{PROMPT} {text}"),
-            "file_patterns": [f"src/{text}"],
-            "file_path": text,
-            "paths": [{"path": text}],
-            "tool_input": {"path": text, "paths": [f"{'p' * 4070} {secret}"], "content": text},
-            "tool_args": {"paths": [text], text: text},
-            "result": {"error": text, "usage": {text: 1}},
-            text: text,
-        }
-        for event in ("UserPromptSubmit", "PostToolUse", "Stop"):
-            yield {"hook_event_name": event, **fields}
-        yield {"hook_event_name": "Stop", "error": {"message": text, text: text}, "prompt": text}
-
-
-def steps(space: Workspace, secret: str, *, damage: bytes = b"") -> list[tuple[list[str], bytes]]:
-    tags = ["--tag", f"key={secret}", "--tag", f"{secret}=x", "--tag", f"k={'t' * 190} {secret}"]
-    more = [*tags, "--hook", secret, secret, f"--unknown={secret}"]
-    found = []
-    for fields in payloads(secret):
-        data = json.dumps({**fields, "cwd": str(space.root)}).encode()
-        found.append((["hook-run", *more], data + damage))
-    return found
-
-
-# --- what is broken while it happens ---
-
-
-def _config(text: str):
-    return lambda space: (space.kiro / "token_tracker_config.json").write_text(text)
-
-
-def _foreign_ledger(space: Workspace) -> None:
-    space.ledger.write_bytes(b"a,b\nsomebody's own,file\n")
-
-
-def _damaged_ledger(space: Workspace) -> None:
-    # A row whose columns are shifted: a message about it could quote the prompt.
-    cells = transaction("moved", prompt_text=PROMPT).to_csv_row()
-    shifted = codec.encode_line([PROMPT, *cells[:-1]])
-    short = codec.encode_line([*cells[:2], PROMPT, *cells[3:]])
-    torn = codec.encode_line([*cells[:4], PROMPT])
-    space.ledger.write_bytes(HEADER + shifted + short + torn + f'2026,"{PROMPT}'.encode())
-
-
-def _no_ledger_folder(space: Workspace) -> None:
-    space.kiro.rename(space.root / "aside")
-    space.kiro.write_bytes(b"in the way")
-
-
-def _nowhere(space: Workspace) -> None:
-    _no_ledger_folder(space)
-    (space.home / ".local").write_bytes(b"in the way")
-
-
-def _full_spool(space: Workspace) -> None:
-    space.state.mkdir()
-    (space.state / "spool").write_bytes(b"in the way")
-    space.lock.mkdir()
-
-
-def _bad_collectors(space: Workspace) -> None:
-    _config('{"collectors": ["no-such-collector"], "log_level": "DEBUG"}')(space)
-
-
-FAULTS = {
-    "nothing is broken": lambda _space: None,
-    "configuration that is no JSON": _config("{"),
-    "configuration of wrong values": _config('{"max_prompt_length": "x", "log_level": "DEBUG"}'),
-    "another file for the ledger": _foreign_ledger,
-    "a damaged ledger": _damaged_ledger,
-    "a file for .kiro": _no_ledger_folder,
-    "nowhere to write": _nowhere,
-    "a file for the spool, a folder for the lock": _full_spool,
-    "collectors that are not installed": _bad_collectors,
-}
-COMMANDS = [(words, b"") for words in (
-    ["status"], ["status", "--json"], ["verify"], ["verify", "--json"], ["backup"], ["rotate"],
-    ["repair"], ["restore", "--yes"], ["prune", "--dry-run"], ["validate-hooks"], ["bogus", "x"],
-)]  # fmt: skip
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _loaded():
     hostile.load()
-
-
-def everything(space: Workspace, output: str) -> dict[str, bytes]:
-    """Return what was written, by the path below the test's folder; names are part of it."""
-    base = space.root.parent
-    found = {"output": output.encode()}
-    for path in base.rglob("*"):
-        if path.is_file() and path.name not in ("input", "output"):
-            data = path.read_bytes()
-            data = gzip.decompress(data) if path.suffix == ".gz" else data
-            found[str(path.relative_to(base))] = data
-        else:
-            found[f"{path.relative_to(base)}/"] = b""
-    return found
-
-
-def leaks(found: dict[str, bytes], canary: str, length: int = 8) -> list[str]:
-    """Return where a part of a canary of this length stands, in a file or in its name."""
-    parts = [canary[at : at + length].encode() for at in range(len(canary) - length + 1)]
-    return [
-        name
-        for name, data in found.items()
-        if any(part in data or part in name.encode() for part in parts)
-    ]
-
-
-def environment(secret: str) -> dict[str, str]:
-    return {
-        "KIRO_SESSION_ID": secret,
-        "TOKENTRACK_TAGS": f"customer={secret};{secret}=x",
-        "USER_PROMPT": f"{PROMPT} {secret}",
-    }
 
 
 @pytest.mark.slow
@@ -211,7 +76,7 @@ def test_a_payload_that_is_picked_apart_is_redacted_too(tmp_path, damage):
 
 def test_switched_off_the_same_canary_is_found(tmp_path):
     space = Workspace(tmp_path)
-    _config('{"redact_secrets": false}')(space)
+    configured('{"redact_secrets": false}')(space)
     for rule, secret in SECRETS.items():
         hostile.run_all(steps(space, secret), space.root, space.home)
         assert leaks(everything(space, ""), BODIES[rule]) != []
@@ -220,7 +85,7 @@ def test_switched_off_the_same_canary_is_found(tmp_path):
 def test_a_secret_in_the_configuration_is_not_logged(tmp_path):
     space = Workspace(tmp_path)
     secret = SECRETS["github-token"]
-    _config(json.dumps({"durability": secret, secret: 1}))(space)
+    configured(json.dumps({"durability": secret, secret: 1}))(space)
     hostile.run_all(steps(space, "nothing"), space.root, space.home)
     log = (space.state / "tokentrack.log").read_text()
     assert "[redacted:github-token]" in log
@@ -311,7 +176,7 @@ def test_a_secret_in_the_name_of_the_hook_is_not_stored(tmp_path, where):
     space = Workspace(tmp_path, **({"hook_name": secret} if where == "API" else {}))
     environ = {"KIRO_TOKEN_TRACKER_HOOK_NAME": secret} if where == "environment" else {}
     if where == "file":
-        _config(json.dumps({"hook_name": secret}))(space)
+        configured(json.dumps({"hook_name": secret}))(space)
     if where == "API":
         assert space.tracker.record_transaction("p", 5)
         assert space.complete("e1")
@@ -374,67 +239,6 @@ def test_secrets_in_kiros_own_ids_and_models_are_not_imported_and_turns_known_ag
     assert b"[redacted:github-token]" in stored
     assert b"abcdefghij" not in stored
     assert BODIES["github-token"].encode() not in stored
-
-
-# --- git ---
-
-
-def untracked(space: Workspace) -> set[str]:
-    command = ["git", "status", "--porcelain", "-uall", "-z"]
-    done = subprocess.run(command, cwd=space.root, check=True, capture_output=True, text=True)
-    return {line[3:] for line in done.stdout.split("\0") if line}
-
-
-@pytest.mark.parametrize("source", ["file", "environment"])
-@pytest.mark.parametrize("name", ["token_transactions.csv", "mine.csv", "with space.csv"])
-def test_git_sees_nothing_of_a_ledger_whatever_its_name(tmp_path, name, source):
-    space = Workspace(tmp_path)
-    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
-    hostile.run(["init", "--surface", "v1"], space.root, space.home)
-    before = untracked(space)
-    environ = {"KIRO_TOKEN_TRACKER_CSV_FILE_PATH": f".kiro/{name}"}
-    if source == "file":
-        _config(json.dumps({"csv_file_path": f".kiro/{name}"}))(space)
-        before.add(".kiro/token_tracker_config.json")
-        environ = {}
-    payload = json.dumps({"hook_event_name": "Stop", "session_id": "s", "prompt": PROMPT}).encode()
-    hostile.run(["hook-run"], space.root, space.home, payload, **environ)
-    for command in (["backup"], ["rotate"]):
-        hostile.run(command, space.root, space.home, **environ)
-    hostile.run(["hook-run"], space.root, space.home, payload, **environ)
-    assert sum(path.suffix == ".csv" for path in space.kiro.iterdir()) >= 3
-    assert untracked(space) == before
-
-
-def test_a_folder_of_state_keeps_itself_out_of_git_without_init(tmp_path):
-    space = Workspace(tmp_path, csv_file_path="data/mine.csv")
-    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
-    assert space.record(space.event("UserPromptSubmit", session_id="s", prompt=PROMPT))
-    assert (space.root / "data/.tokentrack-mine.csv/running").is_dir()
-    assert {path for path in untracked(space) if ".tokentrack" in path} == set()
-
-
-def test_a_ledger_that_a_hook_of_the_user_made_is_out_of_git(tmp_path):
-    space = Workspace(tmp_path)
-    shutil.rmtree(space.kiro)  # made by the test
-    subprocess.run(["git", "init", "-q", "."], cwd=space.root, check=True)
-    payload = json.dumps({"hook_event_name": "Stop", "cwd": str(space.root)}).encode()
-    hostile.run(["hook-run"], space.root, space.home, payload)
-    assert len(space.ids()) == 1
-    assert untracked(space) == set()
-    rules = space.kiro / ".gitignore"
-    rules.write_text("mine")
-    shutil.rmtree(space.state)
-    hostile.run(["hook-run"], space.root, space.home, payload)
-    assert rules.read_text() == "mine", "the user's own rules stay"
-
-
-def test_a_workspace_that_init_keeps_out_of_git_gets_no_second_file(tmp_path):
-    space = Workspace(tmp_path)
-    hostile.run(["init"], space.root, space.home)
-    hostile.run(["hook-run"], space.root, space.home, b'{"hook_event_name": "Stop"}')
-    assert len(space.ids()) == 1
-    assert not (space.kiro / ".gitignore").exists()
 
 
 def test_a_full_disk_leaks_nothing(tmp_path):
