@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tokentrack.kiro.values import stored_credits
 from tokentrack.store.codec import unescape
 
 # The remainder of an id's bytes stands for the id: two of a million meet with 2 in 10^7.
 PRIME = 2**61 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_PLACES = 27
-_CREDIT_UNITS = [10 ** (_PLACES - n) for n in range(_PLACES + 1)]
-_MICROSECOND_UNITS = [10 ** (6 - n) for n in range(7)]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+PLACES = 27
+CREDIT_UNITS = [10 ** (PLACES - n) for n in range(PLACES + 1)]
+MICROSECOND_UNITS = [10 ** (6 - n) for n in range(7)]
 
 Limbs = tuple[int, int, int]
+UNKNOWN = -1  # of a number that can be 0; SQLite's module takes long for None
+UNKNOWN_LIMBS: Limbs = (UNKNOWN, 0, 0)
 
 
 def text_of(cell: str) -> str:
@@ -51,7 +54,7 @@ def time_of(cell: str) -> int:
     """
     if cell[-1:] != "Z" or len(cell) < 19:
         raise ValueError(cell)
-    return (datetime.fromisoformat(cell) - _EPOCH) // _MICROSECOND
+    return (datetime.fromisoformat(cell) - EPOCH) // MICROSECOND
 
 
 def count_of(cell: str, most_digits: int) -> int:
@@ -65,35 +68,18 @@ def count_of(cell: str, most_digits: int) -> int:
     return int(cell)
 
 
-def duration_of(cell: str) -> int | None:
-    """Return seconds with at most six decimals in microseconds, None for an empty cell.
-
-    Raises:
-        ValueError: it is another form of number, or not a number.
-    """
-    if not cell:
-        return None
-    whole, _, part = cell.partition(".")
-    digits = whole + part
-    if not digits.isdecimal() or len(part) > 6 or len(whole) > 9:
-        raise ValueError(cell)
-    micros: int = int(digits) * _MICROSECOND_UNITS[len(part)]
-    return micros
-
-
 def credits_of(cell: str) -> Limbs:
-    """Return plain decimal credits as three integers, of which the first counts 10^-7.
+    """Return credits in any form as three integers, of which the first counts 10^-7.
 
     The second counts 10^-18, the third 10^-27.
 
     Raises:
-        ValueError: it is another form of number, or not a number.
+        ValueError: they are not a number of credits.
     """
-    whole, _, part = cell.partition(".")
-    digits = whole + part
-    if not digits.isdecimal() or len(part) > _PLACES or len(whole) > 9:
-        raise ValueError(cell)
-    return limbs_of(int(digits) * _CREDIT_UNITS[len(part)])
+    text = text_of(cell)
+    if stored_credits(text) is None:
+        raise ValueError("credits can't be read")
+    return limbs_of(scaled(text, PLACES))
 
 
 def limbs_of(units: int) -> Limbs:

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     import sqlite3
 
 _MASK = (1 << IMPORTED_BIT) - 1
+# The staged values: 0 is an unknown text or number of tokens, -1 another unknown number.
 _ROW_FIELDS = (
     ("at", f"(n.ordering & {_MASK}) - {BEFORE_1970}"),
     ("kind", "n.kind"),
-    ("tokens", "n.tokens"),
-    ("micros", "n.micros"),
-    ("session", "n.session"),
-    ("message", "n.message"),
-    ("patterns", "n.patterns"),
+    ("tokens", "nullif(n.tokens, 0)"),
+    ("micros", "nullif(n.micros, -1)"),
+    ("session", "nullif(n.session, 0)"),
+    ("message", "nullif(n.message, 0)"),
+    ("patterns", "nullif(n.patterns, 0)"),
     ("place", "n.place"),
 )
 _IS_SAME_LEDGER = "ledger = case when ledger = excluded.ledger then ledger else 0 end"
 # What is known of a later row replaces what was known before.
 _MERGED = ("usage_session", "tags", "input", "output", "cached", "a")
+_COUNTS = "nullif(k.input, -1), nullif(k.output, -1), nullif(k.cached, -1)"
 
 
 def fold_rows(database: sqlite3.Connection, target: str, key: str, source: str) -> None:
@@ -58,6 +60,9 @@ def fold_rows(database: sqlite3.Connection, target: str, key: str, source: str) 
 def fold_usage(database: sqlite3.Connection, target: str, key: str, source: str) -> None:
     """Merge staged usage rows into `turn` or `part`; the arguments are those of `fold_rows`."""
     merged = ", ".join([f"{name} = ifnull(excluded.{name}, {name})" for name in _MERGED])
+    counts = "null, null, null"
+    if database.execute("select 1 from new_counts limit 1").fetchone():
+        counts, source = _COUNTS, f"{source} left join new_counts k on k.place = n.place"
     limbs = ", ".join([
         f"{name} = case when excluded.a is null then {name} else excluded.{name} end"
         for name in "bc"
@@ -65,7 +70,7 @@ def fold_usage(database: sqlite3.Connection, target: str, key: str, source: str)
     database.execute(
         f"insert into {target} (id, ledger, usage_kind, recorded_at, usage_place, "
         f"{', '.join(_MERGED)}, b, c) select {key}, n.ledger, n.kind, n.at, n.place, "
-        "n.session, n.tags, n.input, n.output, n.cached, n.a, n.b, n.c "
+        f"nullif(n.session, 0), nullif(n.tags, 0), {counts}, nullif(n.a, -1), n.b, n.c "
         f"from {source} where true order by 1, n.at, n.place "
         f"on conflict ({_key_of(target)}) do update set "
         "superseded = superseded + (usage_kind is not null), usage_kind = case "
@@ -111,7 +116,7 @@ _AFTER = {
         """select 1 from (select id from new_row union select id from new_usage)
         join turn using (id) where ledger = 0""",
     "two executions are one turn of Kiro":
-        """select 1 from (select id, link, source from new_usage where link is not null
+        """select 1 from (select id, link, source from new_usage where link >= 0
         union all select id, link, source from new_node) n
         join link l on l.hash = n.link and l.source = n.source where l.id <> n.id""",
     "an execution has the id of another one's turn in Kiro":

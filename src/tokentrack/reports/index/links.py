@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LINKED = """
-select ledger, link, source, id from new_usage where link is not null
+select ledger, link, source, id from new_usage where link >= 0
 union all select ledger, link, source, id from new_node
 """
 _LINKS = f"""
@@ -41,20 +41,19 @@ _IS_SHARED = """
 id in (select id from turn where ledger = 0 union
        select id from alias where root in (select id from turn where ledger = 0))
 """
-_IN_LEDGER = """
-create temp table in_ledger (ledger integer, id integer, root integer, primary key (ledger, id))
-without rowid
-"""
-_IDS_IN_LEDGERS = f"""
-insert into in_ledger select ledger, id, id from (
-    select ledger, id from new_row where {_IS_SHARED} union
-    select ledger, id from new_usage where {_IS_SHARED})
-"""
+_SHARED = (
+    f"create temp table shared_row as select * from new_row where {_IS_SHARED}",
+    f"create temp table shared_usage as select * from new_usage where {_IS_SHARED}",
+    """create temp table in_ledger (
+        ledger integer, id integer, root integer, primary key (ledger, id)) without rowid""",
+    """insert into in_ledger select ledger, id, id from (
+        select ledger, id from shared_row union select ledger, id from shared_usage)""",
+)
 _LINKED_IN_LEDGERS = f"""
 select ledger, link, source, id from ({_LINKED})
 where id in (select id from alias) and (ledger, id) in (select ledger, id from in_ledger)
 """
-_ROWS_IN_LEDGERS = "select distinct ledger, id from new_row where id in (select id from alias)"
+_ROWS_IN_LEDGERS = "select distinct ledger, id from shared_row where id in (select id from alias)"
 
 
 class _Groups:
@@ -128,14 +127,15 @@ def fold_parts(database: sqlite3.Connection) -> None:
     """Merge, for each ledger, its staged rows of the executions that others have as well."""
     if not database.execute("select 1 from turn where ledger = 0 limit 1").fetchone():
         return
-    database.execute(_IN_LEDGER)
-    database.execute(_IDS_IN_LEDGERS)
+    for statement in _SHARED:
+        database.execute(statement)
     _link_in_ledgers(database)
     joined = "join in_ledger m on m.ledger = n.ledger and m.id = n.id"
-    fold_rows(database, "part", "m.root", f"new_row n {joined}")
-    fold_usage(database, "part", "m.root", f"new_usage n {joined}")
+    fold_rows(database, "part", "m.root", f"shared_row n {joined}")
+    fold_usage(database, "part", "m.root", f"shared_usage n {joined}")
     time_requests(database, "part")
-    database.execute("drop table temp.in_ledger")
+    for name in ("shared_row", "shared_usage", "in_ledger"):
+        database.execute(f"drop table temp.{name}")
 
 
 def _link_in_ledgers(database: sqlite3.Connection) -> None:

@@ -40,17 +40,17 @@ _USAGE_KINDS = f"select n, {_USAGE_FIELDS} from usage_kind"
 UsageFields = tuple[int | None, ...]
 
 
-class Words(dict[str, int | None]):
-    """The number of each word, by its cell; an empty cell is unknown."""
+class Words(dict[str, int]):
+    """The number of each word, by its cell; an empty cell is 0."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self[""] = None
+        self[""] = 0
 
     def __missing__(self, cell: str) -> int:
         if len(self) > _KEPT_WORDS:
             self.clear()
-            self[""] = None
+            self[""] = 0
         number = self._stored(key_of(cell), bytes_of(cell))
         self[cell] = number
         return number
@@ -64,8 +64,8 @@ class Words(dict[str, int | None]):
         return int(self._database.execute(_NEW_WORD, (key, text)).lastrowid or 0)
 
 
-class Patterns(dict[str, int | None]):
-    """The number of each list of file patterns, by its cell.
+class Patterns(dict[str, int]):
+    """The number of each list of file patterns, by its cell; an empty cell is 0.
 
     Raises:
         ValueError: on look-up, the list has an empty item.
@@ -73,9 +73,9 @@ class Patterns(dict[str, int | None]):
 
     def __init__(self, words: Words) -> None:
         self._words = words
-        self[""] = None
+        self[""] = 0
 
-    def __missing__(self, cell: str) -> int | None:
+    def __missing__(self, cell: str) -> int:
         if len(self) > _KEPT_WORDS:
             self.clear()
         if not all(split_list(text_of(cell))):
@@ -103,7 +103,7 @@ class LedgerKinds(dict[tuple[str, str, str, str], int]):
         *texts, failed = cells
         if failed.lower() not in ("true", "false"):
             raise ValueError(failed)
-        key = tuple([self._words[text] for text in texts])
+        key = tuple([self._words[text] or None for text in texts])
         number = self._numbers.setdefault(key, (len(self._numbers) + 1) << _LEDGER_BITS)
         number |= FAILED * (failed.lower() == "true") | IMPORTED * (texts[2] == IMPORT_HOOK)
         self._database.execute(_NEW_LEDGER_KIND, (number, *key))
@@ -133,7 +133,7 @@ class UsageKinds(dict[tuple[str, ...], int]):
             number = RESET
         else:
             surface = "api" if source == TRACKED_SOURCE else surface
-            words = [self._words[text] for text in (surface, model, source, user, machine)]
+            words = [self._words[text] or None for text in (surface, model, source, user, machine)]
             bases = [BASES.get(basis) for basis in (token_basis, credits_basis)]
             number = self._number((*words[:2], *bases, *words[2:]))
         self[cells] = number

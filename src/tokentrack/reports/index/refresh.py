@@ -185,7 +185,7 @@ class Refresh:
     def _note_resets(self) -> None:
         self._database.execute(
             "insert or replace into reset "
-            "select ledger, ifnull(session, 0), place from new_reset order by place"
+            "select ledger, session, place from new_reset order by place"
         )
 
 

@@ -11,11 +11,11 @@ from tokentrack.reports.index.tables import PLACE_BITS, STAGED, STAGING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tokentrack.reports.index.file_reader import Block
 
-StagedRow = tuple[int | None, ...]
+StagedRow = tuple[int, ...]
 
 
 class Staging:
@@ -51,6 +51,9 @@ class FileStaging:
         damaged: the rows that can't be read, each with its line and the reason.
     """
 
+    columns: Sequence[str]
+    statement: str
+
     def __init__(self, staging: Staging, ledger: int, segment: int) -> None:
         """Name the tables, and the numbers of the ledger and of the file's segment."""
         self._staging = staging
@@ -59,33 +62,40 @@ class FileStaging:
         self.rows = 0
         self.damaged: list[tuple[int, str]] = []
 
+    def take(self, block: Block) -> None:
+        """Add the rows of a block to the temporary tables."""
+        try:
+            self._stage(self._plain(block), len(block.rows))
+        except ValueError:
+            rows = [self._careful(block, *row) for row in enumerate(block.rows)]
+            staged = [row for row in rows if row is not None]
+            self._stage(staged, len(staged))
+
     def note(self, line: int, reason: str) -> None:
         """Keep a damaged line."""
         self.damaged.append((line, reason))
 
-    def _take_carefully(
-        self, block: Block, cells: list[str], offset: int, staged: list[StagedRow]
-    ) -> None:
-        # A row that is not plain: written by others, or damaged.
+    def _careful(self, block: Block, index: int, cells: list[str]) -> StagedRow | None:
+        # A row that may be written by others, or damaged.
         try:
-            row = self._values(cells, offset)
+            check_width(cells, self.columns)
+            return self._values(cells, self._base + block.offsets[index])
         except (ValueError, ValidationError) as error:
-            self.note(block.line + block.offsets.index(offset), str(error))
-            return
-        if row is not None:
-            staged.append(row)
+            self.note(block.line + index, str(error))
+            return None
 
-    def _values(self, cells: list[str], offset: int) -> StagedRow | None:
+    def _stage(self, rows: Iterable[StagedRow], number: int) -> None:
+        self._staging.database.executemany(self.statement, rows)
+        self.rows += number
+        self._staging.rows += number
+
+    def _plain(self, block: Block) -> Iterable[StagedRow]:
+        # Raises a ValueError for anything but plain rows.
         raise NotImplementedError
 
-
-def refuse() -> None:
-    """Say that a row is not plain.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError("not a plain row")
+    def _values(self, cells: list[str], place: int) -> StagedRow | None:
+        # Raises a ValueError or a ValidationError for what can't be read.
+        raise NotImplementedError
 
 
 def check_width(cells: list[str], columns: Sequence[str]) -> None:

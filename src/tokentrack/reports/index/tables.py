@@ -69,10 +69,11 @@ STAGING = (
         tokens integer, micros integer, session integer, message integer, patterns integer)""",
     """create temp table new_usage (
         id integer, at integer, place integer, ledger integer, kind integer, session integer,
-        tags integer, input integer, output integer, cached integer, a integer, b integer,
-        c integer, link integer, source integer)""",
+        tags integer, a integer, b integer, c integer, link integer, source integer)""",
+    """create temp table new_counts (
+        place integer primary key, input integer, output integer, cached integer)""",
     """create temp table new_node (
         id integer, ledger integer, link integer, source integer)""",
     """create temp table new_reset (ledger integer, session integer, place integer)""",
 )
-STAGED = ("new_row", "new_usage", "new_node", "new_reset")
+STAGED = ("new_row", "new_usage", "new_counts", "new_node", "new_reset")
