@@ -52,7 +52,8 @@ class _Files:
         ending = self._endings[min(int(done * len(self._endings)), len(self._endings) - 1)]
         if (kind, ending) not in self._open:
             path = self._folder / f"{kind}{ending}"
-            opened = gzip.open(path, "wt") if ending.endswith("gz") else path.open("w")
+            packed = ending.endswith("gz")
+            opened = gzip.open(path, "wt") if packed else path.open("w")  # noqa: SIM115  (see close)
             header = COLUMNS if kind == "token_transactions" else USAGE_COLUMNS
             opened.write(",".join(header) + "\n")
             self._open[kind, ending] = opened
@@ -65,7 +66,7 @@ class _Files:
 
 def generate(folder: Path, rows: int) -> None:
     """Write the ledgers and a file `ledgers.json` with the paths of their folders."""
-    random = Random(20261128)
+    random = Random(20261128)  # noqa: S311  (always the same data, not a secret)
     folders = [folder / f"project-{n:02d}" / ".kiro" for n in range(WORKSPACES)]
     folders.append(folder / "home" / ".kiro")
     files = [_Files(f, with_archives=n < WITH_ARCHIVES) for n, f in enumerate(folders)]
@@ -125,8 +126,9 @@ def _row(random: Random, identity: str, at: int, workspace: int, session: int) -
     patterns = "" if random.random() < 0.8 else f"src/module_{random.randrange(300)}.py"
     return (
         f"{format_us(at)},{prompt},{len(prompt) // 4},{random.randrange(1_000, 90_000_000) / 1e6},"
-        f"sess_{workspace:02d}{session * 7919:010d},project-{workspace:02d},agentExecutionCompleted,{identity},{patterns},"
-        f"tokentrack-stop,{'true' if failed else 'false'},"
+        f"sess_{workspace:02d}{session * 7919:010d},project-{workspace:02d},"
+        f"agentExecutionCompleted,{identity},{patterns},tokentrack-stop,"
+        f"{'true' if failed else 'false'},"
         f"{random.choice(MESSAGES) if failed else ''}\n"
     )
 

@@ -24,12 +24,6 @@ def _per_turn(numbers: Numbers) -> int | None:
     return (numbers.credits + unit // 2) // unit * _RATIO_UNIT
 
 
-class _Metric(NamedTuple):
-    # What a metric is sorted by, and what it is shown as.
-    number: Callable[[Numbers], Any]
-    shown: Callable[[Any], Any]
-
-
 def _same(value: Any) -> Any:
     return value
 
@@ -42,18 +36,19 @@ def _token_kind(index: int) -> Callable[[Numbers], int | None]:
     return lambda numbers: numbers.more[index] if numbers.turns else 0
 
 
-_METRICS = {
-    "turns": _Metric(lambda n: n.turns, _same),
-    "credits": _Metric(lambda n: n.credits, decimal_text),
-    "credits_unknown": _Metric(lambda n: n.turns - n.known - n.requests, _same),
-    "tokens": _Metric(lambda n: n.tokens, _same),
-    "seconds": _Metric(lambda n: n.micros, _seconds),
-    "failed": _Metric(lambda n: n.failed, _same),
-    "credits_failed": _Metric(lambda n: n.failed_credits, decimal_text),
-    "credits_per_turn": _Metric(_per_turn, decimal_text),
-    "input_tokens": _Metric(_token_kind(0), _same),
-    "output_tokens": _Metric(_token_kind(1), _same),
-    "cached_tokens": _Metric(_token_kind(2), _same),
+# What each is sorted by, and how that is shown.
+_METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
+    "turns": (lambda n: n.turns, _same),
+    "credits": (lambda n: n.credits, decimal_text),
+    "credits_unknown": (lambda n: n.turns - n.known - n.requests, _same),
+    "tokens": (lambda n: n.tokens, _same),
+    "seconds": (lambda n: n.micros, _seconds),
+    "failed": (lambda n: n.failed, _same),
+    "credits_failed": (lambda n: n.failed_credits, decimal_text),
+    "credits_per_turn": (_per_turn, decimal_text),
+    "input_tokens": (_token_kind(0), _same),
+    "output_tokens": (_token_kind(1), _same),
+    "cached_tokens": (_token_kind(2), _same),
 }
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
@@ -63,16 +58,16 @@ TOKEN_KINDS = METRICS[-3:]
 
 def number_of(metric: str, numbers: Numbers) -> Any:
     """Return what rows are sorted by; None is unknown."""
-    return _METRICS[metric].number(numbers)
+    return _METRICS[metric][0](numbers)
 
 
 def metrics_of(names: Sequence[str], numbers: Numbers) -> dict[str, Any]:
     """Return metrics as an answer has them: credits as exact decimal text, None for unknown."""
     found = {}
     for name in names:
-        metric = _METRICS[name]
-        value = metric.number(numbers)
-        found[name] = None if value is None else metric.shown(value)
+        number, show = _METRICS[name]
+        value = number(numbers)
+        found[name] = None if value is None else show(value)
     return found
 
 

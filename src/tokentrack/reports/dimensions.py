@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import ValidationError
-from tokentrack.models.columns import split_list
 from tokentrack.reports import calendar
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ TIME, KIND, USAGE, TURN, LIST = "time", "kind", "usage", "turn", "list"
 TAG_KEY = "tag:"
 
 
-class Dimension(NamedTuple):
+class Dimension:
     """One way to group turns.
 
     Attributes:
@@ -25,9 +24,12 @@ class Dimension(NamedTuple):
         column: the expression of its number, in terms of the turn `t` and its kinds `l` and `u`.
     """
 
-    name: str
-    source: str
-    column: str
+    __slots__ = ("column", "name", "source")
+
+    def __init__(self, name: str, source: str, column: str) -> None:
+        self.name = name
+        self.source = source
+        self.column = column
 
     @property
     def is_of_turns(self) -> bool:
@@ -119,6 +121,8 @@ def labels(dimension: Dimension, value: Any) -> Sequence[Any]:
 
 def items(dimension: Dimension, text: str) -> list[str]:
     """Return the different items of a list: its patterns, its tags, or the values of one tag."""
+    from tokentrack.models.columns import split_list
+
     found = list(dict.fromkeys(split_list(text)))
     if not dimension.name.startswith(TAG_KEY):
         return found

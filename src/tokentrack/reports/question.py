@@ -18,7 +18,6 @@ from tokentrack.reports.answer import (
     metrics_of,
     number_of,
 )
-from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.dimensions import LIST, TIME
 from tokentrack.reports.groups import Numbers, Words, group, label, relabel
 from tokentrack.reports.index.database import open_index
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.spans import When
+    from tokentrack.reports.statements import Filter
     from tokentrack.store.paths import LedgerPaths
 
 _MOST_DIMENSIONS = 3
@@ -169,7 +169,7 @@ class _Question:
         )
         ledger = None if only is None else _ledger_number(database, only)
         words = Words(database)
-        filters = [filter_of(words, d, values) for d, values in self._where]
+        filters = self._filters(words)
         ask = Statements(database, self._zone, self._span, filters, ledger, is_wide=is_wide)
         sums: tuple[Sum, ...] = NUMBERS
         if set(TOKEN_KINDS) & {*self._asked.metrics, self._sort}:
@@ -182,6 +182,13 @@ class _Question:
         answer.total = metrics_of(self._asked.metrics, total)
         answer.provenance = provenance_of(opened, ask, ledger, only)
         return answer
+
+    def _filters(self, words: Words) -> list[Filter]:
+        if not self._where:
+            return []
+        from tokentrack.reports.conditions import filter_of
+
+        return [filter_of(words, dimension, values) for dimension, values in self._where]
 
     def _begin(self) -> int | None:
         day = self._span.first_day

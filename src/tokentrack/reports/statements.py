@@ -6,12 +6,12 @@ has comes from the turns: sessions, messages, lists, hours, another zone, parts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tokentrack.reports import calendar
 from tokentrack.reports.dimensions import KIND, TIME, USAGE, Dimension
-from tokentrack.reports.index.day_totals import TOKENS, near, time_bounds, totals_fit
-from tokentrack.reports.index.names import BASIS_MASK, FAILED
+from tokentrack.reports.index.day_totals import TOKENS, has_totals, near, time_bounds, totals_fit
+from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.zones import LocalTime
 
 if TYPE_CHECKING:
@@ -26,16 +26,19 @@ MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"
 _MARGIN = 2
 
 
-class Sum(NamedTuple):
+class Sum:
     """A sum: its name, and its expression over turns, over totals, and over totals by date.
 
     A sum that no total has is empty there.
     """
 
-    name: str
-    of_turns: str
-    of_totals: str
-    of_dates: str = ""
+    __slots__ = ("name", "of_dates", "of_totals", "of_turns")
+
+    def __init__(self, name: str, of_turns: str, of_totals: str, of_dates: str = "") -> None:
+        self.name = name
+        self.of_turns = of_turns
+        self.of_totals = of_totals
+        self.of_dates = of_dates
 
 
 def _plain(name: str, of_turns: str) -> Sum:
@@ -78,18 +81,24 @@ PROVENANCE = (
 )
 
 
-class Filter(NamedTuple):
+class Filter:
     """A condition on turns, and the dimension that it is about."""
 
-    dimension: Dimension
-    condition: str
+    __slots__ = ("condition", "dimension")
+
+    def __init__(self, dimension: Dimension, condition: str) -> None:
+        self.dimension = dimension
+        self.condition = condition
 
 
-class Source(NamedTuple):
+class Source:
     """A table, and the conditions that are not about filters."""
 
-    table: str
-    conditions: tuple[str, ...] = ()
+    __slots__ = ("conditions", "table")
+
+    def __init__(self, table: str, conditions: Sequence[str] = ()) -> None:
+        self.table = table
+        self.conditions = conditions
 
     @property
     def is_totals(self) -> bool:
@@ -129,6 +138,7 @@ class Statements:
         if is_wide:
             database.create_aggregate("wide_sum", 1, cast("Any", _WideSum))
         self._local_time: LocalTime | None = None
+        self._totals_fit: bool | None = None
 
     def run(
         self, dimensions: Sequence[Dimension], sums: Sequence[Sum], *, is_split: bool
@@ -157,18 +167,21 @@ class Statements:
         if self._ledger is None:
             return found
         own = f"t.ledger = {self._ledger}"
-        found = [Source(table, (*conditions, own)) for table, conditions in found]
+        found = [Source(source.table, [*source.conditions, own]) for source in found]
         # Executions that other ledgers have as well.
-        return [*found, Source("part", (*self._turns(self._span).conditions, own))]
+        return [*found, Source("part", [*self._turns(self._span).conditions, own])]
 
     def _can_use_totals(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> bool:
         asked = [*dimensions, *[f.dimension for f in self._filters]]
         if self._is_wide or any(d.is_of_turns for d in asked) or not all(s.of_totals for s in sums):
             return False
-        query = "select 1 from meta where key = 'zone'"
-        if not any(d.source == TIME for d in asked) and self._span == type(self._span)():
-            return self._database.execute(query).fetchone() is not None
-        return totals_fit(self._database, self._zone)
+        if self._totals_fit is None:
+            self._totals_fit = totals_fit(self._database, self._zone)
+        if self._totals_fit:
+            return True
+        # Without days, those of another zone will do.
+        is_timeless = not any(d.source == TIME for d in asked) and not any(self._span)
+        return is_timeless and has_totals(self._database)
 
     def _totals(self, dimensions: Sequence[Dimension]) -> list[Source]:
         first, last, since, until = self._span
@@ -207,7 +220,7 @@ class Statements:
             found += [near(first, None), f"{self._local.day} >= {first}"]
         if last is not None:
             found += [near(None, last), f"{self._local.day} <= {last}"]
-        return Source("turn", tuple(found))
+        return Source("turn", found)
 
     @property
     def _local(self) -> LocalTime:
@@ -271,7 +284,7 @@ def _between(table: str, column: str, first: int | None, last: int | None) -> So
         found.append(f"t.{column} >= {first}")
     if last is not None:
         found.append(f"t.{column} <= {last}")
-    return Source(table, tuple(found))
+    return Source(table, found)
 
 
 def _months(first: int | None, last: int | None) -> list[Source]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
 
@@ -28,11 +28,8 @@ _PROBED = 3 * DAY
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Step(NamedTuple):
-    """An offset from UTC and the time since when it is in force, both in microseconds."""
-
-    since: int
-    offset: int
+# The time since when an offset from UTC is in force, and the offset, both in microseconds.
+Step = tuple[int, int]
 
 
 class Zone:
@@ -59,11 +56,11 @@ class Zone:
 
     def steps(self, first: int, last: int) -> list[Step]:
         """Return the steps from one time to another; the first one is in force at `first`."""
-        steps = [Step(first, self.offset(first))]
+        steps = [(first, self.offset(first))]
         at = first
         while at < last:
             following = min(at + _PROBED, last)
-            if self.offset(following) != steps[-1].offset:
+            if self.offset(following) != steps[-1][1]:
                 steps.append(self._change(at, following))
             at = following
         return steps
@@ -76,7 +73,7 @@ class Zone:
                 low = middle
             else:
                 high = middle
-        return Step(high, after)
+        return high, after
 
     def local_day(self, at: int) -> int:
         """Return the number of the local day of a time."""
@@ -90,8 +87,8 @@ class Zone:
         """Return the first time at which the clocks show a time of a day, or a later one."""
         local = day * DAY + of_day - _BEFORE_1970
         steps = self.steps(local - 3 * DAY, local + 3 * DAY)
-        ends = [step.since for step in steps[1:]] + [local + 4 * DAY]
-        starts = [max(step.since, local - step.offset) for step in steps]
+        ends = [since for since, _ in steps[1:]] + [local + 4 * DAY]
+        starts = [max(since, local - offset) for since, offset in steps]
         return min(start for start, end in zip(starts, ends, strict=True) if start < end)
 
 
@@ -123,10 +120,10 @@ class LocalTime:
 def _piecewise(steps: list[Step]) -> str:
     # The offset in force at `at`, by halves.
     if len(steps) == 1:
-        return str(steps[0].offset)
+        return str(steps[0][1])
     middle = len(steps) // 2
     earlier, later = _piecewise(steps[:middle]), _piecewise(steps[middle:])
-    return f"case when at < {steps[middle].since} then {earlier} else {later} end"
+    return f"case when at < {steps[middle][0]} then {earlier} else {later} end"
 
 
 def _system_offset(seconds: int) -> int:

@@ -7,11 +7,9 @@ was interrupted or the user made a copy, and only the plain file is read.
 from __future__ import annotations
 
 import errno
-import gzip
 import io
 import os
 import re
-import zlib
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -116,6 +114,8 @@ def open_in(folder: Directory, name: str) -> BinaryIO:
 
 def compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the chunks compressed by gzip, without a time: the same chunks give the same bytes."""
+    import zlib
+
     compressor = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
     for chunk in chunks:
         yield compressor.compress(chunk)
@@ -126,9 +126,14 @@ class _Decompressed(io.RawIOBase):
     # A gzip file whose damage raises OSError, where GzipFile raises EOFError or zlib.error too.
 
     def __init__(self, file: IO[bytes], name: str) -> None:
+        # Reports that read no compressed archive save the time that these two take.
+        import gzip
+        import zlib
+
         self._file = file
         self._name = name
         self._gzip = gzip.GzipFile(fileobj=file, mode="rb")
+        self._damage = (EOFError, zlib.error, gzip.BadGzipFile)
 
     def readable(self) -> bool:
         return True
@@ -137,7 +142,7 @@ class _Decompressed(io.RawIOBase):
         try:
             # One member at a time, so that the bytes before the damage are returned.
             return self._gzip.readinto1(buffer)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except self._damage as error:
             raise OSError(None, f"the archive is damaged: {error}", self._name) from error
 
     def close(self) -> None:

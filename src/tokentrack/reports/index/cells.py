@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tokentrack.kiro.values import stored_credits
 from tokentrack.store.codec import unescape
 
 # The remainder of an id's bytes stands for the id: two of a million meet with 2 in 10^7.
@@ -76,6 +75,8 @@ def credits_of(cell: str) -> Limbs:
     Raises:
         ValueError: they are not a number of credits.
     """
+    from tokentrack.kiro.values import stored_credits
+
     text = text_of(cell)
     if stored_credits(text) is None:
         raise ValueError("credits can't be read")

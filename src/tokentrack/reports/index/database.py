@@ -12,7 +12,6 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from tokentrack.common.oserrors import sentence_of
 from tokentrack.reports.index.segments import (
     File,
     Look,
@@ -108,6 +107,8 @@ class _Opening:
                 with paths.open_folder(create=False) as folder:
                     self._looks |= files_in(folder, paths)
             except OSError as error:
+                from tokentrack.common.oserrors import sentence_of
+
                 self._unreadable[paths.path] = sentence_of(error)
 
     def private(self) -> OpenIndex:

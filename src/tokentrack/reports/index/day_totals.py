@@ -6,12 +6,11 @@ has the sums of all ledgers alone, the others have them by ledger and kind.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.calendar import first_day_of, month_of
-from tokentrack.reports.index.names import BASIS_MASK, FAILED, TRACKED
+from tokentrack.reports.index.tables import BASIS_MASK, FAILED, TRACKED
 from tokentrack.reports.zones import DAY, SECOND, LocalTime
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Totals:
     def _store_zone(self) -> None:
         bounds = time_bounds(self._database)
         if bounds is not None:
-            value = json.dumps([*bounds, self._zone.steps(*bounds)])
+            value = _zone_text(self._zone, *bounds)
             self._database.execute("insert or replace into meta values ('zone', ?)", (value,))
 
     def _sum_day(self, local: LocalTime, day: int) -> None:
@@ -151,14 +150,24 @@ class Totals:
         )
 
 
+def has_totals(database: sqlite3.Connection) -> bool:
+    """Tell whether there are totals, whatever their zone."""
+    return database.execute("select 1 from meta where key = 'zone'").fetchone() is not None
+
+
 def totals_fit(database: sqlite3.Connection, zone: Zone) -> bool:
     """Tell whether there are totals, and a zone has the days that they have."""
     found = database.execute("select value from meta where key = 'zone'").fetchone()
     if found is None:
         return False
-    first, last, steps = json.loads(found[0])
-    fits: bool = [list(step) for step in zone.steps(first, last)] == steps
-    return fits
+    first, last = map(int, found[0].split()[:2])
+    return bool(found[0] == _zone_text(zone, first, last))
+
+
+def _zone_text(zone: Zone, first: int, last: int) -> str:
+    # Two times, and the offsets from UTC between them.
+    steps = zone.steps(first, last)
+    return " ".join([f"{first} {last}", *[f"{since} {offset}" for since, offset in steps]])
 
 
 def time_bounds(database: sqlite3.Connection) -> tuple[int, int] | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokentrack.reports.index.names import IMPORTED, TRACKED
 from tokentrack.reports.index.row_staging import BEFORE_1970, IMPORTED_BIT
+from tokentrack.reports.index.tables import IMPORTED, TRACKED
 
 if TYPE_CHECKING:
     import sqlite3

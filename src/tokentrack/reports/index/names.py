@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 from tokentrack.models.columns import split_list
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, RESET_SOURCE, TRACKED_SOURCE
 from tokentrack.reports.index.cells import PRIME, bytes_of, key_of, text_of
+from tokentrack.reports.index.tables import FAILED, IMPORTED, TRACKED
 
 if TYPE_CHECKING:
     import sqlite3
 
 IMPORT_HOOK = "import"  # the hook name of the rows that an import of Kiro's history wrote
 
-# Bits of a ledger kind's number.
-FAILED, IMPORTED = 1, 2
-# Bits of a usage kind's number; the lowest two are the basis of the tokens.
-BASIS_MASK, TRACKED = 3, 4
-_LEDGER_BITS, _USAGE_BITS = 2, 3
 BASES = {REPORTED: 1, ESTIMATED: 2}
 RESET = -1
+_LEDGER_BITS, _USAGE_BITS = 2, 3
 
 # So many words are kept in memory.
 _KEPT_WORDS = 20_000

@@ -18,8 +18,8 @@ from tokentrack.reports.index.cell_columns import (
     times,
 )
 from tokentrack.reports.index.cells import UNKNOWN, key_of, scaled, text_of
-from tokentrack.reports.index.names import IMPORTED
 from tokentrack.reports.index.staging import FileStaging, StagedRow, has_no_zone
+from tokentrack.reports.index.tables import IMPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
-from zlib import crc32
 
 from tokentrack.store.archives import COMPRESSED, names_in
 
@@ -129,6 +128,8 @@ def begins_with(file: BinaryIO, segment: Segment) -> bytes | None:
     Raises:
         OSError: it can't be read.
     """
+    from zlib import crc32
+
     left, crc = segment.bytes, 0
     header = b""
     while left and (chunk := file.read(min(left, _CHUNK))):

@@ -14,6 +14,10 @@ VERSION = 1
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
+# Bits of the number of a ledger kind.
+FAILED, IMPORTED = 1, 2
+# Bits of the number of a usage kind; the lowest two are the basis of the tokens.
+BASIS_MASK, TRACKED = 3, 4
 
 _TURN = """
     at integer, ledger integer, kind integer, usage_kind integer, tokens integer,

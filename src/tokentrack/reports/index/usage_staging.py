@@ -26,8 +26,9 @@ from tokentrack.reports.index.cells import (
     text_of,
     time_of,
 )
-from tokentrack.reports.index.names import RESET, TRACKED
+from tokentrack.reports.index.names import RESET
 from tokentrack.reports.index.staging import FileStaging, StagedRow, has_no_zone
+from tokentrack.reports.index.tables import TRACKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
