@@ -43,7 +43,7 @@ class Numbers:
     )  # fmt: skip
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        """Add up parts, each of which is whether it failed, then `statements.NUMBERS` and more."""
+        """Add up parts, each of which is whether it failed, then `aggregates.NUMBERS` and more."""
         self.turns = self.known = self.requests = self.failed = 0
         self.credits: int | None = None
         self.tokens: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.reports.statements import PROVENANCE
+from tokentrack.reports.aggregates import PROVENANCE
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
+from tokentrack.reports.aggregates import NUMBERS, SUMS_OF_TOKEN_KINDS, Sum
 from tokentrack.reports.answer import (
     METRICS,
     TOKEN_KINDS,
@@ -23,12 +24,7 @@ from tokentrack.reports.groups import Numbers, Words, group, label, relabel
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.provenance import provenance_of
 from tokentrack.reports.spans import find_span
-from tokentrack.reports.statements import (
-    NUMBERS,
-    SUMS_OF_TOKEN_KINDS,
-    Statements,
-    Sum,
-)
+from tokentrack.reports.statements import Statements
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:

@@ -1,0 +1,77 @@
+"""What is summed, over turns and over the totals that the index has."""
+
+from __future__ import annotations
+
+from tokentrack.reports.index.day_totals import TOKENS
+from tokentrack.reports.index.tables import BASIS_MASK
+
+
+class Sum:
+    """A sum: its name, and its expression over turns, over totals, and over totals by date.
+
+    A sum that no total has is empty there.
+    """
+
+    __slots__ = ("name", "of_dates", "of_totals", "of_turns")
+
+    def __init__(self, name: str, of_turns: str, of_totals: str, of_dates: str = "") -> None:
+        self.name = name
+        self.of_turns = of_turns
+        self.of_totals = of_totals
+        self.of_dates = of_dates
+
+
+def _plain(name: str, of_turns: str) -> Sum:
+    return Sum(name, of_turns, f"sum({name})", f"sum({name})")
+
+
+def _of_basis(name: str, basis: int) -> Sum:
+    test = f"case when usage_kind & {BASIS_MASK} = {basis} then {{}} else 0 end"
+    return Sum(name, f"sum({test.format(1)})", f"sum({test.format('turns')})", f"sum({name})")
+
+
+TURNS, KNOWN = _plain("turns", "count(*)"), _plain("known", "count(a)")
+REQUESTS = Sum(
+    "tracked",
+    "sum(kind is null)",
+    "sum(case when kind = 0 then turns else 0 end)",
+    "sum(tracked)",
+)
+NUMBERS = (
+    TURNS,
+    KNOWN,
+    _plain("a", "sum(a)"),
+    _plain("b", "sum(b)"),
+    _plain("c", "sum(c)"),
+    _plain("tokens", f"sum({TOKENS})"),
+    _plain("micros", "sum(micros)"),
+    REQUESTS,
+)
+SUMS_OF_TOKEN_KINDS = tuple(
+    [Sum(name, f"sum({name})", "") for name in ("input", "output", "cached")]
+)
+PROVENANCE = (
+    TURNS,
+    KNOWN,
+    REQUESTS,
+    _plain("copies", "sum(copies)"),
+    _plain("superseded", "sum(superseded)"),
+    _of_basis("reported", 1),
+    _of_basis("estimated", 2),
+)
+
+
+class WideSum:
+    """As `sum` of SQLite; the result is text, since it may not fit into 64 bits."""
+
+    def __init__(self) -> None:
+        self._sum: int | None = None
+
+    def step(self, value: int | None) -> None:
+        """Add a number."""
+        if value is not None:
+            self._sum = value + (self._sum or 0)
+
+    def finalize(self) -> str | None:
+        """Return the sum, None if no number is known."""
+        return None if self._sum is None else str(self._sum)
