@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
@@ -23,12 +23,12 @@ from tokentrack.reports.dimensions import LIST, TIME
 from tokentrack.reports.groups import Numbers, Words, group, label, relabel
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.provenance import provenance_of
-from tokentrack.reports.spans import find_span
+from tokentrack.reports.spans import bounds_of, find_span
 from tokentrack.reports.statements import Statements
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.reports.groups import Key, Part
     from tokentrack.reports.index.database import OpenIndex
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
 
 _MOST_DIMENSIONS = 3
+_Answer = TypeVar("_Answer")
 
 
 def query(  # noqa: PLR0913  (each is a part of the question)
@@ -110,16 +111,39 @@ def query_all(
     now = time.time_ns() // 1000 if now is None else now
     questions = [_Question(question, now) for question in asked]
     known = [*ledgers, *([only] if only else [])]
+    return ask_index(
+        index, known, progress,
+        lambda opened: [question.answer(opened, only) for question in questions],
+    )  # fmt: skip
+
+
+def ask_index(
+    index: str | None,
+    ledgers: Sequence[LedgerPaths],
+    progress: Progress | None,
+    answer: Callable[[OpenIndex], _Answer],
+) -> _Answer:
+    """Return what an answer is, given the index; or a private one if the index is damaged.
+
+    Args:
+        index: the path of the index; None for a private one.
+        ledgers: all ledgers of which an index is kept.
+        progress: is told how many bytes were read.
+        answer: asks the index.
+
+    Raises:
+        FileSystemError: the ledgers can't be read.
+    """
     try:
         try:
-            with open_index(index, known, Zone(), progress) as opened:
-                return [question.answer(opened, only) for question in questions]
+            with open_index(index, ledgers, Zone(), progress) as opened:
+                return answer(opened)
         except sqlite3.DatabaseError:
             if index is None:
                 raise
         # The index was damaged where opening it did not look.
-        with open_index(None, known, Zone(), progress) as opened:
-            return [question.answer(opened, only) for question in questions]
+        with open_index(None, ledgers, Zone(), progress) as opened:
+            return answer(opened)
     except (OSError, sqlite3.Error) as error:
         raise FileSystemError(f"the ledgers can't be read: {error}") from error
 
@@ -160,10 +184,9 @@ class _Question:
 
     def _answer(self, opened: OpenIndex, only: LedgerPaths | None, *, is_wide: bool) -> Answer:
         database = opened.database
-        answer = Answer(
-            self._asked, self._begin(), self._end(), self._zone.name, dict(opened.unreadable)
-        )
-        ledger = None if only is None else _ledger_number(database, only)
+        since, until = bounds_of(self._span, self._zone)
+        answer = Answer(self._asked, since, until, self._zone.name, dict(opened.unreadable))
+        ledger = None if only is None else ledger_number(database, only)
         words = Words(database)
         filters = self._filters(words)
         ask = Statements(database, self._zone, self._span, filters, ledger, is_wide=is_wide)
@@ -185,14 +208,6 @@ class _Question:
         from tokentrack.reports.conditions import filter_of
 
         return [filter_of(words, dimension, values) for dimension, values in self._where]
-
-    def _begin(self) -> int | None:
-        day = self._span.first_day
-        return self._span.since if day is None else self._zone.start_of(day)
-
-    def _end(self) -> int | None:
-        day = self._span.last_day
-        return self._span.until if day is None else self._zone.start_of(day + 1)
 
     def _add_rows(self, answer: Answer, groups: dict[Key, list[Part]], words: Words) -> None:
         found = [(key, Numbers(parts)) for key, parts in groups.items()]
@@ -247,7 +262,8 @@ def _order(value: Any) -> tuple[bool, Any]:
     return value is None, "" if value is None else value
 
 
-def _ledger_number(database: sqlite3.Connection, paths: LedgerPaths) -> int:
+def ledger_number(database: sqlite3.Connection, paths: LedgerPaths) -> int:
+    """Return the number of a ledger in an index, -1 if it has no files."""
     query = "select n from ledger where path = ?"
     found = database.execute(query, (os.fsencode(paths.path),)).fetchone()
-    return int(found[0]) if found else -1  # it has no files
+    return int(found[0]) if found else -1

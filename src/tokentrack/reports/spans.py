@@ -106,3 +106,10 @@ def _time(text: str, zone: Zone, now: int) -> int:
     day = calendar.day_number(moment.year, moment.month, moment.day)
     seconds = (moment.hour * 60 + moment.minute) * 60 + moment.second
     return zone.first_at(day, seconds * SECOND + moment.microsecond)
+
+
+def bounds_of(span: Span, zone: Zone) -> tuple[int | None, int | None]:
+    """Return the times where a span begins and ends."""
+    since = span.since if span.first_day is None else zone.start_of(span.first_day)
+    until = span.until if span.last_day is None else zone.start_of(span.last_day + 1)
+    return since, until

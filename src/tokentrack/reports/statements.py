@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from tokentrack.reports.zones import Zone
 
 MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"
+# What a turn's kinds tell.
+JOINS = {
+    KIND: " left join ledger_kind l on l.n = t.kind",
+    USAGE: " left join usage_kind u on u.n = t.usage_kind",
+}
 # A local day can end and come again within this many days of a change of the clocks.
 _MARGIN = 2
 
@@ -106,6 +111,14 @@ class Statements:
             else:
                 yield from self._database.execute(statement)
 
+    def sources_of_turns(self) -> list[Source]:
+        """Return the tables that have single turns, with all conditions on them."""
+        found = (*self._turns(self._span).conditions, *[f.condition for f in self._filters])
+        if self._ledger is None:
+            return [Source("turn", found)]
+        own = f"t.ledger = {self._ledger}"
+        return [Source(table, (*found, own)) for table in ("turn", "part")]
+
     def _sources(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> list[Source]:
         if not self._can_use_totals(dimensions, sums):
             found = [self._turns(self._span)]
@@ -184,15 +197,10 @@ class Statements:
             keys.append("t.failed" if source.table == DATES else f"ifnull(t.kind, 0) & {FAILED}")
         values = [_sum_over(source, s) for s in sums]
         asked = {d.source for d in [*dimensions, *[f.dimension for f in self._filters]]}
-        joins = ""
-        if KIND in asked:
-            joins += " left join ledger_kind l on l.n = t.kind"
-        if USAGE in asked:
-            joins += " left join usage_kind u on u.n = t.usage_kind"
+        joins = "".join([join for name, join in JOINS.items() if name in asked])
         conditions = [*source.conditions, *[f.condition for f in self._filters]]
         where = f" where {' and '.join(conditions)}" if conditions else ""
-        numbers = ", ".join([str(n + 1) for n in range(len(keys))])
-        group = f" group by {numbers}" if keys else ""
+        group = f" group by {', '.join([str(n + 1) for n in range(len(keys))])}" if keys else ""
         return f"select {', '.join([*keys, *values])} from {source.table} t{joins}{where}{group}"
 
     def _value(self, source: Source, dimension: Dimension) -> str:

@@ -37,9 +37,14 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def csv_lines(answer: Answer) -> Iterator[str]:
-    """Yield an answer's rows as CSV; a text that a spreadsheet could run has an apostrophe."""
-    names = _names(answer)
+def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
+    """Yield an answer's rows as CSV; a text that a spreadsheet could run has an apostrophe.
+
+    Args:
+        answer: the answer.
+        names: the keys of its rows; by default the labels, then the metrics.
+    """
+    names = names or _names(answer)
     yield _csv_line(names)
     for row in answer.rows:
         yield _csv_line([_csv_cell(row[name]) for name in names])
