@@ -86,7 +86,7 @@ def test_every_turn_of_the_oracle_is_listed_once(tmp_path, seed):
 
 
 PROMPTS = [
-    "Add a retry to the upload", "ADD A RETRY", "two\nlines", "say \"hi\", please", "C:\\new",
+    "Add a retry to the upload", "ADD A RETRY", "two\nlines", 'say "hi", please', "C:\\new",
     "Kelvin \u212aey", "lone \udc80 surrogate", "", "naïve", "a" * 5000 + " end",
 ]  # fmt: skip
 EXPRESSIONS = [

@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and suggest fixes."),
     "overview": ("tokentrack.cli.overview", "Show what was used today and this month."),
     "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
+    "turns": ("tokentrack.cli.turns", "Show single turns with their prompts, the newest first."),
     "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
     "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files for errors."),

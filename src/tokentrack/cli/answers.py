@@ -12,7 +12,7 @@ import click
 from tokentrack.cli.options import Target, json_option, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.render.screen import Screen
@@ -24,11 +24,11 @@ FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "s
 _PROGRESS_SECONDS = 1.0
 
 
-def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that choose turns to a command."""
+def filter_options(function: Callable[..., Any], since: str = "this-month") -> Callable[..., Any]:
+    """Add the options that choose turns to a command; `since` describes a default."""
     options = [
         click.option("--since", metavar="WHEN", help="First day or time: 2026-11-01, 7d, "
-                     "yesterday, last-month, all.  [default: this-month]"),
+                     f"yesterday, last-month, all.  [default: {since}]"),
         click.option("--until", metavar="WHEN", help="Last day, included, or time."),
         *[
             click.option(f"--{name}", name, metavar=name.upper(), multiple=True,
@@ -85,26 +85,41 @@ def ask_all(options: dict[str, Any], questions: Sequence[dict[str, Any]]) -> lis
     """
     from tokentrack.reports.answer import Query
     from tokentrack.reports.question import query_all
-    from tokentrack.store.paths import state_folder
 
-    target = target_of(None)
-    ledgers, is_registered = _known_ledgers(target)
-    index = os.path.join(state_folder(os.environ), INDEX_NAME)
+    usual = filters_of(options)
+    asked = [Query(**{**usual, **question}) for question in questions]
+    return query_all(asked, **scope_of(options))
+
+
+def filters_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters as fields of `reports.answer.Query`; `filter_options` added them."""
     where = {name: options[name] for name in FILTERS if options[name]}
     if options["failed"] is not None:
         where["failed"] = ("true" if options["failed"] else "false",)
-    usual = {
+    return {
         "where": where,
         "since": options["since"] or "this-month",
         "until": options["until"],
         "tz": options["tz"],
     }
-    return query_all(
-        [Query(**{**usual, **question}) for question in questions],
-        ledgers=ledgers,
-        only=target.paths if options["here"] else None,
-        index=index if is_registered and not options["no_index"] else None,
-    )
+
+
+def scope_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the ledgers to ask, and the path of their index, as arguments of a question.
+
+    Args:
+        options: `here` and `no_index`, as `filter_options` added them.
+    """
+    from tokentrack.store.paths import state_folder
+
+    target = target_of(None)
+    ledgers, is_registered = _known_ledgers(target)
+    index = os.path.join(state_folder(os.environ), INDEX_NAME)
+    return {
+        "ledgers": ledgers,
+        "only": target.paths if options["here"] else None,
+        "index": index if is_registered and not options["no_index"] else None,
+    }
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
@@ -128,7 +143,13 @@ def screen_for(options: dict[str, Any]) -> Screen:
 
 
 def print_answer(
-    command: str, answer: Answer, options: dict[str, Any], lines: Callable[[Screen], Iterable[str]]
+    command: str,
+    answer: Answer,
+    options: dict[str, Any],
+    lines: Callable[[Screen], Iterable[str]],
+    *,
+    asked: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Print an answer in the chosen format; with `--strict`, end with 1 if rows were skipped.
 
@@ -137,21 +158,38 @@ def print_answer(
         answer: what it found.
         options: what `format_options` added.
         lines: returns the lines of its table.
+        asked: more about the question, for JSON.
+        columns: the columns of `csv` and `markdown`, if not labels and metrics.
     """
     from tokentrack.reports.render.documents import csv_lines, json_document, markdown_lines
 
-    form = "json" if options["as_json"] else options["form"]
+    form, columns = form_of(options), columns or {}
     if form == "json":
-        click.echo(json.dumps(json_document(command, answer), indent=2))
+        document = json_document(command, answer)
+        document["query"] |= asked or {}
+        click.echo(json.dumps(document, indent=2))
     else:
         makers: dict[str, Callable[[], Iterable[str]]] = {
             "table": lambda: lines(screen_for(options)),
-            "csv": lambda: csv_lines(answer),
-            "markdown": lambda: markdown_lines(answer),
+            "csv": lambda: csv_lines(answer, columns.get("csv", ())),
+            "markdown": lambda: markdown_lines(answer, columns.get("markdown", ())),
         }
-        # Where there is no terminal, click would remove the colours that were asked for.
-        keeps_colour = True if options["color"] == "always" else None
         for line in makers[form]():
-            click.echo(line, color=keeps_colour)
+            print_line(line)
     if options["strict"] and answer.provenance["skipped"]:
         raise SystemExit(1)
+
+
+def form_of(options: dict[str, Any]) -> str:
+    """Return the chosen format."""
+    form: str = "json" if options["as_json"] else options["form"]
+    return form
+
+
+def print_line(line: str) -> None:
+    """Print a line; what standard output can't encode, such as a lone surrogate, is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = line.encode(encoding, "backslashreplace").decode(encoding)
+    # Where there is no terminal, click would remove colours that were asked for, and what looks
+    # like one in a text.
+    click.echo(text, color=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
+from tokentrack.reports.aggregates import NUMBERS
 from tokentrack.reports.answer import USUAL_METRICS, Answer, Query, metrics_of
 from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.grep import Grep
@@ -15,7 +16,7 @@ from tokentrack.reports.provenance import provenance_of
 from tokentrack.reports.question import ask_index, ledger_number
 from tokentrack.reports.row_reader import ChangedError, RowReader
 from tokentrack.reports.spans import bounds_of, find_span
-from tokentrack.reports.statements import NUMBERS, Statements
+from tokentrack.reports.statements import Statements
 from tokentrack.reports.turn_rows import SORTS, places_of, rows_of, select
 from tokentrack.reports.zones import Zone
 

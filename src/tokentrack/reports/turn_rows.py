@@ -12,7 +12,7 @@ from tokentrack.reports.grep import PROMPT
 from tokentrack.reports.groups import decimal_text
 from tokentrack.reports.index.cells import key_of_text, units_of
 from tokentrack.reports.index.day_totals import TOKENS
-from tokentrack.reports.index.names import BASIS_MASK, FAILED
+from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.row_reader import ChangedError
 from tokentrack.reports.statements import JOINS
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
-# How many codes there are for ids that are not hexadecimal.
-CODES = 16**7
+_SHORTEST, _LONGEST = 8, 36
+_SPREAD = 0x9E3779B97F4A7C15
 _BASES = (UNKNOWN, REPORTED, ESTIMATED)
 # By word, what turns are sorted by; the largest and the newest come first, unknown last.
 _SORTS = {
@@ -186,15 +186,15 @@ def _fields(row: Row, identity: str, prompt: str | None, words: Words) -> dict[s
 
 
 def short_ids(identities: Sequence[str]) -> list[str]:
-    """Return a short form of each id, by which `one_turn.find` finds it.
+    """Return a short form of each id, by which `tokentrack show` finds it.
 
     It is the first eight digits of an id that begins with hexadecimal digits, perhaps after
-    `exec_`; else `x` and seven digits of the number that stands for the id. Where several ids
-    would look alike, more digits are shown.
+    `exec_`; else `x` and seven digits of a code for the id, see `code_of`. Where several ids would
+    look alike, more digits are shown.
     """
     unique = list(dict.fromkeys(identities))
     found: dict[str, str] = {}
-    for length in range(8, 40, 4):
+    for length in range(_SHORTEST, _LONGEST + 1, 4):
         pending = [identity for identity in unique if identity not in found]
         shown = {identity: _short(identity, length) for identity in pending}
         counts = Counter(shown.values())
@@ -204,11 +204,12 @@ def short_ids(identities: Sequence[str]) -> list[str]:
 
 def _short(identity: str, length: int) -> str:
     start = identity.removeprefix("exec_")[:length]
-    if all(char in "0123456789abcdef-" for char in start) and len(start) >= 8:
+    if all(char in "0123456789abcdef-" for char in start) and len(start) >= _SHORTEST:
         return start
-    return code_of(identity)
+    return code_of(key_of_text(identity))[:length]
 
 
-def code_of(identity: str) -> str:
-    """Return `x` and seven hexadecimal digits that stand for an id."""
-    return f"x{key_of_text(identity) % CODES:07x}"
+def code_of(key: int) -> str:
+    """Return `x` and sixteen hexadecimal digits for the number that stands for an id."""
+    # The multiplication makes every digit depend on the whole number.
+    return f"x{key * _SPREAD % 2**64:016x}"

@@ -6,7 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.models.columns import join_list
 from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:
@@ -50,14 +52,21 @@ def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
         yield _csv_line([_csv_cell(row[name]) for name in names])
 
 
-def markdown_lines(answer: Answer) -> Iterator[str]:
-    """Yield an answer's rows as a table in Markdown."""
-    names = _names(answer)
-    is_number = [name in answer.query.metrics for name in names]
-    yield _markdown_line(names)
+def markdown_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
+    """Yield an answer's rows as a table in Markdown, with their total.
+
+    Args:
+        answer: the answer.
+        names: the keys of its rows, without a total; by default the labels, then the metrics.
+    """
+    shown = names or _names(answer)
+    is_number = [name in answer.query.metrics for name in shown]
+    yield _markdown_line(shown)
     yield _markdown_line(["--:" if right else "---" for right in is_number])
     for row in answer.rows:
-        yield _markdown_line([_markdown_cell(row[name]) for name in names])
+        yield _markdown_line([_markdown_cell(row[name]) for name in shown])
+    if names:
+        return
     labels = ["total", *[""] * (len(answer.query.by) - 1)] if answer.query.by else []
     yield _markdown_line(
         [*labels, *[_markdown_cell(answer.total[m]) for m in answer.query.metrics]]
@@ -73,6 +82,8 @@ def _csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return safe_cell(join_list(value))
     return safe_cell(value) if isinstance(value, str) else str(value)
 
 
@@ -83,7 +94,7 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _markdown_cell(value: Any) -> str:
-    flat = "–" if value is None else " ".join(str(value).split())
+    flat = "–" if value is None else escape(" ".join(str(value).split()))
     return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 

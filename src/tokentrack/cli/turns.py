@@ -1,0 +1,80 @@
+"""`tokentrack turns`: single turns, the newest, most expensive, slowest or those with a word."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.cli.answers import (
+    filter_options,
+    filters_of,
+    form_of,
+    format_options,
+    print_answer,
+    scope_of,
+)
+from tokentrack.common.terminal import escape
+
+if TYPE_CHECKING:
+    from tokentrack.reports.answer import Answer
+
+_SHOWN = 20
+_MARKDOWN = ("id", "when", "workspace", "model", "credits", "seconds", "tokens", "prompt")
+
+
+@click.command("turns")
+@partial(filter_options, since="all if sorted by when, else this-month")
+@click.option("--sort", metavar="NAME", default="when", show_default=True,
+              help="Sort by when, credits, time, tokens or rate (tokens per second); the newest "
+              "or largest come first. -NAME reverses the order.")  # fmt: skip
+@click.option("--grep", metavar="RE",
+              help="Only turns whose prompt matches a regular expression. Without a capital "
+              "letter, upper and lower case are the same.")  # fmt: skip
+@click.option("-n", "limit", metavar="NUMBER", type=click.IntRange(0),
+              help="Show at most so many turns; 0 shows all.  [default: 20 in tables, else all]",
+)  # fmt: skip
+@format_options
+def command(**options: Any) -> None:
+    """Show single turns with their prompts, the newest first.
+
+    Run `tokentrack show ID` to see everything about one of them.
+    """
+    from tokentrack.reports.render.turns import turn_lines
+    from tokentrack.reports.turn_list import list_turns
+    from tokentrack.reports.turn_rows import FIELDS
+
+    sort, limit = options["sort"], options["limit"]
+    if not options["since"] and sort.removeprefix("-") == "when":
+        options["since"] = "all"
+    if limit is None:
+        limit = _SHOWN if form_of(options) in {"table", "markdown"} else 0
+    answer = list_turns(
+        **filters_of(options), **scope_of(options), sort=sort, limit=limit, grep=options["grep"]
+    )
+    print_answer(
+        "turns", answer, options,
+        lambda screen: turn_lines(
+            answer, screen, heading=_heading(answer, options),
+            empty=f"No turns found. {_hint(options)}",
+        ),
+        asked={"sort": sort, "grep": options["grep"], "limit": limit},
+        columns={"csv": FIELDS, "markdown": _MARKDOWN},
+    )  # fmt: skip
+
+
+def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
+    since, until = options["since"] or "this-month", options["until"]
+    parts = ["Turns", f"by {options['sort']}", since if not until else f"{since} to {until}"]
+    where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
+    parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
+    if options["grep"] is not None:
+        parts.append(f"matching {options['grep']}")
+    return [escape(part) for part in [*parts, answer.tz] if part]
+
+
+def _hint(options: dict[str, Any]) -> str:
+    if options["since"] == "all":
+        return "`tokentrack import` brings in Kiro's own history."
+    return "Use --since all to look at all time."

@@ -1,0 +1,87 @@
+"""A list of turns on a terminal: a line for each, with its prompt in the width that is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokentrack.common.formatting import counted
+from tokentrack.common.terminal import escape
+from tokentrack.common.timestamps import format_us, now_us, parse
+from tokentrack.models.usage_record import ESTIMATED
+from tokentrack.reports.render.figures import UNKNOWN, credits_text, time_text, tokens_text
+from tokentrack.reports.render.report import provenance_lines, wrapped
+from tokentrack.reports.render.table import Column, table
+from tokentrack.reports.turn_rows import short_ids
+from tokentrack.reports.zones import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tokentrack.reports.answer import Answer
+    from tokentrack.reports.render.screen import Screen
+
+_PLACES = 2
+_MOST_PROMPT = 400  # characters; no screen shows more
+# The columns with the highest numbers are dropped first.
+_COLUMNS = (
+    Column("id", is_number=True),
+    Column("when", is_number=True, drop=2),
+    Column("workspace", drop=3, in_the_middle=True),
+    Column("model", drop=4, in_the_middle=True),
+    Column("credits", is_number=True),
+    Column("time", is_number=True, drop=5),
+    Column("tokens", is_number=True, drop=6),
+    Column("prompt", takes_rest=True),
+)
+
+
+def turn_lines(answer: Answer, screen: Screen, *, heading: Sequence[str], empty: str) -> list[str]:
+    """Return the lines of a list of turns.
+
+    Args:
+        answer: what `list_turns` found.
+        screen: how wide it is, and what it can show.
+        heading: what the list is about, in parts.
+        empty: what to say instead where no turn was found.
+    """
+    lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
+    if not answer.total["turns"]:
+        return [*lines, empty]
+    zone = Zone(answer.query.tz)
+    ids = short_ids([row["id"] for row in answer.rows])
+    cells = [
+        [screen.plain(cell) for cell in _cells(row, identity, zone)]
+        for row, identity in zip(answer.rows, ids, strict=True)
+    ]
+    colours = ["red" if row["failed"] else "" for row in answer.rows]
+    lines += table(_COLUMNS, cells, screen, colours=colours)
+    if answer.more_rows:
+        lines.append(f"{counted(answer.more_rows, 'more turn')}: use -n 0 to see them all")
+    lines.append("")
+    lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
+    return lines
+
+
+def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
+    prompt = _one_line(row["prompt"])
+    return [
+        escape(identity),
+        local_time(row["when"], zone),
+        _one_line(row["workspace"]),
+        _one_line(row["model"]),
+        credits_text(row["credits"], _PLACES),
+        time_text(row["seconds"]),
+        tokens_text(row["tokens"], is_estimated=row["token_basis"] == ESTIMATED),
+        f"failed: {prompt}" if row["failed"] else prompt,
+    ]
+
+
+def _one_line(text: str | None) -> str:
+    return escape(text[:_MOST_PROMPT]) if text else UNKNOWN
+
+
+def local_time(when: str, zone: Zone) -> str:
+    """Return a time as `11-28 07:23` in a zone, as `2025-11-28` if it is of another year."""
+    at, now = parse(when), now_us()
+    local, today = (format_us(moment + zone.offset(moment)) for moment in (at, now))
+    return f"{local[5:10]} {local[11:16]}" if local[:4] == today[:4] else f"{local[:10]} "
