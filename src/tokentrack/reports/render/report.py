@@ -101,12 +101,13 @@ def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[
     columns = [Column(name, in_the_middle=name in {"pattern", "message"}) for name in names]
     columns += [Column(m.title, is_number=True, drop=m.drop) for m in measures]
     shares = _shares(answer)
-    columns.append(Column("", drop=_BAR))
+    columns.append(Column("", is_number=True, drop=_BAR))
 
     def cells(row: Mapping[str, Any], share: float) -> list[str]:
         labels = [_label(name, row[name], screen) for name in names]
         numbers = [screen.plain(m.text(row, estimated)) for m in measures]
-        return [*labels, *numbers, bar(share, _BAR_WIDTH, is_ascii=screen.is_ascii)]
+        drawn = bar(share, _BAR_WIDTH, is_ascii=screen.is_ascii)
+        return [*labels, *numbers, drawn.ljust(_BAR_WIDTH)]
 
     rows = [cells(row, share) for row, share in zip(answer.rows, shares, strict=True)]
     total = ["total", *[""] * (len(names) - 1)]

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = "  "
-_LEAST_TEXT = 8  # columns that a text keeps before a number column is dropped
+_LEAST_TEXT = 8  # the width of a text when nothing more can be dropped
+_USUAL_TEXT = 24  # the width that a text keeps before a column is dropped
 
 
 class Column(NamedTuple):
@@ -67,8 +68,8 @@ def _natural(column: Column, at: int, rows: Iterable[Sequence[str]]) -> int:
     return max([width_of(column.title), *(width_of(row[at]) for row in rows)])
 
 
-def _least(column: Column, natural: int) -> int:
-    return natural if column.is_number else min(natural, max(_LEAST_TEXT, len(column.title)))
+def _least(column: Column, natural: int, text: int = _LEAST_TEXT) -> int:
+    return natural if column.is_number else min(natural, max(text, len(column.title)))
 
 
 def _chosen(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
@@ -82,7 +83,12 @@ def _chosen(columns: Sequence[Column], natural: Sequence[int], width: int) -> li
 
 
 def _needed(columns: Sequence[Column], natural: Sequence[int], shown: Sequence[int]) -> int:
-    return sum(_least(columns[at], natural[at]) for at in shown) + len(_GAP) * (len(shown) - 1)
+    least = [_least(columns[at], natural[at], _kept(columns[at])) for at in shown]
+    return sum(least) + len(_GAP) * (len(shown) - 1)
+
+
+def _kept(column: Column) -> int:
+    return _LEAST_TEXT if column.takes_rest else _USUAL_TEXT
 
 
 def _widths(
