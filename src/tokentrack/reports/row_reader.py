@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -22,6 +22,7 @@ from tokentrack.store.reader import PhysicalLines, layout_of, own_layout, record
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedReader
 
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Layout
@@ -57,13 +58,13 @@ class RowReader:
     """Reads rows of the files of an index.
 
     Attributes:
-        files: the files by their numbers.
+        files: the files that have rows, by their numbers.
     """
 
     def __init__(self, database: sqlite3.Connection, ledgers: Iterable[LedgerPaths]) -> None:
         """Name the index and its ledgers."""
         self._paths = {paths.path: paths for paths in ledgers}
-        query = "select n, path, name, usage from segment"
+        query = "select n, path, name, usage from segment where rows > 0"
         self.files = {
             n: RowFile(n, os.fsdecode(path), os.fsdecode(name), bool(is_usage))
             for n, path, name, is_usage in database.execute(query)
@@ -147,6 +148,19 @@ def start(stream: BinaryIO, columns: Sequence[str]) -> tuple[PhysicalLines, Layo
     return lines, layout or own_layout(columns)
 
 
+def blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file, up to the damage of a compressed one, as the index has it."""
+    while True:
+        try:
+            # `read` would drop what comes right before the damage.
+            data = cast("BufferedReader", file).read1(_CHUNK)
+        except OSError:
+            return
+        if not data:
+            return
+        yield data
+
+
 def _skip(lines: PhysicalLines, offset: int) -> None:
     while lines.offset < offset:
         if lines.next() is None:
@@ -155,7 +169,7 @@ def _skip(lines: PhysicalLines, offset: int) -> None:
 
 def _positions(file: BinaryIO, expression: re.Pattern[bytes], length: int) -> Iterator[int]:
     begin, kept = 0, b""
-    while chunk := file.read(_CHUNK):
+    for chunk in blocks(file):
         data = kept + chunk
         for match in expression.finditer(data):
             yield begin + match.start()

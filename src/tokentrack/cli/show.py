@@ -1,0 +1,56 @@
+"""`tokentrack show`: everything about one turn."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from tokentrack.cli.answers import print_line, scope_of, screen_for
+from tokentrack.cli.options import json_option
+from tokentrack.common.timestamps import format_us, now_us
+
+SCHEMA_VERSION = 1
+
+
+@click.command("show")
+@click.argument("identity", metavar="ID")
+@click.option("--tz", metavar="ZONE", help="Time zone of times, such as Europe/Berlin.  "
+              "[default: the system's]")  # fmt: skip
+@click.option("--no-index", is_flag=True,
+              help="Read the files for this answer alone, without the index.")  # fmt: skip
+@json_option
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+              show_default=True, help="When to use colour.")  # fmt: skip
+@click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
+def command(identity: str, **options: Any) -> None:
+    """Show one turn with the source of each field.
+
+    ID is an id from `tokentrack turns`, or the beginning of one. The ledgers of all workspaces
+    are searched.
+
+    Exit code 1 if no turn or several turns have such an id.
+    """
+    from tokentrack.reports.one_turn import show_turn
+    from tokentrack.reports.render.one_turn import one_turn_lines
+    from tokentrack.reports.zones import Zone
+
+    zone = Zone(options["tz"])
+    scope = scope_of({**options, "here": False})
+    found = show_turn(identity, ledgers=scope["ledgers"], index=scope["index"])
+    if options["as_json"]:
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "command": "show",
+            "generated_at": format_us(now_us()),
+            "query": {"id": identity},
+            "id": found.turn["id"],
+            "fields": found.fields,
+            "rows": found.rows,
+            "provenance": {"source": found.source},
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    for line in one_turn_lines(found, screen_for(options), zone):
+        print_line(line)
