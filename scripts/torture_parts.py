@@ -139,7 +139,7 @@ def _maintenance_storms(machine: Machine) -> list[Row]:
     events = 60 if machine.quick else 500
     for job in ("backup", "restore", "rotate", "prune", "repair", "drain"):
         done = machine.run("maintenance_storm", machine.folder(memory=True), job, 4, events)
-        row = Row(f"writers beside: {job}", faults=done["rounds"], accepted=done["accepted"])
+        row = Row(f"writers during: {job}", faults=done["rounds"], accepted=done["accepted"])
         row.found = row.accepted - done["lost"]
         row.lost = done["lost"] + done["without_usage"] + done["waiting"]
         row.doubled, row.wrong = done["twice"], done["unexpected"]
@@ -226,7 +226,7 @@ PARTS: dict[str, Callable[[Machine], list[Row]]] = {
     "lines": _line_sweeps,
     "calls": _faults("kills", "killed at each system call", "strace", 5, 1),
     "maintenance": _maintenance_sweeps,
-    "beside": _maintenance_storms,
+    "alongside": _maintenance_storms,
     "errors": _faults("errors", "errno at each system call", "strace", 5, 1),
     "short": _faults("short", "writes cut short", "cc", 4, 1),
     "limits": _faults("limits", "RLIMIT_FSIZE", "prlimit", 4, 1),

@@ -191,7 +191,7 @@ class ErrorHandler:
 
     def _unexpected(self, category: str, error: Exception, what: str) -> Decision:
         skip = self.policy.on_unexpected_error == error_policy.SKIP
-        plan = "it is left out" if skip else "continuing with what is known"
+        plan = "leaving it out" if skip else "continuing with what is known"
         action = Action.SKIP if skip else Action.CONTINUE
         return self._decide(
             category, error, Decision(action, 0, f"{what} ({_reason(error)}): {plan}")

@@ -202,7 +202,7 @@ def test_history_on_the_disk_is_offered(machine, has_ledger):
 def test_turns_without_credits_name_reconcile(machine):
     machine.send("Stop")
     text = overview(machine)
-    assert "Credits of 1 turn are not read yet. `tokentrack reconcile` reads" in text
+    assert "Credits of 1 turn are pending. Run `tokentrack reconcile` to add" in text
     assert "– credits   1 turn" in text
     assert "0.0 credits" not in text
     assert document(machine)["total"]["credits"] is None

@@ -106,7 +106,7 @@ def test_of_two_records_of_one_execution_the_first_is_kept_and_the_other_listed(
     third = write(other / "three.csv", HEADER, [row("a", tokens=2, prompt="q")])
     told = tokentrack(machine, "import", str(third))
     where = f"{third}:2: a, differs in prompt_text, tokens_used"
-    assert f"conflict, the first is kept: {where}" in told
+    assert f"conflict, first row kept: {where}" in told
     assert "1 row skipped: in conflict" in told
 
 

@@ -1,4 +1,4 @@
-"""What the commands that answer share: filters, the ledgers they ask, and how they print."""
+"""Shared by the commands that print answers: filters, choice of ledgers, output formats."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
 
 INDEX_NAME = "index.db"
-# By option, the dimension it filters.
+# The dimension that each option filters.
 FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
 _PROGRESS_SECONDS = 1.0
 
 
 def filter_options(function: Callable[..., Any], since: str = "this-month") -> Callable[..., Any]:
-    """Add the options that choose turns to a command; `since` describes a default."""
+    """Add to a command the options that choose turns; `since` describes a default."""
     options = [
         click.option("--since", metavar="WHEN", help="First day or time: 2026-11-01, 7d, "
                      f"yesterday, last-month, all.  [default: {since}]"),
-        click.option("--until", metavar="WHEN", help="Last day, included, or time."),
+        click.option("--until", metavar="WHEN", help="Last day (inclusive) or time."),
         *[
             click.option(f"--{name}", name, metavar=name.upper(), multiple=True,
                          help=f"Only this {name}; !{name.upper()} excludes it. Repeatable.")
@@ -41,7 +41,7 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
                      "Europe/Berlin.  [default: the system's]"),
         click.option("--here", is_flag=True, help="Only this workspace's ledger."),
         click.option("--no-index", is_flag=True,
-                     help="Read the files for this answer alone, without the index."),
+                     help="Read the ledgers directly instead of the index."),
     ]  # fmt: skip
     for option in reversed(options):
         function = option(function)
@@ -49,7 +49,7 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
 
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how an answer is printed to a command."""
+    """Add to a command the options for how an answer is printed."""
     options = [
         click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]),
                      default="table", show_default=True, help="How to print the answer."),
@@ -123,8 +123,8 @@ def scope_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
-    # The registered ledgers and the current one, and whether there is an index of just these: one
-    # index can't be of ledgers that come and go with the current folder.
+    # The registered ledgers and the current one, and whether to use the index. It is not used with
+    # an unregistered ledger, which would come and go with the current folder.
     from tokentrack.store.registry import register, registered
 
     own = target.paths

@@ -94,7 +94,7 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
     for name in names:
         say(f"{'would remove' if dry_run else 'removed'} {name}")
     if not names:
-        say(f"nothing to remove: there are no more than {counted(left, 'backup')}")
+        say(f"nothing to remove: no more than {counted(left, 'backup')} exist")
 
 
 def _backups(workspace: str | None) -> list[Backup]:

@@ -163,6 +163,6 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
         say(f"{counted(summary.repeated, what)} repeated in copied, resumed or rewound sessions")
     for reason, count in sorted(summary.left_out.items()):
         say(f"{counted(count, 'place')} not read: {reason}")
-    conflicts = [f"conflict, the first is kept: {line}" for line in summary.conflicts]
+    conflicts = [f"conflict, first row kept: {line}" for line in summary.conflicts]
     for line in [*conflicts, *summary.examples]:
         click.echo(f"  {escape(line)}", err=True)

@@ -1,4 +1,4 @@
-"""What the commands share: options, the ledger they work on, suggestions, and questions."""
+"""Shared by the commands: options, the ledger they work on, suggestions, and questions."""
 
 from __future__ import annotations
 

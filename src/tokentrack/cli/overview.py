@@ -1,4 +1,4 @@
-"""`tokentrack`: how much was used today and this month, by whom, and compared with before."""
+"""`tokentrack`: usage today and this month, by workspace and model, compared with last month."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
     if found.period.total["turns"]:
         return overview_lines(found, screen, heading=heading)
     if not os.path.lexists(own):
-        found.period.unreadable.pop(own, None)  # what does not exist yet was not lost
+        found.period.unreadable.pop(own, None)  # not created yet, so nothing is missing
     return empty_lines(found, screen, heading=heading, steps=list(_next_steps(found)))
 
 

@@ -28,7 +28,7 @@ _METRICS = {
               help="Sort by a dimension or a column; -NAME reverses the order.")  # fmt: skip
 @click.option(
     "-n", "limit", metavar="NUMBER", type=click.IntRange(0), default=0,
-    help="Show at most so many rows; 0 shows all.  [default: 0]",
+    help="Show at most NUMBER rows; 0 shows all.  [default: 0]",
 )  # fmt: skip
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:

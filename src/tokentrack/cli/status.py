@@ -57,8 +57,9 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _account(facts["account"])
     yield from _hooks(facts["hooks"])
     yield _row("running", counted(waiting["running"], "execution"))
-    yield _row("set aside", f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
-                            f"{waiting['lost']} lost")  # fmt: skip
+    yield _row("not recorded",
+               f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
+               f"{waiting['lost']} lost")  # fmt: skip
     yield _row("last problem", waiting["last_error"] or "none logged")
     for problem in facts["problems"]:
         yield _row("PROBLEM", problem)

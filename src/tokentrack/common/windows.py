@@ -1,4 +1,4 @@
-"""What only Windows needs, in a module of its own because `ctypes` is slow to import.
+"""Windows-only code, in a module of its own because `ctypes` is slow to import.
 
 Written from the documentation of Windows, and not yet tested there.
 """

@@ -89,7 +89,7 @@ FIELDS = {
     "enable_validation": Field(
         "bool", True,
         "Let the Python API apply the registered rules and refuse a context whose fields have the "
-        "wrong type. A row that could not be read back is refused in any case.",
+        "wrong type. A row that could not be read back is always refused.",
     ),
     "log_level": Field(
         "text", "INFO", "Lowest level of messages to log.", choices=LOG_LEVELS,
@@ -117,13 +117,13 @@ FIELDS = {
     ),
     "duplicate_window_seconds": Field(
         "float", 2.0,
-        "Seconds within which a repeated event of one session is taken as one event reported by "
+        "Seconds within which a repeated event of one session is treated as one event reported by "
         "two installed hooks. 0 turns this off.",
         0, 60,
     ),
     "registry_enabled": Field(
         "bool", True,
-        "List the ledger in your state folder, so that answers over all workspaces find it.",
+        "List the ledger in your state folder, so that reports over all workspaces include it.",
     ),
     "collectors": Field(
         "names", [], "Names of the installed metadata collectors to call, in order.",

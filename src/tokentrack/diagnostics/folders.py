@@ -24,7 +24,7 @@ _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud Drive",
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.sshfs", "9p",
                       "afpfs", "webdav", "davfs"})  # fmt: skip
 _MOUNTS = "/proc/mounts"
-_ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder of this machine"
+_ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder on this machine"
 _QUEUED = "events are queued in your state folder until then"
 
 

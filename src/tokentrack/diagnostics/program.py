@@ -130,7 +130,7 @@ def why_slow(path: str) -> Slowness | None:
             return Slowness(reason, fix)
     lines = [line.strip() for line in head.splitlines()]
     if "import re" in lines:
-        reason = "a launcher of an older pip, which imports `re`: a hook takes twice as long"
+        reason = "a launcher from an older pip, which imports `re`: a hook takes twice as long"
         return Slowness(reason, _renew(lines[0].removeprefix("#!").strip()))
     return None
 

@@ -85,9 +85,9 @@ def check_other_ledgers(setup: Setup) -> Iterator[Finding]:
             yield Finding(_AREA, WARNING, f"{events} of {ledger} can't be recorded yet",
                           f"tokentrack status --workspace {quoted(root)}")  # fmt: skip
         else:
-            owner = f"{ledger}, which is gone," if ledger else "an unknown ledger"
+            owner = f"{ledger}, which is gone" if ledger else "an unknown ledger"
             yield Finding(
-                _AREA, WARNING, f"{events} of {owner} wait in {path}",
+                _AREA, WARNING, f"{path} holds {events} of {owner}",
                 "restore that folder, or move the files in its spool/new to the spool/new of the "
                 "ledger that should receive them",
             )  # fmt: skip

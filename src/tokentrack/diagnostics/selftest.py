@@ -43,7 +43,7 @@ def run_selftest(setup: Setup) -> Iterator[Finding]:
         if not hook.fires:
             continue
         if hook.scope == "workspace" and hook.command not in shipped_commands():
-            # A cloned workspace is not the user: whether its commands may run is Kiro's question.
+            # The command may come from a cloned workspace; only Kiro may decide whether to run it.
             message = f"{hook.path} has its own command, which is not run here: {hook.command}"
             remove = f"remove the command from {hook.path}, unless it is yours"
             fix = setup.fixes.for_changed_file(hook) or remove

@@ -183,7 +183,7 @@ def _in_order(findings: list[FileFinding]) -> list[FileFinding]:
         return findings
     # The errors decide the exit code, so warnings are left out first.
     findings.sort(key=lambda each: each.level)
-    message = f"only {MOST_PROBLEMS} problems of this file are shown"
+    message = f"only {MOST_PROBLEMS} problems in this file are shown"
     note = FileFinding(findings[0].path, None, "", "warning", message, "fix these first")
     return [*findings[:MOST_PROBLEMS], note]
 

@@ -134,7 +134,7 @@ def choose(request: Request, found: list[Evidence]) -> tuple[tuple[str, ...], li
     if not found:
         both = [surface for surface in ("ide-0", "v1") if not scope_problem(surface, scope)]
         chosen.update(both)
-        note = f"no Kiro detected; installing hooks for {' and '.join(both)}"
+        note = f"no Kiro; installing hooks for {' and '.join(both)}"
         lines.append(Step("found", "", note))
     return tuple(surface for surface in SURFACES if surface in chosen), lines
 

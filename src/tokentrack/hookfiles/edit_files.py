@@ -155,7 +155,7 @@ def _replace(folder: Directory, name: str, data: bytes, mode: int) -> None:
 
 def _checked(data: bytes) -> bytes:
     if len(data) > MAX_BYTES:
-        raise RefusedError("is larger than 8 MiB: Kiro's hook files and agent configs are not")
+        raise RefusedError("is larger than 8 MiB, too large for a Kiro hook file or agent config")
     return data
 
 

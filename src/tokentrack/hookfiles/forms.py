@@ -28,7 +28,7 @@ _AGENT_KEYS = frozenset(
 )
 _HOOK_KEYS = frozenset({"action", "trigger"})
 _IDE0_KEYS = frozenset({"when", "then", "triggers"})
-# More than anyone writes into a hook file; the items after them are only checked by the schema.
+# More than any real hook file has; further items are only checked by the schema.
 _MOST_ITEMS = 1000
 
 

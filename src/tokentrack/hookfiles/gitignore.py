@@ -33,7 +33,7 @@ def block_state(data: bytes | None) -> str:
     for number, text in enumerate((data or b"").splitlines(), start=1):
         if text == _BEGIN:
             raise RefusedError(
-                f"line {number} begins tokentrack's block, which does not end: remove that line"
+                f"line {number} begins tokentrack's block, but nothing ends it: remove that line"
             )
     return "none"
 

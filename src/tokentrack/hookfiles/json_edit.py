@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tokentrack.hookfiles.problems import KeyPath
 
 _MAX_DEPTH = 100
-_TOO_DEEP = "is nested more than 100 levels deep, unlike any file of Kiro: fix it first"
+_TOO_DEEP = "is nested more than 100 levels deep, unlike any Kiro file: fix it first"
 
 
 class _RepeatedError(ValueError):

@@ -177,7 +177,7 @@ def glob_regex(patterns: list[str]) -> str:
     for pattern in whole:
         if _UNCERTAIN.search(pattern) or set("{}") & set(_CHOICES.sub("", pattern)):
             raise RefusedError(
-                f"its pattern {pattern!r} has no certain v1 form: write the v1 file yourself, "
+                f"its pattern {pattern!r} can't be converted reliably: write the v1 file yourself, "
                 "with a regex as `matcher`"
             )
     return f"^(?:.*/)?(?:{'|'.join(_regex(pattern) for pattern in whole)})$"

@@ -181,7 +181,7 @@ def _left(deadline: float) -> float:
 def _drain(
     paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], seconds: float
 ) -> str:
-    # Recording nothing records what is queued. Returns why that failed, "" when it did not.
+    # Recording no items still drains the spool. Returns why that failed, "" if it did not.
     try:
         with with_path(paths.folder, paths.ledger):
             Recorder(paths, config, environ).write((), seconds)
@@ -210,7 +210,7 @@ def _lock(paths: LedgerPaths, seconds: float) -> LockedLedger:
 
 
 def _remove_leftovers(ledger: LockedLedger) -> None:
-    # A killed job leaves temporary files, or a compressed copy next to the archive that counts.
+    # A killed job leaves temporary files, or a compressed copy next to the archive that is read.
     folder, paths = ledger.folder, ledger.paths
     ours = _pattern(paths)
     remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
@@ -262,5 +262,5 @@ def _complete_last_lines(ledger: LockedLedger) -> None:
             ledger.append(COLUMNS, [], durable=True)
     except ForeignFileError as error:
         raise FileSystemError(
-            f"{error.filename} is not a ledger as this program writes it: run `tokentrack verify`"
+            f"{error.filename} is not a valid ledger: run `tokentrack verify`"
         ) from error

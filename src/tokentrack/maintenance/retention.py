@@ -138,7 +138,7 @@ def reason_to_distrust(now: int, cutoff: int, newest: int | None, modified: int)
     if modified > now + _DAY_US:
         return f"a file was modified at {format_us(modified)}, in the future"
     if newest is not None and newest < cutoff:
-        return f"every row is expired, the newest is from {format_us(newest)}"
+        return f"every row is expired; the newest is from {format_us(newest)}"
     return ""
 
 

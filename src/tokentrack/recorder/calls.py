@@ -50,7 +50,7 @@ _KNOWN = frozenset(COLUMNS) | frozenset(_TEXT_NAMES) | {
 
 
 class CallContext:
-    """What a row depends on besides the caller's data.
+    """Everything a row depends on except the caller's data.
 
     Attributes:
         config: how to record.

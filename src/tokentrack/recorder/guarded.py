@@ -1,4 +1,4 @@
-"""Record what a caller of the Python API gives: the error policy decides what is wrong with it.
+"""Record what a caller of the Python API gives; the error policy decides about faulty records.
 
 A refused record is counted and logged, never raised. A write that can pass is tried again, and the
 threads of a process that write to one ledger wait for a slot.

@@ -44,7 +44,7 @@ class Arguments:
             elif name in ("--event", "--hook", "--workspace", "--tag"):
                 self._set(name[2:], value if given else next(rest, ""))
             else:
-                self.problems.append("hook-run was given an unknown argument")
+                self.problems.append("unknown argument of hook-run: ignored")
 
     def _set(self, name: str, value: str) -> None:
         if not value:
@@ -59,7 +59,7 @@ def add_tag(tags: dict[str, str], text: str) -> list[str]:
     """Add `key=value` to the tags; return a sentence if the text has another form."""
     key, given, value = text.partition("=")
     if not given or not key.strip():
-        return ["a tag is not of the form key=value"]
+        return ["a tag must have the form key=value"]
     if len(tags) < MAX_TAGS:  # keys and values are cut after their secrets are redacted
         tags[key.strip()] = value.strip()
     return []
@@ -127,7 +127,7 @@ def _read_fields(
         fields["session_id"] = environ["KIRO_SESSION_ID"]
     _add_user_prompt(fields, environ.get("USER_PROMPT", ""))
     if not events.event_name(fields):
-        problems.append("the event has no name: nothing is recorded")
+        problems.append("the event has no name: nothing was recorded")
     return fields, [problem, *problems] if problem else problems
 
 

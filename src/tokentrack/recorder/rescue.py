@@ -56,7 +56,7 @@ def _rescue_one(
             with open_folder() as folder:
                 spool.remove_leftovers(folder, now_us() / 1_000_000 - _LEFT_SECONDS)
                 spool.put(folder, at, data, durable=config.durability == "fsync")
-                message = f"an event waits in the spool ({_kind_of(cause)})"
+                message = f"an event is queued in the spool ({_kind_of(cause)})"
                 write_log(folder, config.log_level, "ERROR", [message])
         except OSError:
             continue

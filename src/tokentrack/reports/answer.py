@@ -52,7 +52,7 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
 }
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
-# Those that no total has.
+# The metrics that the tables of totals lack.
 TOKEN_KINDS = METRICS[-3:]
 
 

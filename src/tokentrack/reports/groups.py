@@ -18,7 +18,7 @@ Key = tuple[Any, ...]
 # Whether the turns failed, then their sums.
 Part = Sequence[Any]
 _PLACES = 27
-# So many words are looked up by their numbers; for more, all are read.
+# Up to this many words are looked up by number; beyond that, all words are read.
 _FEW_WORDS = 500
 
 

@@ -141,7 +141,7 @@ def ask_index(
         except sqlite3.DatabaseError:
             if index is None:
                 raise
-        # The index was damaged where opening it did not look.
+        # The index is damaged in a part that opening it does not check.
         with open_index(None, ledgers, Zone(), progress) as opened:
             return answer(opened)
     except (OSError, sqlite3.Error) as error:

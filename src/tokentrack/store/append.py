@@ -27,7 +27,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ForeignFileError(OSError):
-    """A file has the ledger's name and is not a ledger, so nothing is appended to it."""
+    """A file has the ledger's name but is not a ledger, so nothing is appended to it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.EINVAL, "not a ledger: its first line is not the header", name)

@@ -1,4 +1,4 @@
-"""What was used, with its cost, as one line: for status lines and reports."""
+"""Usage and its cost as one line, for status lines and reports."""
 
 from __future__ import annotations
 

@@ -110,10 +110,10 @@ class _Examiner:
             if line == raw:
                 self._note(at, "an empty line")
         elif line.startswith(_MARKERS) or (line == b"=======" and self._conflict.is_open):
-            self._note(at, "a conflict marker of git: two versions were merged")
+            self._note(at, "a Git conflict marker: two versions were merged")
             self._conflict.mark(line)
         elif at == 0 and re.fullmatch(rb"sep=[,;\t]", line):
-            self._note(at, "a spreadsheet's line about separators")
+            self._note(at, "a spreadsheet's separator line")
         else:
             text = self._decode(at, line, raw)
             return 1 if text is None else self._take_text(at, text)
@@ -132,7 +132,7 @@ class _Examiner:
             self._note(at, "a byte order mark" + (" inside the file" if at else ""))
         if line.endswith(b"\r"):
             line = line[:-1]
-            self._note(at, "a line end of CR LF")
+            self._note(at, "a CR LF line ending")
         if b"\0" in raw[:start] or line.endswith(b"\0"):
             line = line.rstrip(b"\0")
             self._note(at, "NUL bytes, as a power loss leaves them")
@@ -148,7 +148,7 @@ class _Examiner:
         if not raw.endswith(b"\r"):
             self._lose(at, reason, raw)
             return None
-        self._note(at, f"{reason}, read as the Windows-1252 of a spreadsheet")
+        self._note(at, f"{reason}, read as Windows-1252 from a spreadsheet")
         return line.decode("cp1252", "replace")
 
     def _take_text(self, at: int, text: str) -> int:
@@ -252,7 +252,7 @@ class _Examiner:
         if len(pieces) < 2 or not whole:
             return False
         if len(whole) > 1:
-            self._note(at, f"{len(whole)} lines joined in one")
+            self._note(at, f"{len(whole)} lines joined into one")
         for number, piece in enumerate(pieces):
             if piece.is_whole:
                 self._take_text(at, bare(piece.data).decode("utf-8"))
@@ -271,7 +271,7 @@ class _Examiner:
                 self._take(at)
             self._lose(at, TORN, last if before else self._torn)
             return
-        self._note(at, "no line feed at the end" if line else "NUL bytes at the end")
+        self._note(at, "no LF at the end" if line else "NUL bytes at the end")
         if line:
             self._lines.append(line)
             self._take(at)

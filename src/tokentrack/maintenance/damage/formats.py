@@ -54,7 +54,7 @@ def as_lines(data: bytes, columns: Sequence[str]) -> tuple[bytes, str]:
         if of_header(text.partition("\n")[0].rstrip("\r"), columns) is not None:
             return text.encode("utf-8"), "UTF-16 text: saved by a spreadsheet"
     if b"\r" in data and b"\n" not in data:
-        return data.replace(b"\r", b"\n"), "line ends of CR alone: saved by a spreadsheet"
+        return data.replace(b"\r", b"\n"), "CR-only line endings: saved by a spreadsheet"
     return data, ""
 
 

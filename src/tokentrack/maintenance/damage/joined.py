@@ -41,7 +41,7 @@ def split_joined(line: bytes, width: int, table: Table) -> list[Piece]:
 
     Args:
         line: the line without its line feed.
-        width: how many cells a record may have, besides those of the table.
+        width: how many cells a record may have, in addition to the table's.
         table: what a record is.
     """
     starts = [match.start() for match in table.start.finditer(line)] if table.start else []

@@ -46,7 +46,7 @@ class OpenIndex:
         database: the connection, with a transaction begun.
         source: `index`, or `scan` for a private one.
         unreadable: the paths of the ledgers that are gone or can't be read, and why.
-        rebuilt_because: why it was built anew, "" where it was not.
+        rebuilt_because: why the index was rebuilt, "" if it was not.
         parsed: how many rows were read from files.
     """
 

@@ -44,7 +44,7 @@ _KEYS = "ledger, kind, usage_kind"
 _REQUESTS = f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0 end)"
 _TABLES = ("date_total", "day_total", "month_total")
 _STAGED_IDS = "(select id from new_row union select id from new_usage)"
-# From so many touched days on, all are summed anew.
+# If at least this many days are touched, all days are summed again.
 _MANY_DAYS = 100
 # The number of 1 January 1970, where day 1 is 1 January of the year 1.
 _EPOCH_DAY = 719_163

@@ -65,11 +65,11 @@ class LedgerFiles:
         self._opened.close()
 
     def to_read(self) -> list[FileToRead]:
-        """Open the files that have to be read, as they stood at one moment, the oldest first.
+        """Open the files that have to be read, as of one moment, the oldest first.
 
         Raises:
             MustRebuildError: something that was read is no longer there.
-            OSError: the files never stood still to be opened.
+            OSError: the files kept changing while they were opened.
         """
         try:
             folder = self._opened.enter_context(self._paths.open_folder(create=False))

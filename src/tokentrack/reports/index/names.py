@@ -22,7 +22,7 @@ BASES = {REPORTED: 1, ESTIMATED: 2}
 RESET = -1
 _LEDGER_BITS, _USAGE_BITS = 2, 3
 
-# So many words are kept in memory.
+# How many words are kept in memory.
 _KEPT_WORDS = 20_000
 
 _NEW_WORD = "insert into word (hash, text) values (?, ?)"

@@ -1,4 +1,4 @@
-"""Bring the index up to its ledgers: follow their files, or drop everything and build anew.
+"""Bring the index up to date: follow the ledgers' files, or drop everything and rebuild.
 
 A follow reads what was appended, and knows a rotated, renamed or compressed file by its content.
 Everything else (an edit, a deletion, an older row) drops the tables.
@@ -65,10 +65,10 @@ class Refresh:
         self.parsed = 0
 
     def run(self) -> None:
-        """Follow the files, or build anew where that can't be done.
+        """Follow the files, or rebuild the index where that can't be done.
 
         Raises:
-            OSError: the files of a ledger never stood still to be opened.
+            OSError: the files of a ledger kept changing while they were opened.
         """
         known = known_segments(self._database)
         if known:
@@ -94,14 +94,14 @@ class Refresh:
         if self._totals is None or self._totals.is_in_zone():
             return
         if self._database.execute(query).fetchone():
-            raise MustRebuildError("the time zone of this system is another one")
+            raise MustRebuildError("the system's time zone has changed")
 
     def _update(self, known: dict[File, Segment]) -> None:
         staging = Staging(self._database)
         self._database.create_function("merged_kind", 2, staging.usage_kinds.merged)
         paths_of = {paths.path for paths in self._ledgers}
         if any(file.path not in paths_of for file in known):
-            raise MustRebuildError("a ledger is no longer one of them")
+            raise MustRebuildError("a ledger was removed from the list")
         for paths in self._ledgers:
             own = {file: segment for file, segment in known.items() if file.path == paths.path}
             with LedgerFiles(paths, own) as files:

@@ -1,7 +1,7 @@
 """The files of the known ledgers, and how each compares with what the index has read of it.
 
-A segment is what was read of one file: so many bytes from its start, with their CRC-32. A file is
-unchanged if it looks as it did when it was read, at least two seconds after its last change: a
+A segment is what was read of one file: a number of bytes from its start, and their CRC-32. A file
+is unchanged if it looks as it did when it was read, at least two seconds after its last change: a
 later change within the clock's last tick would not show.
 """
 
@@ -96,7 +96,7 @@ def files_in(folder: Directory, paths: LedgerPaths) -> dict[File, Look]:
     """
     found = {}
     kinds = [(False, paths.ledger), (True, paths.usage)]
-    # A usage ledger without a ledger beside it has the ledger's name for its own.
+    # A usage ledger without a ledger next to it has the name of a ledger.
     for is_usage, active in kinds if paths.usage != paths.ledger else kinds[1:]:
         for name in names_in(folder, active):
             try:

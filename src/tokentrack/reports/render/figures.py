@@ -1,4 +1,4 @@
-"""Numbers as people read them in a table: one precision a column, unknown is a dash, never 0."""
+"""Numbers as people read them in a table: one precision per column; unknown is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def count_text(number: int | None) -> str:
 
 
 def tokens_text(number: int | None, *, is_estimated: bool) -> str:
-    """Return a count of tokens as `46.2K`, with an `e` behind it if any of it is estimated."""
+    """Return a count of tokens as `46.2K`, followed by `e` if any of it is estimated."""
     if number is None:
         return UNKNOWN
     return f"{format_tokens(number)} e" if is_estimated and number else format_tokens(number)

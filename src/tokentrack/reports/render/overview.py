@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _INDENT = _GAP = "  "
-_LABEL = 14  # the width of what the first lines are called
+_LABEL = 14  # the width of the first lines' labels
 _TOP = 3
-_RECONCILE = "`tokentrack reconcile` reads what Kiro has written since."
+_RECONCILE = "Run `tokentrack reconcile` to add what Kiro has written since."
 _LONGEST_NAME = 32
 _LONGEST_BAR, _SHORTEST_BAR = 34, 8
 
@@ -226,7 +226,7 @@ def _notes(found: Overview) -> Iterator[tuple[str, str]]:
     if not waiting and found.today is not None:
         waiting, where = found.today.total["credits_unknown"], " today"
     if waiting:
-        yield f"Credits of {counted(waiting, 'turn')}{where} are not read yet. {_RECONCILE}", ""
+        yield f"Credits of {counted(waiting, 'turn')}{where} are pending. {_RECONCILE}", ""
 
 
 def _filled(text: str, screen: Screen) -> list[str]:

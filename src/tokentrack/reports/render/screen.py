@@ -51,7 +51,7 @@ def screen_of(
 
     Args:
         stream: usually standard output.
-        environ: `COLUMNS`, `NO_COLOR` and `TERM` count.
+        environ: `COLUMNS`, `NO_COLOR` and `TERM` are used.
         colour: `auto`, `always` or `never`.
         is_ascii: whether the user asked for ASCII.
     """
