@@ -20,7 +20,7 @@ REFUSED = {
     r"\bwhoever\b": "name the component, or use the passive",
     r"\b(no|some|any|every)body\b": "name the component, or use the passive",
     r"\bbesides?\b": "next to, alongside, in addition to",
-    r"\bso (many|much)\b(?! (as|that)\b)": "say how many, or name the argument",
+    r"\bat most so (many|long)\b": "say how many, or name the argument",
     r"\bshall\b": "should, must, will",
     r"\bstood still\b": "kept changing",
     r"\bstands? (there|beside|in)\b": "is, exists, next to",

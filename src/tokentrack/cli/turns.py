@@ -33,7 +33,7 @@ _MARKDOWN = ("id", "when", "workspace", "model", "credits", "seconds", "tokens",
               help="Only turns whose prompt matches a regular expression. Without a capital "
               "letter, upper and lower case are the same.")  # fmt: skip
 @click.option("-n", "limit", metavar="NUMBER", type=click.IntRange(0),
-              help="Show at most so many turns; 0 shows all.  [default: 20 in tables, else all]",
+              help="Show at most NUMBER turns; 0 shows all.  [default: 20 in tables, else all]",
 )  # fmt: skip
 @format_options
 def command(**options: Any) -> None:

@@ -42,7 +42,7 @@ def refuse_unless(is_plain: bool) -> None:
 
 
 def columns_of(rows: Sequence[Sequence[str]], width: int) -> list[tuple[str, ...]]:
-    """Return the columns of rows that all have so many cells.
+    """Return the columns of rows that all have `width` cells.
 
     Raises:
         ValueError: one has another number of cells.
@@ -85,7 +85,7 @@ def times(cells: Sequence[str]) -> list[int]:
 
 
 def counts(cells: Sequence[str], most_digits: int) -> list[int]:
-    """Return whole numbers of at most so many digits.
+    """Return whole numbers of at most `most_digits` digits.
 
     Raises:
         ValueError: one is not such a number.
@@ -95,7 +95,7 @@ def counts(cells: Sequence[str], most_digits: int) -> list[int]:
 
 
 def optional_counts(cells: Sequence[str], most_digits: int) -> list[int]:
-    """Return whole numbers of at most so many digits, `UNKNOWN` for empty cells.
+    """Return whole numbers of at most `most_digits` digits, `UNKNOWN` for empty cells.
 
     The list is empty if all cells are.
 

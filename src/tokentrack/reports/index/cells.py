@@ -57,7 +57,7 @@ def time_of(cell: str) -> int:
 
 
 def count_of(cell: str, most_digits: int) -> int:
-    """Return a whole number with a limited number of digits.
+    """Return a whole number of at most `most_digits` digits.
 
     Raises:
         ValueError: it is not such a number.
