@@ -93,7 +93,7 @@ STORMS = {
 @pytest.mark.parametrize("values", STORMS.values(), ids=STORMS.keys())
 def test_kills_lose_nothing_that_was_accepted(tmp_path, values):
     done = report(storm.run(tmp_path, seconds=SECONDS, **{"kills_every": 0.012, **values}))
-    assert done["kills"] > 10
+    assert done["kills"] > storm.FEWEST_KILLS
     assert_nothing_lost(done)
 
 
@@ -107,7 +107,7 @@ IN_MEMORY = {
 @pytest.mark.parametrize("values", IN_MEMORY.values(), ids=IN_MEMORY.keys())
 def test_kills_in_the_middle_of_a_write_lose_nothing(memory, values):
     done = report(storm.run(memory, seconds=SECONDS, kills_every=0.008, **values))
-    assert done["kills"] > 10
+    assert done["kills"] > storm.FEWEST_KILLS
     assert_nothing_lost(done)
 
 

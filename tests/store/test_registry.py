@@ -152,3 +152,15 @@ def test_a_state_folder_that_can_not_be_written_costs_no_row(machine):
     machine.send("Stop")
     assert len(machine.rows()) == 1
     assert machine.log() == ""
+
+
+def test_a_home_that_does_not_exist_is_not_created(machine, tmp_path):
+    machine.environment["HOME"] = str(tmp_path / "gone")
+    machine.send("Stop")
+    assert len(machine.rows()) == 1
+    assert not (tmp_path / "gone").exists()
+    (tmp_path / "gone").mkdir()  # the control
+    for file in (machine.state / "closed").iterdir():
+        file.unlink()
+    machine.send("Stop")
+    assert len(registered(machine.environment)) == 1

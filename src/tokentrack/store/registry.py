@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FOLDER = "ledgers"
 _MAX_LEDGERS = 1000
 _MAX_BYTES = 8 * 1024  # twice the longest path of Linux
+_LEVELS_BELOW_HOME = 3
 
 
 def register(paths: LedgerPaths, environ: Mapping[str, str]) -> bool:
@@ -75,8 +76,19 @@ def _read(environ: Mapping[str, str]) -> Iterator[LedgerPaths]:
 
 
 def _open(environ: Mapping[str, str], *, create: bool) -> Directory:
-    with Directory.open(state_folder(environ), create=create) as state:
+    path = state_folder(environ)
+    # A home that does not exist is not created: as root that would succeed.
+    with Directory.open(path, create=create and _has_home(path)) as state:
         return state.child(_FOLDER, create=create)
+
+
+def _has_home(path: str) -> bool:
+    # `~/.local/state/tokentrack`, or below a folder that the user named.
+    for _ in range(_LEVELS_BELOW_HOME):
+        path = os.path.dirname(path)
+        if os.path.isdir(path):
+            return os.path.dirname(path) != path
+    return False
 
 
 def _encoded(paths: LedgerPaths) -> bytes:
