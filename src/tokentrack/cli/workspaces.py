@@ -1,0 +1,133 @@
+"""`tokentrack workspaces`: the ledgers that answers are made from."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentrack.cli.answers import print_line, scope_of, screen_for
+from tokentrack.cli.options import json_option, say, target_of
+from tokentrack.common.terminal import escape, quote
+from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.errors import TokenTrackError
+from tokentrack.store.paths import KIRO_FOLDER, LEDGER_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokentrack.reports.ledger_list import KnownLedger
+    from tokentrack.reports.render.screen import Screen
+
+SCHEMA_VERSION = 1
+_EMPTY = (
+    "No ledgers yet. `tokentrack init` installs hooks that record turns; "
+    "`tokentrack import` brings in Kiro's own history."
+)
+
+
+@click.command("workspaces")
+@click.option("--forget", metavar="PATH", help="Remove a ledger, or those of a folder, from the "
+              "list. No file of a workspace is changed.")  # fmt: skip
+@click.option("--no-index", is_flag=True,
+              help="Read the files for this answer alone, without the index.")  # fmt: skip
+@json_option
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+              show_default=True, help="When to use colour.")  # fmt: skip
+@click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
+def command(*, forget: str | None, **options: Any) -> None:
+    """List the known ledgers and their turns.
+
+    A ledger is known once a turn was recorded in it. Answers are made from all known ledgers.
+    """
+    from tokentrack.reports.ledger_list import list_ledgers
+
+    if forget is not None:
+        _forget(forget)
+        return
+    scope = scope_of({**options, "here": False})
+    found = list_ledgers(scope["ledgers"], index=scope["index"])
+    current = target_of(None).paths.path
+    if options["as_json"]:
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "command": "workspaces",
+            "generated_at": format_us(now_us()),
+            "ledgers": [_facts(ledger, current) for ledger in found],
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    for line in _lines(found, current, screen_for(options)):
+        print_line(line)
+
+
+def _facts(ledger: KnownLedger, current: str) -> dict[str, Any]:
+    return {
+        "path": ledger.path,
+        "current": ledger.path == current,
+        "exists": ledger.exists,
+        "turns": ledger.turns,
+        "last_turn": None if ledger.last is None else format_us(ledger.last),
+        "problem": ledger.problem or None,
+    }
+
+
+def _lines(found: list[KnownLedger], current: str, screen: Screen) -> Iterator[str]:
+    from tokentrack.reports.render.figures import UNKNOWN, count_text
+    from tokentrack.reports.render.screen import shorten
+    from tokentrack.reports.render.table import Column, table
+    from tokentrack.reports.render.turns import local_time
+    from tokentrack.reports.zones import Zone
+
+    if not found:
+        yield _EMPTY
+        return
+    zone = Zone()
+    columns = (
+        Column("workspace", in_the_middle=True),
+        Column("turns", is_number=True),
+        Column("last turn", is_number=True, drop=2),
+        Column("state", drop=1),
+    )
+    rows = []
+    for ledger in found:
+        last = UNKNOWN if ledger.last is None else local_time(format_us(ledger.last), zone)
+        state = "current" if ledger.path == current else ""
+        state = state if ledger.exists else "missing"
+        rows.append([escape(_short(ledger.path)), count_text(ledger.turns), last, state])
+    cells = [[screen.plain(cell) for cell in row] for row in rows]
+    yield from table(columns, cells, screen)
+    if any(not ledger.exists for ledger in found):
+        yield ""
+        yield shorten("missing: --forget PATH removes it", screen.width, mark=screen.plain("…"))
+
+
+def _short(path: str) -> str:
+    # The workspace's folder, or that of the user's own ledger; a ledger elsewhere as it is.
+    folder, name = os.path.split(path)
+    home = os.path.expanduser("~")
+    shown = folder if name == LEDGER_NAME else path
+    if os.path.basename(shown) == KIRO_FOLDER and shown != os.path.join(home, KIRO_FOLDER):
+        shown = os.path.dirname(shown)
+    return f"~{shown.removeprefix(home)}" if shown.startswith(home + os.sep) else shown
+
+
+def _forget(path: str) -> None:
+    from tokentrack.store.registry import forget, registered
+
+    wanted = os.path.abspath(path)
+    found = [
+        paths
+        for paths in registered(os.environ)
+        if wanted in {paths.path, paths.folder, paths.base}
+    ]
+    if not found:
+        raise TokenTrackError(
+            f"{quote(path)} is not a known ledger: `tokentrack workspaces` lists them"
+        )
+    for paths in found:
+        forget(paths, os.environ)
+        say(f"forgotten: {paths.path}")
+    say("no file of a workspace was changed; a ledger is added again when a turn is recorded in it")
