@@ -12,7 +12,11 @@ import shutil
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.common.timestamps import format_us
+from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.config.tracker_config import TrackerConfig
+from tokentrack.errors import TokenTrackError
+from tokentrack.maintenance import backup, repair, restore, retention, rotation
+from tokentrack.maintenance.locked import lock_drained, lock_for_repair
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
@@ -411,6 +415,52 @@ class ReportWorld:
             data = path.read_bytes().removeprefix(HEADERS[LEDGER])
             self._replace(path, HEADERS[LEDGER][:-1] + b",more\n" + data)
 
+    # The same with the program's own commands.
+
+    def _maintain(self, lock, act) -> None:
+        ledger = self._ledger()
+        environ = {"HOME": str(ledger.hidden.parent)}
+        try:
+            with lock(ledger.paths, TrackerConfig(), environ) as locked:
+                act(locked)
+        except (TokenTrackError, OSError):
+            pass  # it refuses files that are damaged or missing
+
+    def really_rotate(self) -> None:
+        def act(locked) -> None:
+            rotation.rotate(locked, now_us())
+            if self.random.random() < 0.5:
+                rotation.compress_archives(locked)
+
+        self._maintain(lock_drained, act)
+
+    def really_prune(self) -> None:
+        days = self.random.choice([10, 100, 300])
+
+        def act(locked) -> None:
+            plan = retention.plan_prune(
+                locked.folder, locked.paths, days, self._now, trust_clock=True
+            )
+            retention.prune(locked, plan)
+
+        self._maintain(lock_drained, act)
+
+    def really_repair(self) -> None:
+        self._maintain(lock_for_repair, lambda locked: repair.repair(locked, now_us()))
+
+    def really_restore(self) -> None:
+        def act(locked) -> None:
+            if self.random.random() < 0.5:
+                backup.create_backup(locked)
+                return
+            name = restore.find_backup(locked.folder, locked.paths, "")
+            plan = restore.plan_restore(
+                locked.folder, locked.paths, name, replace=self.random.random() < 0.5
+            )
+            restore.restore(locked, plan)
+
+        self._maintain(lock_drained, act)
+
     def nothing(self) -> None:
         pass
 
@@ -431,5 +481,6 @@ STEPS = {
     "mend_torn": 2, "damaged": 2, "multi_line": 2, "carriage_returns": 1, "byte_order_mark": 1,
     "edit_in_place": 2, "delete_row": 1, "replace_file": 1, "remove_file": 1, "rotate": 3,
     "compress": 2, "damage_archive": 1, "prune": 1, "repair": 1, "restore": 1, "vanish": 1,
+    "really_rotate": 1, "really_prune": 1, "really_repair": 1, "really_restore": 2,
     "return_workspace": 2, "clock_back": 1, "foreign_header": 1, "nothing": 1, "touch": 1,
 }  # fmt: skip
