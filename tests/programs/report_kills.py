@@ -1,8 +1,8 @@
 """Kill processes while they bring the index up to date; the next answer must be right.
 
-`python -m programs.report_kills KILLS [--without-journal]` kills that many, about half of them
-while they build the index for the first time. It exits with 1 after a wrong answer or a damaged
-index.
+`python -m programs.report_kills KILLS [--at-commit] [--without-journal]` kills that many, about
+half of them while they build the index for the first time. It exits with 1 after a wrong answer
+or a damaged index.
 The control, without SQLite's journal, is to find some. Run as a program, since it forks.
 """
 
@@ -19,22 +19,35 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+from support.report_changes import ChangingWorld
 from support.report_check import Reference, check, random_question
-from support.report_world import START, USAGE, ReportWorld
+from support.report_world import START, USAGE
 from tokentrack.errors import FileSystemError
 from tokentrack.reports.index import database
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.zones import Zone
 
 
+class _Dying(sqlite3.Connection):
+    # Dies where everything is written but the end of the transaction.
+
+    def execute(self, statement, *args):
+        if statement == "commit":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(statement, *args)
+
+
 class Kills:
     """A world and its index; `run` kills, `counts` says what happened."""
 
-    def __init__(self, folder: Path, seed: int, *, rows: int, with_journal: bool) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, rows: int, with_journal: bool, at_commit: bool
+    ) -> None:
         self.random = Random(seed)
-        self.world = ReportWorld(folder, seed)
+        self.world = ChangingWorld(folder, seed)
         self.index = folder / "state" / "index.db"
         self.with_journal = with_journal
+        self.at_commit = at_commit
         self.counts: Counter[str] = Counter()
         for number in range(rows):
             ledger = self.world.ledgers[number % 3]
@@ -53,6 +66,7 @@ class Kills:
                 Path(f"{self.index}-journal").unlink(missing_ok=True)
             else:
                 self._refresh()
+                self.world.append_many()
                 for _ in range(self.random.randint(1, 3)):
                     self.world.step()
                 reference = Reference(self.world.paths)
@@ -75,10 +89,11 @@ class Kills:
         os.close(ready)
         os.close(go)
         began = time.perf_counter()
-        time.sleep(delay)
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return time.perf_counter() - began
-        os.kill(pid, signal.SIGKILL)
+        if not self.at_commit:
+            time.sleep(delay)
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return time.perf_counter() - began
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         return None if os.WIFSIGNALED(status) else time.perf_counter() - began
 
@@ -89,8 +104,9 @@ class Kills:
 
             def connect_with_little_cache(*args, **options):
                 # Pages get to the file early, so that a kill finds it half-written.
-                connection = connect(*args, **options)
-                connection.execute("pragma cache_size = 10")
+                factory = _Dying if self.at_commit else sqlite3.Connection
+                connection = connect(*args, factory=factory, **options)
+                connection.execute("pragma cache_size = 1")
                 if not self.with_journal:
                     connection.execute("pragma journal_mode = off")
                 return connection
@@ -126,11 +142,14 @@ def main() -> int:
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--at-commit", action="store_true", help="not at random times")
     parser.add_argument("--without-journal", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tokentrack-") as folder:
-        with_journal = not options.without_journal
-        kills = Kills(Path(folder), options.seed, rows=options.rows, with_journal=with_journal)
+        kills = Kills(
+            Path(folder), options.seed, rows=options.rows,
+            with_journal=not options.without_journal, at_commit=options.at_commit,
+        )  # fmt: skip
         kills.run(options.kills)
     sys.stdout.write(", ".join(f"{name} {n}" for name, n in sorted(kills.counts.items())) + "\n")
     return 1 if kills.counts["wrong"] or kills.counts["damaged"] else 0

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from support import oracle
+from support.report_changes import ChangingWorld
 from support.report_check import Reference, plain
-from support.report_world import ReportWorld
 from tokentrack.errors import ValidationError
 from tokentrack.reports.grep import Grep
 from tokentrack.reports.turn_list import list_turns
@@ -63,7 +63,7 @@ def check_order(rows: list[dict], sort: str, *, is_reversed: bool) -> None:
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_every_turn_of_the_oracle_is_listed_once(tmp_path, seed):
-    world, random = ReportWorld(tmp_path, seed), Random(seed)
+    world, random = ChangingWorld(tmp_path, seed), Random(seed)
     index = str(tmp_path / "index.db")
     for _ in range(15):
         world.step()
@@ -98,7 +98,7 @@ EXPRESSIONS = [
 @pytest.fixture
 def told(tmp_path):
     """Return a world whose turns have prompts that are hard to search."""
-    world = ReportWorld(tmp_path, 5, ledgers=1)
+    world = ChangingWorld(tmp_path, 5, ledgers=1)
     for number, prompt in enumerate(PROMPTS):
         cells = {"hook_name": "stop", "tokens_used": "1", "elapsed_time": "1",
                  "file_patterns": "", "error_occurred": "false"}  # fmt: skip
@@ -134,7 +134,7 @@ def test_what_every_match_must_contain(expression, needle):
 
 
 def test_a_word_that_is_not_an_expression_is_named(tmp_path):
-    world = ReportWorld(tmp_path, 1)
+    world = ChangingWorld(tmp_path, 1)
     with pytest.raises(ValidationError, match=r"'\(' is not a regular expression"):
         list_turns(ledgers=world.paths, grep="(")
     with pytest.raises(ValidationError, match="can't sort by 'price'"):

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+from support.report_changes import ChangingWorld
 from support.report_check import Reference, check, random_question
-from support.report_world import ReportWorld
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.zones import Zone
 
@@ -21,7 +21,7 @@ def run(seed: int, steps: int, *, questions: int = 3) -> Counter[str]:
     """Do so many steps, and ask questions after each; return how often files were followed."""
     random, counts = Random(seed), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="tokentrack-") as folder:
-        world = ReportWorld(Path(folder), seed)
+        world = ChangingWorld(Path(folder), seed)
         index = Path(folder) / "state" / "index.db"
         for number in range(steps):
             world.step()
@@ -35,7 +35,7 @@ def run(seed: int, steps: int, *, questions: int = 3) -> Counter[str]:
     return counts
 
 
-def _ask(world: ReportWorld, index: Path, random: Random, questions: int, number: int) -> None:
+def _ask(world: ChangingWorld, index: Path, random: Random, questions: int, number: int) -> None:
     reference = Reference(world.paths)
     for _ in range(questions):
         check(reference, world.paths, index, random_question(random, reference))

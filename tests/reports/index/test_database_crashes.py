@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from support import TESTS
 
 
@@ -29,7 +27,11 @@ def test_processes_and_a_writer_do_not_disturb_one_another():
     assert code == 0, output
 
 
-@pytest.mark.slow
+def test_a_kill_just_before_the_end_leaves_what_was_there():
+    code, output = run("report_kills", 4, "--rows", 300, "--at-commit")
+    assert code == 0, output
+
+
 def test_without_the_journal_a_kill_would_be_seen():
-    code, output = run("report_kills", 60, "--without-journal", "--seed", 3)
+    code, output = run("report_kills", 12, "--rows", 300, "--at-commit", "--without-journal")
     assert code == 1, output
