@@ -34,7 +34,7 @@ _SHARING_VIOLATIONS = frozenset({32, 33})  # Windows: another process has the fi
 
 
 class Action(StrEnum):
-    """What the caller should do next."""
+    """The caller's next action."""
 
     RETRY = "retry"
     QUEUE = "queue"
@@ -43,7 +43,7 @@ class Action(StrEnum):
 
 
 class Decision(NamedTuple):
-    """What to do about an error.
+    """A decision about an error.
 
     Attributes:
         action: what the caller should do next.

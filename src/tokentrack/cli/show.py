@@ -16,10 +16,10 @@ SCHEMA_VERSION = 1
 
 @click.command("show")
 @click.argument("identity", metavar="ID")
-@click.option("--tz", metavar="ZONE", help="Time zone of times, such as Europe/Berlin.  "
+@click.option("--tz", metavar="ZONE", help="Time zone of the times, such as Europe/Berlin.  "
               "[default: the system's]")  # fmt: skip
 @click.option("--no-index", is_flag=True,
-              help="Read the files for this answer alone, without the index.")  # fmt: skip
+              help="Read the ledgers directly instead of the index.")  # fmt: skip
 @json_option
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
               show_default=True, help="When to use colour.")  # fmt: skip
@@ -30,7 +30,7 @@ def command(identity: str, **options: Any) -> None:
     ID is an id from `tokentrack turns`, or the beginning of one. The ledgers of all workspaces
     are searched.
 
-    Exit code 1 if no turn or several turns have such an id.
+    Exit code 1 if no turn, or more than one, has such an id.
     """
     from tokentrack.reports.one_turn import show_turn
     from tokentrack.reports.render.one_turn import one_turn_lines

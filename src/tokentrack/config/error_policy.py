@@ -1,4 +1,4 @@
-"""What to do about an error: the `error_handling` block of a workspace's hook file."""
+"""The reaction to errors: the `error_handling` block of a workspace's hook file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_ATTEMPTS = 10
 
 
 class ErrorPolicy(NamedTuple):
-    """What to do about errors.
+    """The policy for errors.
 
     Attributes:
         on_file_error: `log_and_continue` and `log_and_retry` repeat a write that can succeed, then

@@ -1,4 +1,4 @@
-"""What the health checks look at: one workspace's configuration, ledger and hooks."""
+"""The subject of the health checks: one workspace's configuration, ledger and hooks."""
 
 from __future__ import annotations
 

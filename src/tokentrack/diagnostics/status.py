@@ -1,4 +1,4 @@
-"""What is recorded, where, and whether anything is wrong: the facts behind `tokentrack status`."""
+"""The facts behind `tokentrack status`: records, paths and problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is queued, running, quarantined or lost: counts over a ledger's state folders."""
+"""Count what is queued, running, quarantined or lost in a ledger's state folders."""
 
 from __future__ import annotations
 

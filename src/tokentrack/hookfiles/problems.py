@@ -1,4 +1,4 @@
-"""What is wrong with a hook file, as values: problems without a line, and findings with one."""
+"""Problems of a hook file, as values: problems without a line, and findings with one."""
 
 from __future__ import annotations
 

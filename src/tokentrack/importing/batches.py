@@ -72,7 +72,7 @@ def open_batch(
             batch.running = open_executions(paths)
             yield batch
             durable = config.durability == "fsync"
-            # The usage rows first: a ledger row without one would lose what its numbers are.
+            # The usage rows first: a ledger row without one has numbers of unknown source.
             if batch.usage_lines:
                 ledger.append_usage(USAGE_COLUMNS, batch.usage_lines, durable=durable)
             if batch.lines:

@@ -1,4 +1,4 @@
-"""What an import reports, and when `status` and `init` suggest one."""
+"""The report of an import, and when `status` and `init` suggest one."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def restore(ledger: LockedLedger, plan: RestorePlan) -> str:
         OSError: a file can't be written.
     """
     kept = copy_ledger(ledger) if plan.replaces else ""
-    # The usage rows first: a ledger row without one would lose what its numbers are.
+    # The usage rows first: a ledger row without one has numbers of unknown source.
     if plan.usage:
         ledger.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
     if plan.replaces:

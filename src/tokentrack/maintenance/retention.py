@@ -152,7 +152,7 @@ def prune(ledger: LockedLedger, plan: PrunePlan) -> None:
     Raises:
         OSError: a file can't be written; it is unchanged.
     """
-    # The usage rows last: a ledger row without one would lose what its numbers are.
+    # The usage rows last: a ledger row without one has numbers of unknown source.
     for file in plan.files:
         _rewrite(ledger.folder, file, COLUMNS)
     for file in plan.usage_files:

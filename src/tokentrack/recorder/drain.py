@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _DONE = "drained.json"
 _MAX_REMEMBERED = 2000
-# Of the journal: rows, opened executions and names of one batch, with room to spare.
+# The limit of the journal: rows, opened executions and names of one batch, with room to spare.
 _MAX_BYTES = 128 * 1024 * 1024
 _BATCH_ITEMS = 40
 _BATCH_BYTES = 256 * 1024
@@ -200,7 +200,7 @@ class Drain:
         rows = new_lines(self._held, finished, repeated=True) if finished else []
         if not rows:
             return []
-        # The usage first: a row of the ledger must never lack the mark of what its number is.
+        # The usage row first: a ledger row must never lack the source of its numbers.
         return [
             (
                 name,

@@ -1,8 +1,7 @@
 """Record events and rows: under the ledger's lock if it is free in time, else by way of the spool.
 
-What is recorded is safe once its row, its open execution or its spool file is written. Each
-process that gets the lock first records what waits in the spool, in the order of time, and then
-its own items.
+An item is safe once its row, its open execution or its spool file is written. Each process that
+gets the lock first records the items in the spool, in the order of time, and then its own.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class Recorder:
         try:
             self.drain()
         except OSError:
-            pass  # what others left keeps waiting; these items are safe
+            pass  # older items keep waiting; these are safe
         if self._must_register:
             self._register()
         return safe
@@ -196,7 +195,7 @@ class Recorder:
         self._must_register = executions.has_swept
         rows = new_lines(held, finished, repeated=repeated) if finished else []
         if rows:
-            # The usage first: a row of the ledger must never lack the mark of what its number is.
+            # The usage row first: a ledger row must never lack the source of its numbers.
             held.append_usage(USAGE_COLUMNS, [row[1] for row in rows], durable=self._durable)
             held.append(COLUMNS, [row[0] for row in rows], durable=self._durable)
             expect_numbers(held.state, finished)

@@ -1,4 +1,4 @@
-"""What is summed, over turns and over the totals that the index has."""
+"""The sums, over turns and over the totals that the index has."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _token_kind(index: int) -> Callable[[Numbers], int | None]:
     return lambda numbers: numbers.more[index] if numbers.turns else 0
 
 
-# What each is sorted by, and how that is shown.
+# The sort key of each metric, and how it is shown.
 _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "turns": (lambda n: n.turns, _same),
     "credits": (lambda n: n.credits, decimal_text),

@@ -1,4 +1,4 @@
-"""What answers can be grouped and filtered by, and where the index has it."""
+"""The dimensions that answers are grouped and filtered by, and where the index has them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _ROW_FIELDS = (
     ("place", "n.place"),
 )
 _IS_SAME_LEDGER = "ledger = case when ledger = excluded.ledger then ledger else 0 end"
-# What is known of a later row replaces what was known before.
+# A later row's known values replace earlier ones.
 _MERGED = ("usage_session", "tags", "input", "output", "cached", "a")
 _COUNTS = "nullif(k.input, -1), nullif(k.output, -1), nullif(k.cached, -1)"
 

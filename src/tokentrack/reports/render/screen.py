@@ -1,4 +1,4 @@
-"""What a stream can show: its width, its characters, its colours."""
+"""The capabilities of a stream: its width, characters and colours."""
 
 from __future__ import annotations
 
