@@ -215,7 +215,7 @@ def test_a_missing_ledger_is_named(space):
         ((), {"where": {"worksapce": ["x"]}}, "did you mean 'workspace'"),
         ((), {"where": {"day": ["2026-01-01"]}}, "unknown filter"),
         ((), {"where": {"failed": ["maybe"]}}, "true or false"),
-        ((), {"metrics": ["cost"]}, "unknown metric"),
+        ((), {"metrics": ["price"]}, "unknown metric"),
         (("day",), {"sort": "model"}, "can't sort by"),
         ((), {"tz": "Europe/Berlni"}, "unknown time zone"),
         ((), {"tz": "../../etc/passwd"}, "unknown time zone"),

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.options import Target, json_option, target_of
+from tokentrack.common.terminal import escape
+from tokentrack.errors import ValidationError
+from tokentrack.models.usage_record import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
+    from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.render.screen import Screen
     from tokentrack.store.paths import LedgerPaths
 
@@ -62,6 +66,28 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+cost_option = click.option(
+    "--cost", "cost", type=click.Choice(["plan", "list"]), default="plan", show_default=True,
+    help="Price credits by the plan, or all at its overage rate.",
+)  # fmt: skip
+
+
+def rates_for(options: dict[str, Any]) -> Rates | None:
+    """Return how credits are priced, None without a plan.
+
+    Args:
+        options: what `cost_option` added.
+    """
+    from tokentrack.reports.pricing.plan import Rates, plan_in_force
+
+    try:
+        plan = plan_in_force(os.environ)
+    except ValidationError as error:
+        click.echo(f"Warning: no cost is shown: {escape(error.issues[0])}.", err=True)
+        return None
+    return None if plan is None else Rates(plan, options["cost"] == "list", user_name())
 
 
 def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:

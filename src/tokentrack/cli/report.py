@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answers import ask, filter_options, format_options, print_answer
+from tokentrack.cli.answers import (
+    ask,
+    cost_option,
+    filter_options,
+    format_options,
+    print_answer,
+    rates_for,
+)
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
 
-_TITLES = ("turns", "credits", "tokens", "time", "failed", "wasted", "rate", "cr/turn")
+_TITLES = ("turns", "credits", "cost", "tokens", "time", "failed", "wasted", "rate", "cr/turn")
 _METRICS = {
     "time": "seconds", "wasted": "credits_failed", "rate": "tokens_per_second",
     "cr/turn": "credits_per_turn",
@@ -30,6 +37,7 @@ _METRICS = {
     "-n", "limit", metavar="NUMBER", type=click.IntRange(0), default=0,
     help="Show at most NUMBER rows; 0 shows all.  [default: 0]",
 )  # fmt: skip
+@cost_option
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
     """Show turns, credits and time by any dimension.
@@ -42,7 +50,8 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     from tokentrack.reports.render.report import MEASURES, USUAL, report_lines
 
     by = dimensions or ("day",)
-    titles = _titles(options["show"], USUAL)
+    rates = rates_for(options)
+    titles = _titles(options["show"], USUAL if rates is None else _with_cost(USUAL))
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
     answer = ask(
         options,
@@ -50,11 +59,17 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
         metrics=list(dict.fromkeys([*USUAL_METRICS, *needed])),
         sort=_sort(options["sort"]),
         limit=options["limit"],
+        rates=rates,
     )
     print_answer("report", answer, options, lambda screen: report_lines(
         answer, screen, measures=titles, heading=heading(answer, options),
         empty=f"No turns found. {_hint(options)}",
     ))  # fmt: skip
+
+
+def _with_cost(titles: tuple[str, ...]) -> tuple[str, ...]:
+    after = titles.index("credits") + 1
+    return (*titles[:after], "cost", *titles[after:])
 
 
 def _titles(shown: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,4 +104,6 @@ def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
     parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
     parts.append(answer.tz or os.environ.get("TZ", ""))
+    if answer.query.rates is not None and "cost" in answer.query.metrics:
+        parts.append(answer.query.rates.text)
     return [escape(part) for part in parts if part]

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG_NAME = "token_tracker_config.json"
+# The user's plan. It is not a setting of recording: only the user's own file may have it.
+PLAN = "plan"
 HOOK_FILE = "token-tracking.kiro.hook"
 # How the names of tokentrack's own files begin.
 _OWN_NAMES = ("token_transactions", "token_usage")
+_USERS = "the user's configuration"
 _ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
 
 
@@ -46,7 +49,10 @@ def load_config(
     unknown: dict[str, Any] = {}
     for label, trusted, fields in _sources(root, user_folder, environ, arguments, problems):
         for name, value in fields.items():
-            if name not in FIELDS:
+            if name == PLAN and label == _USERS:
+                if not root:  # what is saved as the user's file keeps it
+                    unknown[name] = value
+            elif name not in FIELDS:
                 problems.append(f"{label}: {_unknown(name)}")
                 unknown[name] = value
             elif problem := _refusal(name, value, trusted=trusted):
@@ -100,8 +106,7 @@ def _sources(
     # source comes first.
     found: list[tuple[str, bool, Mapping[str, Any]]] = []
     user_file = os.path.join(user_folder, CONFIG_NAME)
-    label = "the user's configuration"
-    found.append((label, True, _read(label, user_file, problems)))
+    found.append((_USERS, True, _read(_USERS, user_file, problems)))
     if root:
         hook_file = os.path.join(root, ".kiro", "hooks", HOOK_FILE)
         label = "the hook file's configuration"

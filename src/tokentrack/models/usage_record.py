@@ -64,7 +64,7 @@ def usage_row(
         UNKNOWN,
         source,
         "",
-        _user(),
+        user_name(),
         _machine(),
         join_list([f"{key}={value}" for key, value in tags.items()]),
     ]
@@ -82,7 +82,8 @@ def _cell(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return the name of the user, as rows have it; "" if the system does not tell."""
     return os.environ.get("USER") or os.environ.get("USERNAME") or ""
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.reports.groups import decimal_text
+from tokentrack.reports.pricing.money import money_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.reports.groups import Numbers
+    from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.spans import When
 
 _MICROSECONDS = 1_000_000
@@ -46,12 +48,14 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "failed": (lambda n: n.failed, _same),
     "credits_failed": (lambda n: n.failed_credits, decimal_text),
     "credits_per_turn": (_per_turn, decimal_text),
+    "cost": (lambda n: n.cost, money_text),
     "input_tokens": (_token_kind(0), _same),
     "output_tokens": (_token_kind(1), _same),
     "cached_tokens": (_token_kind(2), _same),
 }
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
+COST = "cost"
 # The metrics that the tables of totals lack.
 TOKEN_KINDS = METRICS[-3:]
 
@@ -85,6 +89,7 @@ class Query(NamedTuple):
         sort: a dimension or a metric, with `-` in front for the other direction. By default times
             come in their order, other rows with the most credits first.
         limit: how many rows; 0 for all.
+        rates: how credits are priced, where `cost` is one of the metrics.
     """
 
     by: Sequence[str] = ()
@@ -95,6 +100,7 @@ class Query(NamedTuple):
     tz: str | None = None
     sort: str = ""
     limit: int = 0
+    rates: Rates | None = None
 
 
 class Answer:
@@ -105,7 +111,8 @@ class Answer:
         since: where its time begins, in microseconds since the epoch; None is open.
         until: where it ends, before which turns count; None is open.
         tz: the name of the time zone.
-        rows: dictionaries of labels and metrics; None is unknown, credits are decimal text.
+        rows: dictionaries of labels and metrics; None is unknown; credits and costs
+            (in USD) are decimal text.
         more_rows: how many rows the limit left out.
         total: the metrics of all turns, each counted once.
         provenance: where the numbers come from: `credits` (turns whose credits are `reported` or

@@ -11,6 +11,7 @@ from tokentrack.reports.index.cells import PRIME, key_of_text, units_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from fractions import Fraction
 
     from tokentrack.reports.dimensions import Dimension
 
@@ -35,11 +36,12 @@ class Numbers:
         failed: how many failed.
         failed_credits: the credits of those that failed, in units of 10^-27.
         more: what else was asked for, in its order.
+        cost: what they cost in USD, where it was asked for.
     """
 
     __slots__ = (
-        "credits", "failed", "failed_credits", "known", "micros", "more", "requests", "tokens",
-        "turns",
+        "cost", "credits", "failed", "failed_credits", "known", "micros", "more", "requests",
+        "tokens", "turns",
     )  # fmt: skip
 
     def __init__(self, parts: Iterable[Part]) -> None:
@@ -50,6 +52,7 @@ class Numbers:
         self.micros: int | None = None
         self.failed_credits: int | None = None
         self.more: list[int | None] = []
+        self.cost: Fraction | None = None
         for is_failed, turns, known, a, b, c, tokens, micros, requests, *more in parts:
             if not turns:
                 continue  # the sum of no rows

@@ -11,6 +11,7 @@ from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS, SUMS_OF_TOKEN_KINDS, Sum
 from tokentrack.reports.answer import (
+    COST,
     METRICS,
     TOKEN_KINDS,
     USUAL_METRICS,
@@ -30,9 +31,10 @@ from tokentrack.reports.zones import Zone
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tokentrack.reports.groups import Key, Part
+    from tokentrack.reports.groups import Key
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
+    from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.spans import When
     from tokentrack.reports.statements import Filter
     from tokentrack.store.paths import LedgerPaths
@@ -52,6 +54,7 @@ def query(  # noqa: PLR0913  (each is a part of the question)
     tz: str | None = None,
     sort: str = "",
     limit: int = 0,
+    rates: Rates | None = None,
     only: LedgerPaths | None = None,
     index: str | None = None,
     progress: Progress | None = None,
@@ -69,6 +72,7 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         tz: the time zone.
         sort: a dimension or a metric.
         limit: how many rows; 0 for all.
+        rates: how credits are priced, where `cost` is one of the metrics.
         only: the one ledger of them whose files are asked about.
         index: the path of the index; without one, the files are read for this answer alone.
         progress: is told how many bytes were read.
@@ -78,7 +82,9 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         ValidationError: the question names something unknown.
         FileSystemError: the ledgers can't be read.
     """
-    asked = Query(tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit)
+    asked = Query(
+        tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit, rates
+    )
     (answer,) = query_all(
         [asked], ledgers=ledgers, only=only, index=index, progress=progress, now=now
     )
@@ -161,6 +167,9 @@ class _Question:
         if unknown:
             raise ValidationError([f"unknown metric {unknown[0][:60]!r}: use {', '.join(METRICS)}"])
         self._sort, self._is_reversed = self._find_sort()
+        self._has_cost = COST in {*asked.metrics, self._sort}
+        if self._has_cost and asked.rates is None:
+            raise ValidationError(["cost needs a plan: `tokentrack plan set` sets it"])
         self._zone = Zone(asked.tz)
         self._span = find_span(asked.since, asked.until, self._zone, now)
 
@@ -193,11 +202,22 @@ class _Question:
         sums: tuple[Sum, ...] = NUMBERS
         if set(TOKEN_KINDS) & {*self._asked.metrics, self._sort}:
             sums = (*NUMBERS, *SUMS_OF_TOKEN_KINDS)
+        costs = None
+        if self._has_cost and self._asked.rates is not None:
+            from tokentrack.reports.costs import Asked, Costs
+
+            asked = Asked(self._zone, self._span, filters, ledger, is_wide)
+            costs = Costs(database, words, self._asked.rates, asked)
         if self._by:
             rows = ask.run(self._by, sums, is_split=True)
             groups = relabel(group(rows, len(self._by)), self._by, words)
-            self._add_rows(answer, groups, words)
+            found = {key: Numbers(parts) for key, parts in groups.items()}
+            if costs is not None:
+                costs.add_to(found, self._by)
+            self._add_rows(answer, found, words)
         total = Numbers(ask.run((), sums, is_split=True))
+        if costs is not None:
+            costs.add_to({(): total}, ())
         answer.total = metrics_of(self._asked.metrics, total)
         answer.provenance = provenance_of(opened, ask, ledger, only)
         return answer
@@ -209,8 +229,8 @@ class _Question:
 
         return [filter_of(words, dimension, values) for dimension, values in self._where]
 
-    def _add_rows(self, answer: Answer, groups: dict[Key, list[Part]], words: Words) -> None:
-        found = [(key, Numbers(parts)) for key, parts in groups.items()]
+    def _add_rows(self, answer: Answer, groups: dict[Key, Numbers], words: Words) -> None:
+        found = list(groups.items())
         if self._sort in METRICS:
             found = self._best(found)
         words.read(

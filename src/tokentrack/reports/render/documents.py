@@ -33,10 +33,18 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
             "tz": answer.tz,
             "filters": {name: list(values) for name, values in query.where.items()},
         },
-        "rows": answer.rows,
-        "total": answer.total,
+        "rows": [priced(row, answer) for row in answer.rows],
+        "total": priced(answer.total, answer),
         "provenance": {**answer.provenance, "unreadable": answer.unreadable},
     }
+
+
+def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """Return a row with its cost as an object: amount, currency, basis."""
+    rates, amount = answer.query.rates, row.get("cost")
+    if rates is None or amount is None:
+        return row
+    return {**row, "cost": {"amount": amount, "currency": "USD", "basis": rates.basis}}
 
 
 def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:

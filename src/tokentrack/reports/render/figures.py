@@ -48,3 +48,11 @@ def time_text(seconds: float | None) -> str:
 def share_text(part: float, whole: float, places: int = 1) -> str:
     """Return a part of a whole in percent: `5.4 %`; a dash where there is no whole."""
     return f"{100 * part / whole:.{places}f} %" if whole else UNKNOWN
+
+
+def cost_text(amount: str | None) -> str:
+    """Return dollars, given as exact decimal text, as `$30.68`."""
+    if amount is None:
+        return UNKNOWN
+    value = Decimal(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    return f"${value:,.2f}" if value or not Decimal(amount) else "<$0.01"

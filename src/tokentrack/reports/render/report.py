@@ -9,6 +9,7 @@ from tokentrack.common.terminal import escape
 from tokentrack.reports.render.bars import bar
 from tokentrack.reports.render.figures import (
     UNKNOWN,
+    cost_text,
     count_text,
     credits_text,
     share_text,
@@ -57,6 +58,7 @@ MEASURES = {
     for measure in (
         Measure("turns", ("turns",), 0, lambda row, _: count_text(row["turns"])),
         Measure("credits", ("credits",), 0, _credits_of("credits")),
+        Measure("cost", ("cost",), 1, lambda row, _: cost_text(row["cost"])),
         Measure(
             "tokens", ("tokens",), 2,
             lambda row, estimated: tokens_text(row["tokens"], is_estimated=estimated),

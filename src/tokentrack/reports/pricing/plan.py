@@ -1,0 +1,202 @@
+"""The user's plan: its price, the credits of a billing month, and what further credits cost."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokentrack.config.sources import CONFIG_NAME, PLAN
+from tokentrack.config.tracker_config import read_json_object
+from tokentrack.errors import ValidationError
+from tokentrack.reports import calendar
+from tokentrack.reports.pricing.money import money_text
+from tokentrack.store.directory import Directory
+from tokentrack.workspace import kiro_home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNITS = 10**27  # as credits are counted
+_MOST_PLACES = 12
+# The largest value of each amount.
+_MOST = {"price": 10**6, "credits": 10**9, "overage": 10**4}
+_LAST_DAY = 31
+
+
+class Plan(NamedTuple):
+    """A plan of Kiro's.
+
+    Attributes:
+        name: what it is called.
+        price: USD a month.
+        credits: the credits of a billing month.
+        overage: USD for each further credit.
+        billing_day: the day of the month on which the billing month begins; a month without that
+            day begins on its last one.
+    """
+
+    name: str
+    price: Decimal
+    credits: Decimal
+    overage: Decimal
+    billing_day: int = 1
+
+    @property
+    def rate(self) -> Fraction:
+        """USD for each credit of the plan."""
+        return Fraction(self.price) / Fraction(self.credits)
+
+    @property
+    def units(self) -> int:
+        """The credits of a billing month in units of 10^-27."""
+        return int(Fraction(self.credits) * _UNITS)
+
+    def month_of(self, day: int) -> tuple[int, int]:
+        """Return the first day of a day's billing month, and the first day after it."""
+        month = calendar.month_of(day)
+        if day < self._begin(month):
+            month -= 1
+        return self._begin(month), self._begin(month + 1)
+
+    def _begin(self, month: int) -> int:
+        first, following = calendar.first_day_of(month), calendar.first_day_of(month + 1)
+        return min(first + self.billing_day - 1, following - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON values, amounts as exact decimal text."""
+        amounts = {name: format(getattr(self, name), "f") for name in _MOST}
+        return {"name": self.name, **amounts, "billing_day": self.billing_day}
+
+
+# The plans that Kiro sells, as of November 2026. Check yours with `tokentrack plan show`.
+KNOWN_PLANS = {
+    name.lower(): Plan(name, Decimal(price), Decimal(credits_), Decimal("0.04"))
+    for name, price, credits_ in (("Pro", 20, 1000), ("Pro+", 40, 2000), ("Power", 200, 10_000))
+}
+
+
+class Rates(NamedTuple):
+    """How credits are priced.
+
+    Attributes:
+        plan: the plan.
+        is_list: whether every credit costs the overage rate.
+        user: whose turns use up the plan's credits. Turns without a user count as theirs; "" stands
+            for those alone.
+    """
+
+    plan: Plan
+    is_list: bool = False
+    user: str = ""
+
+    @property
+    def basis(self) -> str:
+        """What the prices are: `plan` or `list`."""
+        return "list" if self.is_list else "plan"
+
+    @property
+    def text(self) -> str:
+        """The prices in words, for where money is shown."""
+        overage = f"${format(self.plan.overage.normalize(), 'f')}"
+        if self.is_list:
+            return f"cost at the list rate: {overage} a credit"
+        rate = f"${money_text(self.plan.rate, 4)}"
+        allowance = format(self.plan.credits.normalize(), ",f")
+        return f"cost by plan {self.plan.name}: {rate} a credit, {overage} after {allowance}"
+
+
+def plan_of(value: object) -> Plan:
+    """Return the plan that JSON values describe.
+
+    Raises:
+        ValidationError: they describe none.
+    """
+    if not isinstance(value, dict):
+        raise ValidationError(["plan must be an object"])
+    amounts = {name: amount_of(name, value.get(name)) for name in _MOST}
+    name, day = value.get("name", ""), value.get("billing_day", 1)
+    if not isinstance(name, str) or not name or len(name) > 60:
+        raise ValidationError(["the plan's name must be text of 1 to 60 characters"])
+    if type(day) is not int or not 1 <= day <= _LAST_DAY:
+        raise ValidationError(
+            [f"the plan's billing_day must be 1 to {_LAST_DAY}, not {day!r}"[:200]]
+        )
+    return Plan(name, amounts["price"], amounts["credits"], amounts["overage"], day)
+
+
+def amount_of(name: str, value: object) -> Decimal:
+    """Return an amount of a plan: `price`, `credits` or `overage`.
+
+    Raises:
+        ValidationError: it is not a number in its bounds.
+    """
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("nan")
+    least = 0 if name != "credits" else Decimal("0.001")
+    is_plain = amount.is_finite() and least <= amount <= _MOST[name]
+    if not is_plain or amount != round(amount, _MOST_PLACES):
+        bounds = f"{least} to {_MOST[name]:,}"
+        raise ValidationError(
+            [f"the plan's {name} must be a number from {bounds}, not {value!r}"[:200]]
+        )
+    return amount
+
+
+def plan_in_force(environ: Mapping[str, str]) -> Plan | None:
+    """Return the plan of the user's configuration, None if there is none.
+
+    Raises:
+        ValidationError: the configuration can't be read, or has another kind of plan.
+    """
+    path = plan_path(environ)
+    try:
+        found = read_json_object(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValidationError([f"{path} can't be read (errno {error.errno})"]) from error
+    if PLAN not in found:
+        return None
+    try:
+        return plan_of(found[PLAN])
+    except ValidationError as error:
+        fix = "correct it with `tokentrack plan set`"
+        raise ValidationError([f"{path}: {error.issues[0]}; {fix}"]) from error
+
+
+def plan_path(environ: Mapping[str, str]) -> str:
+    """Return the path of the user's configuration, which has the plan."""
+    return os.path.realpath(os.path.join(kiro_home(environ), CONFIG_NAME))
+
+
+def save_plan(plan: Plan | None, environ: Mapping[str, str]) -> bool:
+    """Write the plan into the user's configuration and keep all else there; None removes it.
+
+    Returns:
+        Whether there was a plan before.
+
+    Raises:
+        OSError: the file can't be read or written.
+        ValidationError: the file does not hold a JSON object.
+    """
+    path = plan_path(environ)
+    try:
+        found = read_json_object(path)
+    except FileNotFoundError:
+        found = {}
+    had_plan = PLAN in found
+    if plan is None:
+        if not had_plan:
+            return False
+        del found[PLAN]
+    else:
+        found[PLAN] = plan.to_dict()
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    with Directory.of_file(path, create=True) as (folder, name):
+        folder.replace(name, text.encode("utf-8", "backslashreplace"), durable=True)
+    return had_plan

@@ -1,0 +1,180 @@
+"""`tokentrack plan`: the plan in the user's configuration, and costs where it is set."""
+
+import json
+import time
+from decimal import Decimal
+
+import pytest
+
+from support.imported import tokentrack
+from support.kiro_homes import KiroHome
+from support.kiro_homes.ide import IdeStorage
+from support.priced_turns import add_turn
+from tokentrack.reports.render.screen import width_of
+
+
+@pytest.fixture
+def priced(machine):
+    """Return a machine with two turns of today: 8 credits, then 6."""
+    now = time.time_ns() // 1000
+    add_turn(machine.folder, "e-1", now - 2, "8", workspace_folder="web")
+    add_turn(machine.folder, "e-2", now - 1, "6", workspace_folder="api")
+    return machine
+
+
+def configuration(machine):
+    return machine.home / ".kiro" / "token_tracker_config.json"
+
+
+def set_ten(machine, *words):
+    return tokentrack(machine, "plan", "set", "Ten", "--price", "5", "--credits", "10",
+                      "--overage", "2", *words)  # fmt: skip
+
+
+def document(machine, *words):
+    return json.loads(tokentrack(machine, "report", "workspace", "--json", *words))
+
+
+def test_a_known_plan_is_set_shown_and_removed(machine):
+    assert "No plan is set." in tokentrack(machine, "plan", "show")
+    assert json.loads(tokentrack(machine, "plan", "show", "--json"))["plan"] is None
+    text = tokentrack(machine, "plan", "set", "pro+")
+    assert "Plan Pro+: $40 a month for 2,000 credits." in text
+    assert str(configuration(machine)) in text
+    assert json.loads(tokentrack(machine, "plan", "show", "--json")) == {
+        "schema_version": 1,
+        "plan": {"name": "Pro+", "price": "40", "credits": "2000", "overage": "0.04",
+                 "billing_day": 1},
+    }  # fmt: skip
+    assert "$0.02 a credit, $0.04 after 2,000" in tokentrack(machine, "plan", "show")
+    assert "was removed" in tokentrack(machine, "plan", "remove")
+    assert "No plan is set." in tokentrack(machine, "plan", "remove")
+    assert json.loads(configuration(machine).read_text()) == {}
+
+
+def test_everything_else_in_the_configuration_stays(machine):
+    before = {"later": {"x": [1.5, "é"]}, "log_level": "DEBUG", "retention_days": 30}
+    configuration(machine).parent.mkdir(exist_ok=True)
+    configuration(machine).write_text(json.dumps(before))
+    set_ten(machine, "--billing-day", "31")
+    found = json.loads(configuration(machine).read_text())
+    plan = found.pop("plan")
+    assert found == before
+    assert list(found) == list(before)
+    assert plan["billing_day"] == 31
+    tokentrack(machine, "plan", "remove")
+    assert json.loads(configuration(machine).read_text()) == before
+
+
+def test_a_link_to_the_configuration_stays_a_link(machine, tmp_path):
+    real = tmp_path / "dotfiles.json"
+    real.write_text('{"log_level": "DEBUG"}')
+    configuration(machine).parent.mkdir(exist_ok=True)
+    configuration(machine).symlink_to(real)
+    set_ten(machine)
+    assert configuration(machine).is_symlink()
+    assert json.loads(real.read_text())["plan"]["name"] == "Ten"
+
+
+def test_a_damaged_configuration_is_not_overwritten(machine):
+    configuration(machine).parent.mkdir(exist_ok=True)
+    configuration(machine).write_text("{broken")
+    text = tokentrack(machine, "plan", "set", "pro", code=1)
+    assert "nothing was changed" in text
+    assert "is not JSON" in text
+    assert configuration(machine).read_text() == "{broken"
+
+
+def test_a_plan_is_no_unknown_field_but_a_workspace_can_not_set_it(machine):
+    set_ten(machine)
+    machine.send("Stop")
+    log = machine.state / "tokentrack.log"
+    assert not log.exists() or "plan" not in log.read_text()
+    machine.configure(plan={"name": "Free", "price": "0"})
+    machine.send("Stop")
+    assert "unknown field 'plan'" in log.read_text()
+    assert "Plan Ten" in tokentrack(machine, "plan", "show")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["Mine"], "The plan 'Mine' is not known"), (["pro", "--price", "x"], "price must be"),
+     (["pro", "--credits", "0"], "credits must be"), (["pro", "--billing-day", "32"], "32")],
+)  # fmt: skip
+def test_a_wrong_plan_is_refused(machine, words, message):
+    code = 1 if "must" in message else 2
+    assert message in tokentrack(machine, "plan", "set", *words, code=code)
+    assert not configuration(machine).exists()
+
+
+def test_the_billing_day_is_the_accounts(machine):
+    IdeStorage(KiroHome(machine.home)).account(412.5, 1000)
+    text = tokentrack(machine, "plan", "set", "pro")
+    day = json.loads(configuration(machine).read_text())["plan"]["billing_day"]
+    assert f"The billing month begins on day {day}." in text
+
+
+def test_costs_are_split_where_the_plan_ends(priced):
+    set_ten(priced)
+    found = document(priced)
+    # 8 and 2 at half a dollar, then 4 at two dollars.
+    assert {row["workspace"]: row["cost"] for row in found["rows"]} == {
+        "web": {"amount": "4", "currency": "USD", "basis": "plan"},
+        "api": {"amount": "9", "currency": "USD", "basis": "plan"},
+    }
+    assert found["total"]["cost"]["amount"] == "13"
+    only = document(priced, "--workspace", "api")
+    assert only["total"]["cost"]["amount"] == "9"
+    listed = document(priced, "--cost", "list")
+    assert listed["total"]["cost"] == {"amount": "28", "currency": "USD", "basis": "list"}
+
+
+def test_the_basis_is_printed_where_money_is(priced):
+    set_ten(priced)
+    text = tokentrack(priced, "report", "workspace")
+    assert "$13.00" in text
+    assert "cost by plan Ten: $0.5 a credit, $2 after 10" in text
+    assert "list rate: $2 a credit" in tokentrack(priced, "report", "--cost", "list")
+    shown = tokentrack(priced, "report", "workspace", "--show", "turns")
+    assert "$" not in shown
+
+
+def test_without_a_plan_no_dollar_is_shown(priced):
+    assert "$" not in tokentrack(priced, "report", "workspace")
+    assert "cost" not in document(priced)["total"]
+    text = tokentrack(priced, "report", "--show", "cost", code=1)
+    assert "cost needs a plan: `tokentrack plan set` sets it" in text
+
+
+def test_a_damaged_plan_costs_no_answer(priced):
+    configuration(priced).parent.mkdir(exist_ok=True)
+    configuration(priced).write_text('{"plan": {"name": "x", "price": "-1"}}')
+    text = tokentrack(priced, "report", "workspace")
+    assert "Warning: no cost is shown" in text
+    assert "price must be a number" in text
+    assert "14.0" in text
+    assert "tokentrack plan set" in tokentrack(priced, "plan", "show", code=1)
+
+
+def test_unknown_credits_have_no_cost(machine):
+    set_ten(machine)
+    machine.send("Stop")
+    assert document(machine)["total"]["cost"] is None
+    assert "–" in tokentrack(machine, "report")
+
+
+def test_csv_has_the_exact_amount(priced):
+    set_ten(priced)
+    lines = tokentrack(priced, "report", "workspace", "--format", "csv").splitlines()
+    at = lines[0].split(",").index("cost")
+    assert sum(Decimal(line.split(",")[at]) for line in lines[1:]) == 13
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_no_line_is_wider_than_the_terminal(priced, columns):
+    set_ten(priced)
+    env = {"COLUMNS": str(columns)}
+    for words in (["report", "workspace"], ["report", "model", "--show", "cost,credits"]):
+        text = tokentrack(priced, *words, env=env)
+        assert all(width_of(line) <= columns for line in text.splitlines())
+        assert "cost" in text
