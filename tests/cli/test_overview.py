@@ -85,7 +85,7 @@ def test_the_document_is_the_report_of_the_days_and_more(busy):
     report = json.loads(overview(busy, "report", "day", "--json", *shown))
     assert list(found) == [
         "schema_version", "command", "generated_at", "query", "rows", "total", "today",
-        "last_month", "workspaces", "models", "provenance",
+        "plan", "last_month", "workspaces", "models", "provenance",
     ]  # fmt: skip
     assert found["command"] == "overview"
     for name in ("schema_version", "query", "rows", "total", "provenance"):
@@ -242,3 +242,85 @@ def test_asking_changes_no_file_of_the_workspace(busy):
     overview(busy)
     overview(busy, "--no-index")
     assert {p: p.stat().st_mtime_ns for p in busy.root.rglob("*")} == before
+
+
+# With a plan.
+
+
+@pytest.fixture
+def planned(busy):
+    """Return the busy machine with a plan of 20 credits, whose month begins on the first."""
+    tokentrack(busy, "plan", "set", "Mini", "--price", "10", "--credits", "20", "--overage", "1",
+               "--billing-day", "1")  # fmt: skip
+    return busy
+
+
+def test_a_plan_adds_what_is_used_and_left_and_what_it_costs(planned):
+    found = document(planned, *UTC_ZONE)
+    used = Decimal(found["total"]["credits"])
+    plan = found["plan"]
+    assert Decimal(plan["used"]) == used
+    assert Decimal(plan["left"]) == 20 - used
+    assert plan["first_day"] == f"{datetime.now(UTC):%Y-%m}-01"
+    # Half a dollar a credit in the plan, a dollar beyond.
+    cost = min(used, Decimal(20)) / 2 + max(used - 20, 0)
+    assert Decimal(found["total"]["cost"]["amount"]) == cost
+    assert found["total"]["cost"]["basis"] == "plan"
+    for name in ("workspaces", "models"):
+        assert sum(Decimal(row["cost"]["amount"]) for row in found[name]) == cost
+    projection = plan["projection"]
+    low, middle, high = (Decimal(projection[name]) for name in ("low", "credits", "high"))
+    assert used <= low <= middle <= high
+    assert projection["interval"] == "80 %"
+    assert "mean of the same weekdays of the last 28 days" in projection["method"]
+    assert Decimal(projection["beyond_plan"]) == max(middle - 20, 0)
+    listed = document(planned, "--cost", "list", *UTC_ZONE)
+    assert Decimal(listed["total"]["cost"]["amount"]) == used
+
+
+def test_the_plan_is_of_all_ledgers_or_not_shown(planned):
+    assert document(planned, "--here")["plan"] is None
+    assert document(planned, "--workspace", "web")["plan"] is None
+    assert document(planned, "--workspace", "web")["total"]["cost"]
+    assert "Plan Mini" in overview(planned)
+    assert "Plan Mini" not in overview(planned, "--here")
+
+
+def test_other_users_do_not_use_up_the_plan(planned):
+    before = document(planned)["plan"]["used"]
+    add_turn(planned.folder, "e-other", time.time_ns() // 1000, "50", user="somebody-else")
+    assert document(planned)["plan"]["used"] == before
+    assert Decimal(document(planned)["total"]["credits"]) > 50
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_with_a_plan_no_line_is_wider_either(planned, columns):
+    text = overview(planned, columns=columns)
+    assert all(width_of(line) <= columns for line in text.splitlines())
+    plain = overview(planned, "--ascii", columns=columns)
+    assert plain.isascii()
+    for needed in (
+        "$",
+        "Plan Mini",
+        "Projected",
+        "cost by plan Mini: $0.5 a credit",
+        "$1 after 20",
+    ):
+        assert needed in text
+        assert needed in plain
+
+
+def test_a_plan_that_is_used_up_is_red_and_in_words(planned):
+    add_turn(planned.folder, "e-more", time.time_ns() // 1000, "500")
+    text = overview(planned, "--color", "always")
+    assert "\x1b[31m  Plan Mini" in text
+    assert "Beyond plan" in text
+    assert "beyond the plan for $" in text
+
+
+def test_without_a_plan_there_is_a_hint_and_no_dollar(busy):
+    text = overview(busy)
+    assert "`tokentrack plan set`" in text
+    assert "$" not in text
+    assert document(busy)["plan"] is None
+    assert "cost" not in document(busy)["total"]

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answers import ask_all, filter_options, format_options, print_answer
+from tokentrack.cli.answers import (
+    ask_all,
+    cost_option,
+    filter_options,
+    filters_of,
+    format_options,
+    print_answer,
+    rates_for,
+)
 from tokentrack.cli.options import target_of
 from tokentrack.common.terminal import escape
 
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
 @click.command("overview")
 @filter_options
+@cost_option
 @format_options
 def command(**options: Any) -> None:
     """Show what was used today and this month.
@@ -28,16 +37,23 @@ def command(**options: Any) -> None:
     The same as `tokentrack` alone. With --since or --until, shows that time in place of this
     month.
     """
+    from tokentrack.common.timestamps import now_us
     from tokentrack.reports.overview import (
+        Overview,
         overview_document,
-        overview_of,
         overview_table,
         questions,
     )
     from tokentrack.reports.render.documents import json_document
+    from tokentrack.reports.zones import Zone
 
-    answers = ask_all(options, questions(options["since"], options["until"]))
-    found = overview_of(answers, options["tz"])
+    now = now_us()
+    is_all = not options["here"] and not filters_of(options)["where"]
+    asked = questions(
+        options["since"], options["until"], rates_for(options), is_all=is_all, now=now
+    )
+    answers = ask_all(options, list(asked.values()))
+    found = Overview(dict(zip(asked, answers, strict=True)), Zone(options["tz"]), now)
     if options["as_json"] or options["form"] == "json":
         document = overview_document(found, json_document("overview", found.period))
         click.echo(json.dumps(document, indent=2))

@@ -103,7 +103,7 @@ def _show(plan: Plan) -> None:
     price, allowance = plan.price.normalize(), plan.credits.normalize()
     say(f"Plan {plan.name}: ${price:,f} a month for {allowance:,f} credits.")
     say(f"The billing month begins on day {plan.billing_day}.")
-    say(f"{Rates(plan).text.capitalize()}.")
+    say(f"Reports show the {', '.join(Rates(plan).texts)}.")
 
 
 def _billing_day() -> int:

@@ -105,5 +105,5 @@ def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
     parts.append(answer.tz or os.environ.get("TZ", ""))
     if answer.query.rates is not None and "cost" in answer.query.metrics:
-        parts.append(answer.query.rates.text)
+        parts += answer.query.rates.texts
     return [escape(part) for part in parts if part]

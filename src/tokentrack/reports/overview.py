@@ -5,17 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.common.timestamps import format_us
 from tokentrack.reports import calendar
-from tokentrack.reports.answer import Answer, Query
+from tokentrack.reports.answer import COST, USUAL_METRICS, Answer, Query
+from tokentrack.reports.plan_use import PlanUse, plan_question
+from tokentrack.reports.render.documents import priced
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from tokentrack.reports.pricing.plan import Rates
 
 USUAL_PERIOD = "this-month"
 _MOST_DAYS = 200
-_NAMES = ("period", "today", "workspaces", "models", "ever")
 
 
 class Compared(NamedTuple):
@@ -50,11 +53,11 @@ class Overview:
         models: the same by model.
         ever: all turns that pass the filters, without rows.
         compared: the same days of last month; None for another period, or without turns then.
+        plan: the use of the plan; None without one, or if not all turns are asked about.
     """
 
-    def __init__(self, answers: Sequence[Answer], zone: Zone, now: int) -> None:
-        """Take the answers of `questions`, in their order."""
-        by_name = dict(zip((*_NAMES, "before"), answers, strict=False))
+    def __init__(self, by_name: Mapping[str, Answer], zone: Zone, now: int) -> None:
+        """Take the answers of `questions`, by their names."""
         self.period = by_name["period"]
         self.workspaces, self.models = by_name["workspaces"], by_name["models"]
         self.ever = by_name["ever"]
@@ -66,6 +69,10 @@ class Overview:
         is_over = until is not None and until <= zone.start_of(self.day)
         self.today = None if is_over else by_name["today"]
         self.compared = self._compare(by_name["before"]) if self.is_usual else None
+        self.plan: PlanUse | None = None
+        rates = self.period.query.rates
+        if rates is not None and "plan" in by_name:
+            self.plan = PlanUse(by_name["plan"], rates, Zone().local_day(now))
 
     def _compare(self, before: Answer) -> Compared | None:
         month = calendar.month_of(self.day)
@@ -95,35 +102,33 @@ class Overview:
         return found
 
 
-def questions(since: str | None, until: str | None) -> list[dict[str, Any]]:
-    """Return the fields of the questions that an overview needs.
+def questions(
+    since: str | None, until: str | None, rates: Rates | None, *, is_all: bool, now: int
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of the questions that an overview needs, by their names.
 
     Args:
         since: when its period begins; without it and `until`, this month.
         until: when it ends.
+        rates: how credits are priced; None without a plan.
+        is_all: whether all turns of all ledgers are asked about, as the use of a plan needs.
+        now: the time, in microseconds since the epoch.
     """
-    period = {"since": since or USUAL_PERIOD, "until": until}
+    metrics = USUAL_METRICS if rates is None else (*USUAL_METRICS, COST)
+    priced = {"metrics": metrics, "rates": rates}
+    period = {"since": since or USUAL_PERIOD, "until": until, **priced}
     found: dict[str, dict[str, Any]] = {
         "period": {"by": ("day",), **period},
-        "today": {"by": (), "since": "today", "until": None},
+        "today": {"by": (), "since": "today", "until": None, **priced},
         "workspaces": {"by": ("workspace",), **period},
         "models": {"by": ("model",), **period},
         "ever": {"by": (), "since": None, "until": None},
     }
     if since in {None, USUAL_PERIOD} and until is None:
         found["before"] = {"by": ("day",), "since": "last-month", "until": "last-month"}
-    return list(found.values())
-
-
-def overview_of(answers: Sequence[Answer], tz: str | None, now: int | None = None) -> Overview:
-    """Return the overview that the answers of `questions` make.
-
-    Args:
-        answers: in the order of the questions.
-        tz: the time zone that was asked for; None is the system's.
-        now: the time, in microseconds since the epoch.
-    """
-    return Overview(answers, Zone(tz), now_us() if now is None else now)
+    if rates is not None and is_all:
+        found["plan"] = plan_question(rates, Zone().local_day(now))
+    return found
 
 
 def overview_document(found: Overview, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,12 +143,17 @@ def overview_document(found: Overview, document: Mapping[str, Any]) -> dict[str,
     today, compared = found.today, found.compared
     return {
         **head,
-        "today": None if today is None else {"since": _time(today.since), **today.total},
+        "today": None if today is None else _today_document(today),
+        "plan": found.plan and found.plan.to_dict(),
         "last_month": None if compared is None else _compared_document(compared),
-        "workspaces": found.workspaces.rows,
-        "models": found.models.rows,
+        "workspaces": [priced(row, found.workspaces) for row in found.workspaces.rows],
+        "models": [priced(row, found.models) for row in found.models.rows],
         "provenance": provenance,
     }
+
+
+def _today_document(today: Answer) -> dict[str, Any]:
+    return {"since": _time(today.since), **priced(today.total, today)}
 
 
 def _compared_document(compared: Compared) -> dict[str, Any]:

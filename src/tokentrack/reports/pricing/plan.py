@@ -98,14 +98,14 @@ class Rates(NamedTuple):
         return "list" if self.is_list else "plan"
 
     @property
-    def text(self) -> str:
-        """The prices in words, for where money is shown."""
+    def texts(self) -> list[str]:
+        """The prices in words, in parts, for where money is shown."""
         overage = f"${format(self.plan.overage.normalize(), 'f')}"
         if self.is_list:
-            return f"cost at the list rate: {overage} a credit"
+            return [f"cost at the list rate: {overage} a credit"]
         rate = f"${money_text(self.plan.rate, 4)}"
         allowance = format(self.plan.credits.normalize(), ",f")
-        return f"cost by plan {self.plan.name}: {rate} a credit, {overage} after {allowance}"
+        return [f"cost by plan {self.plan.name}: {rate} a credit", f"{overage} after {allowance}"]
 
 
 def plan_of(value: object) -> Plan:

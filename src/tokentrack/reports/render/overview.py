@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.reports import calendar
-from tokentrack.reports.render.bars import bar, sparkline
+from tokentrack.reports.render.bars import bar, gauge, sparkline
 from tokentrack.reports.render.figures import (
     UNKNOWN,
+    cost_text,
     credits_text,
     share_text,
     time_text,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.overview import Compared, Overview
+    from tokentrack.reports.plan_use import PlanUse
     from tokentrack.reports.render.screen import Screen
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -31,6 +33,7 @@ _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _INDENT = _GAP = "  "
 _LABEL = 14  # the width of the first lines' labels
 _TOP = 3
+_NEARLY = 0.75  # of the plan, which is a warning
 _RECONCILE = "Run `tokentrack reconcile` to add what Kiro has written since."
 _LONGEST_NAME = 32
 _LONGEST_BAR, _SHORTEST_BAR = 34, 8
@@ -66,7 +69,10 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
         heading: what it is about, in parts.
     """
     lines = [screen.paint(line, "bold") for line in wrapped(heading, screen)]
-    lines += ["", *_numbers(found, screen), *_daily(found, screen), ""]
+    lines += ["", *_numbers(found, screen)]
+    if found.plan is not None:
+        lines += _plan(found.plan, screen)
+    lines += [*_daily(found, screen), ""]
     tops = [
         _top("workspace", found.workspaces, screen),
         _top("model", found.models, screen),
@@ -78,6 +84,10 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
         lines += [screen.paint(line, colour) for line in _filled(screen.plain(text), screen)]
     if lines[-1]:
         lines.append("")
+    rates = found.period.query.rates
+    basis = ["`tokentrack plan set` adds costs"] if rates is None else rates.texts
+    basis = [escape(text) for text in basis]
+    lines += [screen.paint(line, "dim") for line in wrapped(basis, screen)]
     return lines + [screen.paint(line, "dim") for line in provenance_lines(found.period, screen)]
 
 
@@ -125,11 +135,57 @@ def _numbers(found: Overview, screen: Screen) -> list[str]:
 
 
 def _cells(total: Mapping[str, Any]) -> list[str]:
+    cost = [cost_text(total["cost"])] if "cost" in total else []
     return [
         f"{credits_text(total['credits'])} credits",
+        *cost,
         counted(total["turns"], "turn"),
         time_text(total["seconds"]),
     ]
+
+
+def _plan(use: PlanUse, screen: Screen) -> list[str]:
+    plan, share = use.rates.plan, use.share
+    room = min(_LONGEST_BAR, screen.width - len(_INDENT) - _LABEL - len("100 %  []"))
+    drawn = gauge(share, room, is_ascii=screen.is_ascii)
+    colour = "red" if share >= 1 else "yellow" if share >= _NEARLY else ""
+    name = shorten(f"Plan {escape(plan.name)}", _LABEL - 1, mark="~")
+    bar_ = f"{_INDENT}{pad(name, _LABEL)}{share * 100:,.0f} %  {drawn}"
+    lines = [screen.paint(shorten(bar_, screen.width), colour)]
+    for label, text in _plan_texts(use):
+        first = f"{_INDENT}{pad(label, _LABEL)}"
+        lines += textwrap.wrap(
+            screen.plain(text), screen.width, initial_indent=first,
+            subsequent_indent=" " * len(first), break_on_hyphens=False,
+        )  # fmt: skip
+    return lines
+
+
+def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
+    left, end = abs(use.left), days_text(use.end, use.end)
+    amount = credits_text(format(left, "f"))
+    if use.left < 0:
+        yield "Beyond plan", f"{amount} credits since {days_text(use.first, use.first)}"
+    else:
+        of = credits_text(format(use.rates.plan.credits, "f"), 0)
+        text = f"{amount} of {of} credits until {end}"
+        if use.days_left is not None and use.days_left < use.days_to_go:
+            text += f", at this pace for {counted(use.days_left, 'day')}"
+        elif use.days_left is not None:
+            text += ", enough at this pace"
+        yield "Left", text
+    projection = use.projection
+    if projection is None:
+        return
+    low, expected, high = (
+        credits_text(format(value, "f"), 0)
+        for value in (projection.low, projection.credits, projection.high)
+    )
+    text = f"{expected} credits by {end} (80 % sure: {low}–{high})"
+    if use.beyond:
+        beyond = credits_text(format(use.beyond, "f"), 0)
+        text += f", {beyond} beyond the plan for {cost_text(use.beyond_cost)}"
+    yield "Projected", text
 
 
 def _aligned(lines: Sequence[_Line], screen: Screen) -> list[str]:

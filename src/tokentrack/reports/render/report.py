@@ -168,4 +168,5 @@ def wrapped(parts: Sequence[str], screen: Screen) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(part)
-    return [shorten(screen.plain(line), screen.width) for line in lines]
+    mark = screen.plain("…")
+    return [shorten(screen.plain(line), screen.width, mark=mark) for line in lines]
