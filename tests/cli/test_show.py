@@ -8,7 +8,8 @@ import pytest
 
 from support.imported import latest, tokentrack
 from support.kiro_homes import build
-from support.report_world import LEDGER, USAGE, ReportWorld
+from support.report_changes import ChangingWorld
+from support.report_world import LEDGER, USAGE
 from tokentrack.errors import TokenTrackError
 from tokentrack.reports.one_turn import show_turn
 from tokentrack.reports.render.screen import width_of
@@ -113,7 +114,7 @@ def test_asking_changes_no_file_of_the_workspace(machine):
 
 @pytest.fixture
 def world(tmp_path):
-    return ReportWorld(tmp_path, 5, ledgers=2)
+    return ChangingWorld(tmp_path, 5, ledgers=2)
 
 
 def test_superseded_rows_are_named_and_fill_in_what_later_ones_do_not_know(world):
@@ -137,7 +138,7 @@ def test_superseded_rows_are_named_and_fill_in_what_later_ones_do_not_know(world
 
 @pytest.mark.parametrize("seed", [21, 22])
 def test_every_turn_of_a_changed_ledger_is_found_with_all_its_rows(tmp_path, seed):
-    world = ReportWorld(tmp_path, seed)
+    world = ChangingWorld(tmp_path, seed)
     for _ in range(40):
         world.step()
     listed = list_turns(ledgers=world.paths, sort="when")

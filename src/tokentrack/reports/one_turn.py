@@ -202,7 +202,12 @@ def _lines(
     query = "select id from alias where root = ?"
     keys = {number, *[key for (key,) in database.execute(query, (number,))]}
     skipped = set(database.execute("select segment, line from skipped"))
-    for file in reader.files.values():
+    query = "select copies + superseded, place, usage_place from turn where id = ?"
+    ((more, *places),) = database.execute(query, (number,))
+    files = set(reader.files)
+    if not more:
+        files &= {place >> PLACE_BITS for place in places if place is not None}
+    for file in [reader.files[n] for n in sorted(files)]:
         some = _lines_with(reader, file, identity) if len(keys) == 1 else None
         # Other ids, or a row of several lines, are found only in all rows.
         found = _all_lines(reader, file) if some is None else iter(some)

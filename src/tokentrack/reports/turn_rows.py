@@ -14,7 +14,7 @@ from tokentrack.reports.index.cells import key_of_text, units_of
 from tokentrack.reports.index.day_totals import TOKENS
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.row_reader import ChangedError
-from tokentrack.reports.statements import JOINS
+from tokentrack.reports.statements import JOINS, Source
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.groups import Words
     from tokentrack.reports.row_reader import RowReader
-    from tokentrack.reports.statements import Source
 
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")
 _SHORTEST, _LONGEST = 8, 36
+_FEW = 500
 _SPREAD = 0x9E3779B97F4A7C15
 _BASES = (UNKNOWN, REPORTED, ESTIMATED)
 # By word, what turns are sorted by; the largest and the newest come first, unknown last.
@@ -107,20 +107,36 @@ def select(
     """
     ranks = _SORTS[sort.removeprefix("-")]
     direction = "asc" if sort.startswith("-") else "desc"
-    values = [f"{_VALUES.get(name, f't.{name}')} as {name}" for name in Row._fields]
-    values += [f"{rank} as rank{number}" for number, rank in enumerate(ranks)]
-    statement = " union all ".join([_select(", ".join(values), source) for source in sources])
     order = [f"rank{number} {direction}" for number in range(len(ranks))]
-    if ranks:
-        order = ["rank0 is null", *order, "at desc", "id desc"]
-        statement = f"select * from ({statement})"
-    else:
-        order = [f"at {direction}", f"id {direction}"]
-    statement += f" order by {', '.join(order)}"
-    if limit:
-        statement += f" limit {limit}"
+    order = ["rank0 is null", *order, "at desc", "id desc"] if order else [
+        f"at {direction}", f"id {direction}",
+    ]  # fmt: skip
+    shown = ["t.id as id", "t.at as at"]
+    shown += [f"{rank} as rank{number}" for number, rank in enumerate(ranks)]
+    end = f" order by {', '.join(order)}{f' limit {limit}' if limit else ''}"
+    if 0 < limit <= _FEW:
+        # What decides the order is read of all turns, the rest of a few.
+        narrow = [
+            _select(", ".join([f"{number} as source", *shown]), source)
+            for number, source in enumerate(sources)
+        ]
+        chosen = [row[:2] for row in database.execute(f"select * from ({_union(narrow)}){end}")]
+        sources = [
+            Source(source.table, (*source.conditions, f"t.id in ({_ids(chosen, number)})"))
+            for number, source in enumerate(sources)
+        ]
+    values = [f"{_VALUES.get(name, f't.{name}')} as {name}" for name in Row._fields]
+    wide = [_select(", ".join([*values, *shown[2:]]), source) for source in sources]
     width = len(Row._fields)
-    return [Row(*row[:width]) for row in database.execute(statement)]
+    return [Row(*row[:width]) for row in database.execute(f"select * from ({_union(wide)}){end}")]
+
+
+def _union(statements: Sequence[str]) -> str:
+    return " union all ".join(statements)
+
+
+def _ids(chosen: Sequence[Sequence[int]], wanted: int) -> str:
+    return ", ".join([str(identity) for number, identity in chosen if number == wanted])
 
 
 def _select(values: str, source: Source) -> str:
