@@ -130,6 +130,8 @@ def test_the_oldest_backups_go_and_the_newest_stay(space):
     assert len(space.names("token_transactions_backup_")) == 5
     space.run("backup", "prune", "--keep", "2")
     assert space.names("token_transactions_backup_") == names[3:]
+    again = space.run("backup", "prune", "--keep", "2")
+    assert again == "nothing to remove: 2 or fewer backups exist\n"
     assert space.names("token_usage_backup_") == [
         n.replace("transactions", "usage") for n in names[3:]
     ]

@@ -17,7 +17,6 @@ from tokentrack.cli.options import (
     target_of,
     workspace_option,
 )
-from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.backup import Backup
@@ -94,7 +93,7 @@ def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> 
     for name in names:
         say(f"{'would remove' if dry_run else 'removed'} {name}")
     if not names:
-        say(f"nothing to remove: no more than {counted(left, 'backup')} exist")
+        say(f"nothing to remove: {left} or fewer backups exist")
 
 
 def _backups(workspace: str | None) -> list[Backup]:

@@ -25,7 +25,7 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.ssh
                       "afpfs", "webdav", "davfs"})  # fmt: skip
 _MOUNTS = "/proc/mounts"
 _ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder on this machine"
-_QUEUED = "events are queued in your state folder until then"
+_QUEUED = "events are queued in your state folder meanwhile"
 
 
 def check_folder(setup: Setup) -> Iterator[Finding]:

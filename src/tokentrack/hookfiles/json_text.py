@@ -18,11 +18,11 @@ _OPENING = {"[": 0, "{": None}
 _CLOSING = frozenset("]}")
 
 
-class Place(NamedTuple):
+class ValueSpan(NamedTuple):
     """A value of a JSON text, as offsets.
 
     Attributes:
-        path: its keys and indices; the list is used again for the next place, so copy it.
+        path: its keys and indices; the list is used again for the next value, so copy it.
         start: where its key starts, or the value itself where it has none.
         value: where the value starts.
         end: where the value ends.
@@ -36,8 +36,8 @@ class Place(NamedTuple):
     parent: int
 
 
-def walk(text: str) -> Iterator[Place]:
-    """Yield the place of each value of a valid JSON text, inner values before outer ones."""
+def walk(text: str) -> Iterator[ValueSpan]:
+    """Yield where the values of a valid JSON text are, inner values before outer ones."""
     path: list[str | int | None] = []  # None is a key that has not come yet
     opened: list[tuple[int, int]] = []  # the start and value of each object or list around
     key_at = 0
@@ -60,7 +60,7 @@ def walk(text: str) -> Iterator[Place]:
                 path.append(_OPENING[piece])
                 opened.append((start, value))
                 continue
-        yield Place(path, start, value, match.end(), opened[-1][1] if opened else -1)
+        yield ValueSpan(path, start, value, match.end(), opened[-1][1] if opened else -1)
 
 
 def find_lines(text: str, wanted: Collection[KeyPath], *, last: bool = False) -> dict[KeyPath, int]:
