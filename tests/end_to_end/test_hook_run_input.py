@@ -70,14 +70,14 @@ def test_tags_come_from_arguments_and_environment(machine, arguments, environmen
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--frobnicate"], "an unknown argument"),
-        (["surplus", "--help"], "an unknown argument"),
+        (["--frobnicate"], "unknown argument of hook-run"),
+        (["surplus", "--help"], "unknown argument of hook-run"),
         (["--tag"], "--tag has no value"),
         (["--hook="], "--hook has no value"),
         (["--tag", "no-equals-sign"], "a tag must have the form key=value"),
         (["--tag", "=value"], "a tag must have the form key=value"),
         (["--workspace", "/does/not/exist"], "--workspace"),
-        (["\udcff\udcfe"], "an unknown argument"),
+        (["\udcff\udcfe"], "unknown argument of hook-run"),
     ],
 )
 def test_an_argument_in_error_is_noted_and_costs_no_row(machine, arguments, problem):

@@ -31,7 +31,7 @@ DAMAGED = {
         [],
         [(2, "torn last line")],
     ),
-    "no last line feed": (HEADER + A + B[:-1], [A, B], [(3, "no line feed")]),
+    "no last line feed": (HEADER + A + B[:-1], [A, B], [(3, "no LF at the end")]),
     "NUL tail": (HEADER + A + bytes(500), [A], [(3, "NUL bytes at the end")]),
     "NUL block before a row": (HEADER + A + bytes(500) + B, [A, B], [(3, "power loss")]),
     "a row cut by NULs": (
@@ -55,14 +55,14 @@ DAMAGED = {
     "no line feed at all": (
         (HEADER + A + B + C).replace(b"\n", b""),
         [A, B, C],
-        [(1, "no line feed"), (1, "4 lines joined")],
+        [(1, "no LF at the end"), (1, "4 lines joined")],
     ),
     "no line feed at all, and torn": (
         (HEADER + A + B + C[:50]).replace(b"\n", b""),
         [A, B],
         [(1, "3 lines joined"), (1, "torn last line")],
     ),
-    "CR alone": ((HEADER + A + B).replace(b"\n", b"\r"), [A, B], [(1, "CR alone")]),
+    "CR alone": ((HEADER + A + B).replace(b"\n", b"\r"), [A, B], [(1, "CR-only line endings")]),
     "CR alone below the header": (
         HEADER + (A + B + C).replace(b"\n", b"\r")[:-1] + b"\n",
         [A, B, C],

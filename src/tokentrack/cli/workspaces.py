@@ -32,7 +32,7 @@ _EMPTY = (
 @click.option("--forget", metavar="PATH", help="Remove a ledger, or those of a folder, from the "
               "list. No file of a workspace is changed.")  # fmt: skip
 @click.option("--no-index", is_flag=True,
-              help="Read the files for this answer alone, without the index.")  # fmt: skip
+              help="Read the ledgers directly instead of the index.")  # fmt: skip
 @json_option
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
               show_default=True, help="When to use colour.")  # fmt: skip
@@ -40,7 +40,7 @@ _EMPTY = (
 def command(*, forget: str | None, **options: Any) -> None:
     """List the known ledgers and their turns.
 
-    A ledger is known once a turn was recorded in it. Answers are made from all known ledgers.
+    A ledger is known once a turn was recorded in it. Reports cover all known ledgers.
     """
     from tokentrack.reports.ledger_list import list_ledgers
 

@@ -68,7 +68,7 @@ FIELDS = {
     ),
     "auto_create_directories": Field("bool", True, "Create missing folders."),
     "auto_create_hooks": Field(
-        "bool", False, "Let the Python API install missing hook files on first use.",
+        "bool", False, "Let `TokenTracker` install missing hook files when it is created.",
     ),
     "file_lock_timeout_seconds": Field(
         "float", 5.0, "Seconds that the Python API and the commands wait for the ledger's lock.",
