@@ -85,7 +85,7 @@ def test_the_document_is_the_report_of_the_days_and_more(busy):
     report = json.loads(overview(busy, "report", "day", "--json", *shown))
     assert list(found) == [
         "schema_version", "command", "generated_at", "query", "rows", "total", "today",
-        "plan", "last_month", "workspaces", "models", "provenance",
+        "plan", "last_month", "workspaces", "models", "most_expensive_today", "provenance",
     ]  # fmt: skip
     assert found["command"] == "overview"
     for name in ("schema_version", "query", "rows", "total", "provenance"):
@@ -168,6 +168,23 @@ def test_a_name_can_not_steer_the_terminal(machine):
     text = overview(machine)
     assert "\x1b" not in text
     assert "\\x1b]0;x\\x07\\u202eb" in text
+
+
+def test_the_most_expensive_turns_of_today_come_with_their_prompts(machine):
+    now = time.time_ns() // 1000
+    for number, amount in enumerate(["1", "", "4.5", "3", "2"]):
+        add_turn(machine.folder, f"e-{number}", now - number, amount, prompt_text=f"ask {number}")
+    add_turn(machine.folder, "e-old", now - 3 * DAY, "9", prompt_text="old")
+    found = document(machine, *UTC_ZONE)["most_expensive_today"]
+    assert [(row["credits"], row["prompt"]) for row in found] == [
+        ("4.5", "ask 2"), ("3", "ask 3"), ("2", "ask 4"),
+    ]  # fmt: skip
+    text = overview(machine, *UTC_ZONE)
+    assert [line.split()[0] for line in text.splitlines() if " ask " in line] == [
+        "4.50", "3.00", "2.00",
+    ]  # fmt: skip
+    assert "old" not in text
+    assert "Most expensive today" not in overview(machine, "--until", "yesterday", "--since", "9d")
 
 
 # Empty states.

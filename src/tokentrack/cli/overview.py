@@ -13,9 +13,11 @@ from tokentrack.cli.answers import (
     cost_option,
     filter_options,
     filters_of,
+    form_of,
     format_options,
     print_answer,
     rates_for,
+    scope_of,
 )
 from tokentrack.cli.options import target_of
 from tokentrack.common.terminal import escape
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.overview import Overview
     from tokentrack.reports.render.screen import Screen
+
+_MOST_EXPENSIVE = 3
 
 
 @click.command("overview")
@@ -54,6 +58,8 @@ def command(**options: Any) -> None:
     )
     answers = ask_all(options, list(asked.values()))
     found = Overview(dict(zip(asked, answers, strict=True)), Zone(options["tz"]), now)
+    if found.today is not None and found.today.total["turns"]:
+        found.most_expensive = _most_expensive(options)
     if options["as_json"] or options["form"] == "json":
         document = overview_document(found, json_document("overview", found.period))
         click.echo(json.dumps(document, indent=2))
@@ -65,8 +71,19 @@ def command(**options: Any) -> None:
     ))  # fmt: skip
 
 
+def _most_expensive(options: dict[str, Any]) -> list[dict[str, Any]]:
+    from tokentrack.reports.turn_list import list_turns
+
+    if form_of(options) not in {"table", "json"}:
+        return []
+    filters = {**filters_of(options), "since": "today", "until": None}
+    answer = list_turns(**filters, **scope_of(options), sort="credits", limit=_MOST_EXPENSIVE)
+    return [row for row in answer.rows if row["credits"] is not None]
+
+
 def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str]:
-    from tokentrack.reports.render.overview import date_text, empty_lines, overview_lines
+    from tokentrack.reports.render.dates import date_text
+    from tokentrack.reports.render.overview import empty_lines, overview_lines
 
     query = found.period.query
     where = [f"{name} {', '.join(values)}" for name, values in query.where.items()]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 USUAL_PERIOD = "this-month"
 _MOST_DAYS = 200
+_TURN_FIELDS = ("id", "when", "workspace", "model", "credits", "prompt")
 
 
 class Compared(NamedTuple):
@@ -53,6 +54,8 @@ class Overview:
         models: the same by model.
         ever: all turns that pass the filters, without rows.
         compared: the same days of last month; None for another period, or without turns then.
+        most_expensive: today's turns with the most credits, as `list_turns` has them; filled in
+            by the caller.
         plan: the use of the plan; None without one, or if not all turns are asked about.
     """
 
@@ -69,6 +72,7 @@ class Overview:
         is_over = until is not None and until <= zone.start_of(self.day)
         self.today = None if is_over else by_name["today"]
         self.compared = self._compare(by_name["before"]) if self.is_usual else None
+        self.most_expensive: list[dict[str, Any]] = []
         self.plan: PlanUse | None = None
         rates = self.period.query.rates
         if rates is not None and "plan" in by_name:
@@ -148,6 +152,9 @@ def overview_document(found: Overview, document: Mapping[str, Any]) -> dict[str,
         "last_month": None if compared is None else _compared_document(compared),
         "workspaces": [priced(row, found.workspaces) for row in found.workspaces.rows],
         "models": [priced(row, found.models) for row in found.models.rows],
+        "most_expensive_today": [
+            {name: row[name] for name in _TURN_FIELDS} for row in found.most_expensive
+        ],
         "provenance": provenance,
     }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
-from tokentrack.reports import calendar
-from tokentrack.reports.render.bars import bar, gauge, sparkline
+from tokentrack.reports.render.bars import bar, sparkline
+from tokentrack.reports.render.dates import days_text
 from tokentrack.reports.render.figures import (
     UNKNOWN,
     cost_text,
@@ -17,25 +17,23 @@ from tokentrack.reports.render.figures import (
     share_text,
     time_text,
 )
+from tokentrack.reports.render.plan_use import INDENT, LABEL, plan_lines
 from tokentrack.reports.render.report import provenance_lines, wrapped
 from tokentrack.reports.render.screen import pad, shorten, width_of
+from tokentrack.reports.render.turns import local_time
+from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.overview import Compared, Overview
-    from tokentrack.reports.plan_use import PlanUse
     from tokentrack.reports.render.screen import Screen
 
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-_INDENT = _GAP = "  "
-_LABEL = 14  # the width of the first lines' labels
+_GAP = "  "
 _TOP = 3
-_NEARLY = 0.75  # of the plan, which is a warning
 _RECONCILE = "Run `tokentrack reconcile` to add what Kiro has written since."
-_LONGEST_NAME = 32
+_LONGEST_NAME, _LONGEST_PLACE = 32, 16
 _LONGEST_BAR, _SHORTEST_BAR = 34, 8
 
 
@@ -71,7 +69,7 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
     lines = [screen.paint(line, "bold") for line in wrapped(heading, screen)]
     lines += ["", *_numbers(found, screen)]
     if found.plan is not None:
-        lines += _plan(found.plan, screen)
+        lines += plan_lines(found.plan, screen)
     lines += [*_daily(found, screen), ""]
     tops = [
         _top("workspace", found.workspaces, screen),
@@ -80,6 +78,8 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
     name = max([width_of(row.name) for top in tops for row in top.rows])
     for top in tops:
         lines += [*_top_lines(top, name, screen), ""]
+    if found.most_expensive:
+        lines += [*_most_expensive(found, screen), ""]
     for text, colour in _notes(found):
         lines += [screen.paint(line, colour) for line in _filled(screen.plain(text), screen)]
     if lines[-1]:
@@ -103,21 +103,6 @@ def empty_lines(
     return lines
 
 
-def date_text(day: int) -> str:
-    """Return a day as `Wed 17 Dec 2025`."""
-    year, month, day_of_month = calendar.civil(day)
-    weekday = _WEEKDAYS[calendar.weekday_of(day) - 1]
-    return f"{weekday} {day_of_month} {_MONTHS[month - 1]} {year}"
-
-
-def days_text(first: int, last: int) -> str:
-    """Return days of one month as `1–17 Nov`."""
-    _, month, since = calendar.civil(first)
-    until = calendar.civil(last)[2]
-    days = f"{since}" if since == until else f"{since}–{until}"
-    return f"{days} {_MONTHS[month - 1]}"
-
-
 def _numbers(found: Overview, screen: Screen) -> list[str]:
     lines = []
     if found.today is not None:
@@ -126,7 +111,7 @@ def _numbers(found: Overview, screen: Screen) -> list[str]:
             lines.append(_Line("Today", _cells(total)))
         else:
             note = f"no turn since midnight ({found.today.tz})"
-            if len(_INDENT) + _LABEL + len(note) > screen.width:
+            if len(INDENT) + LABEL + len(note) > screen.width:
                 note = "no turn since midnight"
             lines.append(_Line("Today", note=note))
     label = "This month" if found.is_usual else "Period"
@@ -144,55 +129,11 @@ def _cells(total: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _plan(use: PlanUse, screen: Screen) -> list[str]:
-    plan, share = use.rates.plan, use.share
-    room = min(_LONGEST_BAR, screen.width - len(_INDENT) - _LABEL - len("100 %  []"))
-    drawn = gauge(share, room, is_ascii=screen.is_ascii)
-    colour = "red" if share >= 1 else "yellow" if share >= _NEARLY else ""
-    name = shorten(f"Plan {escape(plan.name)}", _LABEL - 1, mark="~")
-    bar_ = f"{_INDENT}{pad(name, _LABEL)}{share * 100:,.0f} %  {drawn}"
-    lines = [screen.paint(shorten(bar_, screen.width), colour)]
-    for label, text in _plan_texts(use):
-        first = f"{_INDENT}{pad(label, _LABEL)}"
-        lines += textwrap.wrap(
-            screen.plain(text), screen.width, initial_indent=first,
-            subsequent_indent=" " * len(first), break_on_hyphens=False,
-        )  # fmt: skip
-    return lines
-
-
-def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
-    left, end = abs(use.left), days_text(use.end, use.end)
-    amount = credits_text(format(left, "f"))
-    if use.left < 0:
-        yield "Beyond plan", f"{amount} credits since {days_text(use.first, use.first)}"
-    else:
-        of = credits_text(format(use.rates.plan.credits, "f"), 0)
-        text = f"{amount} of {of} credits until {end}"
-        if use.days_left is not None and use.days_left < use.days_to_go:
-            text += f", at this pace for {counted(use.days_left, 'day')}"
-        elif use.days_left is not None:
-            text += ", enough at this pace"
-        yield "Left", text
-    projection = use.projection
-    if projection is None:
-        return
-    low, expected, high = (
-        credits_text(format(value, "f"), 0)
-        for value in (projection.low, projection.credits, projection.high)
-    )
-    text = f"{expected} credits by {end} (80 % sure: {low}–{high})"
-    if use.beyond:
-        beyond = credits_text(format(use.beyond, "f"), 0)
-        text += f", {beyond} beyond the plan for {cost_text(use.beyond_cost)}"
-    yield "Projected", text
-
-
 def _aligned(lines: Sequence[_Line], screen: Screen) -> list[str]:
     # As many columns as fit, the first ones.
     columns = list(zip(*[line.cells for line in lines if line.cells], strict=True))
     widths = [max(width_of(cell) for cell in column) for column in columns]
-    room = screen.width - len(_INDENT) - _LABEL
+    room = screen.width - len(INDENT) - LABEL
     while len(widths) > 1 and sum(widths) + 3 * (len(widths) - 1) > room:
         widths.pop()
     texts = []
@@ -200,25 +141,25 @@ def _aligned(lines: Sequence[_Line], screen: Screen) -> list[str]:
         parts = [
             pad(cell, width, is_number=True) for cell, width in zip(cells, widths, strict=False)
         ]
-        text = f"{_INDENT}{pad(label, _LABEL)}{note or '   '.join(parts)}"
+        text = f"{INDENT}{pad(label, LABEL)}{note or '   '.join(parts)}"
         texts.append(shorten(screen.plain(text), screen.width, mark=screen.plain("…")))
     return texts
 
 
 def _daily(found: Overview, screen: Screen) -> list[str]:
     days = found.days()
-    room = screen.width - len(_INDENT) - _LABEL
+    room = screen.width - len(INDENT) - LABEL
     if len(days) < 2:
         return []
     label = "Daily" if len(days) <= room else f"Last {room} days"
-    text = f"{_INDENT}{pad(label, _LABEL)}{sparkline(days[-room:], is_ascii=screen.is_ascii)}"
+    text = f"{INDENT}{pad(label, LABEL)}{sparkline(days[-room:], is_ascii=screen.is_ascii)}"
     change = _change(found.compared) if found.compared else ""
     if not change:
         return [text]
     change = screen.plain(change)
     if width_of(text) + 3 + width_of(change) <= screen.width:
         return [f"{text}   {change}"]
-    return [text, shorten(" " * (len(_INDENT) + _LABEL) + change, screen.width)]
+    return [text, shorten(" " * (len(INDENT) + LABEL) + change, screen.width)]
 
 
 def _change(compared: Compared) -> str:
@@ -249,23 +190,41 @@ def _row(name: str, amount: str | None, whole: Decimal) -> _Row:
 
 def _top_lines(top: _Top, name: int, screen: Screen) -> list[str]:
     wide = max(len("credits"), *[len(row.amount) for row in top.rows])
-    fixed = 2 * len(_INDENT) + len(_GAP) + wide + len(_GAP) + len("share")
+    fixed = 2 * len(INDENT) + len(_GAP) + wide + len(_GAP) + len("share")
     name = min(max(name, len(top.title)), _LONGEST_NAME, screen.width - fixed)
     room = min(_LONGEST_BAR, screen.width - fixed - name - len(_GAP))
-    title = pad(top.title, name + len(_INDENT))
-    lines = [f"{_INDENT}{title}{_GAP}{'credits':>{wide}}{_GAP}share"]
+    title = pad(top.title, name + len(INDENT))
+    lines = [f"{INDENT}{title}{_GAP}{'credits':>{wide}}{_GAP}share"]
     for row in top.rows:
         shown = shorten(row.name, name, in_the_middle=True, mark=screen.plain("…"))
         cells = screen.plain(f"{row.amount:>{wide}}{_GAP}{row.percent:>5}")
         drawn = ""
         if room >= _SHORTEST_BAR:
             drawn = bar(row.length, room, is_ascii=screen.is_ascii)
-        lines.append(f"{_INDENT * 2}{pad(shown, name)}{_GAP}{cells}{_GAP}{drawn}".rstrip())
+        lines.append(f"{INDENT * 2}{pad(shown, name)}{_GAP}{cells}{_GAP}{drawn}".rstrip())
     return lines
 
 
 def _name(value: str | None, screen: Screen) -> str:
     return escape(value) if value else screen.plain(UNKNOWN)
+
+
+def _most_expensive(found: Overview, screen: Screen) -> list[str]:
+    lines = [f"{INDENT}Most expensive today"]
+    zone = Zone(found.period.query.tz)
+    rows = found.most_expensive
+    amounts = [credits_text(row["credits"], 2) for row in rows]
+    names = [
+        shorten(_name(row["workspace"], screen), _LONGEST_PLACE, mark=screen.plain("…"))
+        for row in rows
+    ]
+    wide, name = max(map(len, amounts)), max(map(width_of, names))
+    for row, amount, place in zip(rows, amounts, names, strict=True):
+        cells = [f"{amount:>{wide}}", local_time(row["when"], zone)[-5:], pad(place, name)]
+        prompt = escape((row["prompt"] or "")[: screen.width]) or UNKNOWN
+        line = f"{INDENT * 2}{_GAP.join([*cells, prompt])}"
+        lines.append(shorten(screen.plain(line), screen.width, mark=screen.plain("…")).rstrip())
+    return lines
 
 
 def _notes(found: Overview) -> Iterator[tuple[str, str]]:
@@ -276,7 +235,7 @@ def _notes(found: Overview) -> Iterator[tuple[str, str]]:
         cost = "their credits are unknown"
         if spent is not None:
             cost = f"{credits_text(spent)} credits spent on them"
-        yield f"{pad('Failed turns', _LABEL)}{total['failed']:,} ({share}), {cost}", "red"
+        yield f"{pad('Failed turns', LABEL)}{total['failed']:,} ({share}), {cost}", "red"
     waiting = total["credits_unknown"] if total["credits"] is None else 0
     where = ""
     if not waiting and found.today is not None:
@@ -289,7 +248,7 @@ def _filled(text: str, screen: Screen) -> list[str]:
     return textwrap.wrap(
         text,
         screen.width,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
         break_on_hyphens=False,
     )
