@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import hostile
+from programs import hostile
 from support.ledgers import HEADER, Workspace, posix_only
 from tokentrack.common.timestamps import now_us
 from tokentrack.recorder import drain, execution_state

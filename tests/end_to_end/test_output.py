@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import hostile
+from programs import hostile
 from support.examples import at_most
 from support.ledgers import HEADER, Workspace, line_of, posix_only, transaction
 from tokentrack.common.terminal import escape

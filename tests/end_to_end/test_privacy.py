@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import hostile
+from programs import hostile
 from support.canaries import (
     BODIES,
     COMMANDS,

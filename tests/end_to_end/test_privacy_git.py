@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support import hostile
+from programs import hostile
 from support.canaries import PROMPT, configured
 from support.ledgers import Workspace, posix_only
 

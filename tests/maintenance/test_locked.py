@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from programs.hostile import snapshot
 from support.hook_files import Machine
-from support.hostile import snapshot
 from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
 from support.ledgers import HEADER

@@ -197,7 +197,7 @@ def _limits(base: Path, stride: int, report: Report, *, flawed: bool) -> None:
 
 
 def _fuzz(base: Path, stride: int, report: Report, *, flawed: bool) -> None:
-    from support import hostile
+    from programs import hostile
 
     hostile.load()
     trial = Trial(base / "fuzz", flawed=False)

@@ -23,10 +23,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from programs import hostile
 from programs.crash_states import files, flawed, hook, maintenance
 from programs.crash_states.case import Case, Space, Step
 from programs.crash_states.disk import Fault, Recording, put
-from support import TESTS, hostile
+from support import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

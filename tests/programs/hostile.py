@@ -2,8 +2,8 @@
 
 `PITS` has a function for each; it puts its trap into a workspace and points it at a victim's
 folder, which looks like a workspace's own so that whoever follows the trap finds something to
-change. `race` swaps folders for links while processes record: `python hostile.py FOLDER NAME
-SECONDS [flawed]` prints what it did as JSON.
+change. `race` swaps folders for links while processes record: `python -m programs.hostile FOLDER
+NAME SECONDS [flawed]` prints what it did as JSON.
 """
 
 from __future__ import annotations
