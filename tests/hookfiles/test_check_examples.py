@@ -10,7 +10,7 @@ import os
 import pytest
 
 from support import EXAMPLES
-from tokentrack.hookfiles.check import check_file, check_paths
+from tokentrack.hookfiles.check import check_paths
 
 HOOKS = EXAMPLES / "hooks"
 HOOK = {
@@ -41,7 +41,7 @@ def expected(path):
 def assert_as_expected(path):
     if not path.with_name(path.name + ".expect").exists():
         return
-    found = check_file(str(path))
+    found = check_paths([str(path)]).findings
     wanted = expected(path)
     assert [[f.level, str(f.line or "-"), f.key or "-"] for f in found] == [w[:3] for w in wanted]
     for finding, (*_, text) in zip(found, wanted, strict=True):
@@ -50,20 +50,20 @@ def assert_as_expected(path):
 
 @pytest.mark.parametrize("path", examples("positive"))
 def test_a_positive_example_has_no_errors(path):
-    assert not [f for f in check_file(str(path)) if f.level == "error"]
+    assert not [f for f in check_paths([str(path)]).findings if f.level == "error"]
     assert_as_expected(path)
 
 
 @pytest.mark.parametrize("path", examples("negative"))
 def test_a_negative_example_has_an_error(path):
-    assert [f for f in check_file(str(path)) if f.level == "error"]
+    assert [f for f in check_paths([str(path)]).findings if f.level == "error"]
     assert_as_expected(path)
 
 
 @pytest.mark.parametrize(("major", "count"), [(None, 0), (0, 0), (1, 1), (2, 1)])
 def test_only_a_newer_ide_makes_a_0x_file_inert(tmp_path, major, count):
     path = write(tmp_path / "a.kiro.hook", HOOK)
-    assert len(check_file(str(path), ide_major=major)) == count
+    assert len(check_paths([str(path)], ide_major=major).findings) == count
 
 
 def test_a_long_prompt_and_a_name_in_any_script_are_fine(tmp_path):
@@ -76,5 +76,5 @@ def test_a_long_prompt_and_a_name_in_any_script_are_fine(tmp_path):
 
 def test_a_quoted_value_is_cut(tmp_path):
     path = write(tmp_path / "a.kiro.hook", {**HOOK, "when": {"type": "x" * 5_000_000}})
-    (finding,) = check_file(str(path))
+    (finding,) = check_paths([str(path)]).findings
     assert len(finding.message) < 120

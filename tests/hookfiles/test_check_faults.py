@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from support import EXAMPLES
 from tokentrack.cli.validate_hooks import command
-from tokentrack.hookfiles.check import check_file, check_paths
+from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.forms import recognise
 from tokentrack.hookfiles.json_text import find_lines
 from tokentrack.hookfiles.reporters import REPORTERS
@@ -29,7 +29,7 @@ ANY = settings(
 
 
 def messages(path):
-    return [f"{f.level}: {f.message}" for f in check_file(str(path))]
+    return [f"{f.level}: {f.message}" for f in check_paths([str(path)]).findings]
 
 
 @ONLY_POSIX

@@ -7,7 +7,7 @@ import pytest
 
 from support.commands import tokentrack
 from support.ledgers import posix_only
-from tokentrack.hookfiles.check import check_file
+from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.migrate import convert, glob_regex
 from tokentrack.hookfiles.plan import RefusedError
 
@@ -111,7 +111,7 @@ def test_files_are_written_beside_and_valid_and_the_originals_stay(machine):
     assert [p.name for p in hooks.iterdir()] == ["mine.kiro.hook"]
     migrate(machine)
     assert sorted(p.name for p in hooks.iterdir()) == ["mine.json", "mine.kiro.hook"]
-    assert [f for f in check_file(str(hooks / "mine.json")) if f.level == "error"] == []
+    assert [f for f in check_paths([str(hooks / "mine.json")]).findings if f.level == "error"] == []
     assert "nothing to do" in migrate(machine)
 
 

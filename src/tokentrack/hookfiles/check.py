@@ -85,11 +85,6 @@ class Report:
         return sum(finding.level == level for finding in self.findings)
 
 
-def check_file(path: str, *, ide_major: int | None = None) -> list[FileFinding]:
-    """Return the findings of one file; with `ide_major` also what that IDE version ignores."""
-    return _finished([_check(walk.Candidate(path), ide_major)]).findings
-
-
 def check_paths(paths: Iterable[str], *, ide_major: int | None = None) -> Report:
     """Check the named files and all hook files in the named folders."""
     return _finished([_check(each, ide_major) for each in walk.candidates(paths)])
