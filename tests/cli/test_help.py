@@ -8,6 +8,7 @@ import sys
 import click
 import pytest
 
+from support import commands
 from support.ledgers import posix_only
 from tokentrack.cli import cli
 from tokentrack.cli.options import Group
@@ -15,24 +16,22 @@ from tokentrack.cli.options import Group
 COMMAND = [sys.executable, "-m", "tokentrack"]
 
 
-def commands(group, words=()):
+def commands_of(group, words=()):
     """Yield the words of each command and the command, subcommands included."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         yield (*words, name), command
         if isinstance(command, click.Group):
-            yield from commands(command, (*words, name))
+            yield from commands_of(command, (*words, name))
 
 
-COMMANDS = dict(commands(cli))
+COMMANDS = dict(commands_of(cli))
 VISIBLE = [words for words in COMMANDS if words != ("hook-run",)]  # that one needs a terminal
 
 
-def run(*words, code=0, **options):
-    command = [*COMMAND, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == code, done.stdout + done.stderr
+def run(*words, code=0, cwd="/", env=os.environ):
+    done = commands.run(words, cwd, dict(env), code)
     return done.stdout + done.stderr
 
 

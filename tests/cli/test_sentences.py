@@ -40,7 +40,6 @@ def run_in(space, script, *words):
     return done.stdout + done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--since", "2030-01-01")])
 def test_an_import_that_adds_nothing_ends_the_hint(space, words):
     session = V1Session(KiroHome(space.home), workspace="/elsewhere")
@@ -81,7 +80,6 @@ def test_no_ledger_is_all_that_is_said_of_one(space):
     assert space.run("verify", code=1) == f"token_transactions.csv is {reason}\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "what"),
     [

@@ -59,7 +59,6 @@ def test_engines_are_known_by_their_traces(machine):
     assert having(found, "Kiro IDE 0.x is in use", "ok")
 
 
-@pytest.mark.slow
 def test_an_inert_file_is_offered_the_migration(machine):
     V1Session(KiroHome(machine.home))
     hooks = machine.root / ".kiro" / "hooks"
@@ -263,7 +262,6 @@ def test_each_hook_says_when_it_is_known_to_have_fired_and_no_more(machine):
     assert found[3].endswith(started["timestamp"])
 
 
-@pytest.mark.slow
 def test_neither_the_api_nor_an_import_is_taken_for_a_hook(machine):
     install(machine)
     V1Session(KiroHome(machine.home), workspace=str(machine.root)).turn([0.5])

@@ -55,7 +55,6 @@ def test_a_time_beside_the_numbers_counts_more_than_the_files(machine):
     assert line_of(machine).endswith("as the IDE last saved it, file of 3 h ago")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reset", [
     1e308, -1, 0, True, 10**400, "9" * 5000, "0000-00-00T00:00:00Z", "2026-13-45T99:99:99Z",
     "+999999-01-01T00:00:00Z", "\u0662\u0660\u0662\u0666-09-01T00:00:00Z", "", [], None,
@@ -92,7 +91,6 @@ def ide(home, root):
     IdeStorage(home).execution([0.5], workspace=str(root))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("write", [v1, ide])
 def test_history_is_pointed_out_until_it_is_imported(machine, write):
     assert HINT not in tokentrack(machine, "init") + tokentrack(machine, "status")

@@ -16,6 +16,8 @@ from support import ROOT
 from support.kiro import Machine
 from tokentrack import __version__
 
+pytestmark = pytest.mark.slow
+
 STEM = f"kiro_tokentrack-{__version__}"
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md",

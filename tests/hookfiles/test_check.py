@@ -56,7 +56,6 @@ def test_the_positive_examples_exit_0_and_the_negative_ones_1(run):
         assert reported or path.suffix == ".expect"
 
 
-@pytest.mark.slow
 def test_the_seeds_files_pass_and_fail_only_when_strict(run):
     for name in ("token-tracking", "token-tracking-start", "triggers-list"):
         path = HOOKS / "positive" / f"seed-{name}.kiro.hook"
@@ -132,7 +131,6 @@ def test_a_path_that_does_not_exist_is_wrong_usage(run):
     assert run("--format", "yaml").returncode == 2
 
 
-@pytest.mark.slow
 def test_in_a_workspace_only_kiros_folders_hold_hook_files(run):
     write(run.work / ".kiro" / "hooks" / "a.json", {"hooks": []})
     write(run.work / ".kiro" / "token_tracker_config.json", "{}")
@@ -179,7 +177,6 @@ def test_a_0x_file_is_inert_where_a_newer_ide_left_its_sessions(run, home):
     )
 
 
-@pytest.mark.slow
 def test_control_and_bidi_characters_do_not_reach_the_terminal(run):
     evil = "a\x1b]0;x\x07\x9b31m\u202eb\u2066\ud800"
     hook = {**HOOK, "name": evil, evil: 1, "when": {"type": evil}}

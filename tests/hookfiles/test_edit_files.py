@@ -129,7 +129,6 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(swapped, ki
 
 
 @needs_exchange
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["create", "remove"])
 def test_a_look_before_the_write_would_lead_outside(swapped, kind):
     number = 1 if kind == "remove" else 0

@@ -42,7 +42,6 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(machine):
     assert set(planned) <= set(machine.run("init").splitlines())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "paths"),
     [
@@ -83,7 +82,6 @@ def test_from_a_sub_folder_the_workspace_is_found(machine):
     assert (inner / V1).exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -192,7 +190,6 @@ def test_a_mask_that_allows_all_makes_no_hook_file_that_others_can_write(machine
     assert stat.S_IMODE(machine.at(".kiro/hooks").stat().st_mode) == 0o755
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -282,7 +279,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(machine):
     assert "Not a directory" in machine.run("init", code=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "surface"),
     [
@@ -345,7 +341,6 @@ def test_a_hook_in_the_home_folder_is_warned_of_once(machine):
     )
 
 
-@pytest.mark.slow
 def test_a_folder_of_no_project_gets_nothing_unless_it_is_named(machine):
     machine.env["TMPDIR"] = str(machine.root)
     for arguments in ([], ["--surface", "crew", "--surface", "v1"], ["--dry-run"]):

@@ -94,7 +94,6 @@ def test_a_linked_hook_is_listed_and_not_followed(machine):
     assert "symbolic links" in hook.reason
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [b"", b"\xff", b"[" * 100_000, b"3", b'{"when": 3}', b'{"version": "v1", "hooks": [1, {}]}',

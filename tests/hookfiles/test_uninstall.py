@@ -17,7 +17,6 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -39,7 +38,6 @@ def test_init_and_uninstall_give_back_the_tree(machine, arguments):
     assert machine.tree() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ignored", [None, b"", b"a\n", b"a", b"a\r\nb\r\n", b"a\r\nb"])
 def test_gitignore_is_given_back(machine, ignored):
     machine.put(".git/HEAD")
@@ -132,7 +130,6 @@ def test_the_block_stays_while_another_hook_records(machine):
     assert not machine.at(".gitignore").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("surface", ["crew", "v1"])
 def test_the_block_stays_while_a_hook_of_the_user_records_here(machine, surface):
     machine.run("init", "--surface", "ide-0")

@@ -16,7 +16,6 @@ from tokentrack.store.paths import user_paths, workspace_paths
 IMPOSSIBLE = ["/w/a\\u0000b", "/w/\\ud800", "/w/\\udcff", "C:\\\\w\\\\app", "relative", "."]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", IMPOSSIBLE)
 def test_a_turn_of_a_folder_that_can_not_be_comes_in(machine, path):
     home = here(machine)

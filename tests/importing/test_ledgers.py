@@ -53,7 +53,6 @@ def other(tmp_path):
     return tmp_path / "other"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "end", "packed"), [
     ("token_transactions.csv", "\n", False),
     ("token_transactions_20260101.csv.gz", "\n", True),
@@ -117,7 +116,6 @@ def test_damaged_rows_are_listed_and_the_others_come_in(machine, other):
     assert [line.split(": ")[0] for line in found["examples"]] == [f"{path}:3", f"{path}:4"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bad", ["abc", "sNaN", "NaN", "Infinity", "-5", "1e400", "1e-999999"])
 def test_credits_that_are_none_are_listed_and_stay_unknown(machine, other, bad):
     path = write(other / "token_transactions.csv", HEADER, [row("a"), row("b")])

@@ -71,7 +71,6 @@ def test_a_backup_is_made_by_itself_when_the_ledger_changed_since_the_last(space
     assert due(space) == []
 
 
-@pytest.mark.slow
 def test_what_is_due_is_done_along_by_the_commands_but_not_by_a_dry_run(space):
     with_backup(space, [row("new", now_us() - 2 * DAY)], [A, B])
     space.ledger.write_bytes(space.ledger.read_bytes() + b"milk\n")
@@ -167,7 +166,6 @@ MERGES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MERGES)
 def test_a_merge_adds_what_ledger_and_archives_lack_once(space, name):
     held, backed_up, archived, wanted = MERGES[name]

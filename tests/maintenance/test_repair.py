@@ -52,7 +52,6 @@ def test_repair_does_nothing_to_a_healthy_ledger_and_nothing_twice(space):
     assert {path: kept for path, kept in state_of(space).items() if path in before} == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"milk\nbread\n", b"\x89PNG\r\n\x1a\n\xff", b"name,age\na,1\n"])
 def test_repair_leaves_a_file_alone_that_is_no_ledger_and_mends_the_others(space, data):
     space.write("token_transactions.csv", data)

@@ -37,7 +37,6 @@ def credits_of(machine):
     return json.loads(tokentrack(machine, "status", "--json"))["credits"]["total"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rotated", ["", "plain", "compressed"])
 def test_a_turn_that_an_archive_has_is_not_counted_again(machine, rotated):
     machine.configure(compression_enabled=rotated == "compressed")

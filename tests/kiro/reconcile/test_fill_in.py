@@ -254,7 +254,6 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
     assert line in tokentrack(machine, "status")
 
 
-@pytest.mark.slow
 def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played):
     machine = played.machine
     turn = played.turn()

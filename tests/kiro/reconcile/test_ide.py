@@ -37,7 +37,6 @@ def reconcile(played):
     return tokentrack(played.machine, "reconcile", cwd=played.root)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("written", [(0, 1), (0,), (1,)])
 def test_two_workspaces_at_once_have_their_own_credits(machine, written):
     played = pair(machine, Ide)

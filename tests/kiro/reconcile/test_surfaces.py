@@ -225,7 +225,6 @@ def test_a_hook_loads_no_reader_again_for_a_session_that_is_not_there(machine):
     assert not loaded(machine, v1)
 
 
-@pytest.mark.slow
 def test_a_turn_that_an_import_was_faster_to_complete_gets_no_second_row(played):
     machine = played.machine
     played.turn([0.5])
