@@ -24,6 +24,7 @@ READING = {
     "report": 0,
     "turns": 0,
     "show abc": 1,
+    "workspaces": 0,
     "doctor": 1,  # the program is not on PATH
     "validate-hooks": 0,
     "reconcile": 0,
@@ -50,7 +51,7 @@ READING = {
     "prune --dry-run": 1,
 }
 # Creates an index of Kiro's history in the home's cache, and nothing in the workspace.
-INDEXING = {"overview", "report", "turns", "show abc"}
+INDEXING = {"overview", "report", "turns", "show abc", "workspaces"}
 # These are there to create files. A new command is added here or above.
 WRITING = {"init", "uninstall", "migrate-hooks", "hook-run"}
 
