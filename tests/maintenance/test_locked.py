@@ -11,58 +11,14 @@ from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
 from support.ledgers import HEADER
 from support.maintained import Maintained, row
-from tokentrack.cli import _COMMANDS
+from support.without_ledger import INDEXING, READING
 from tokentrack.common.timestamps import now_us
 from tokentrack.maintenance.locked import NoLedgerError
-
-# What each command does where there is no ledger, with its exit code: a report of nothing, or one
-# sentence that says so.
-READING = {
-    "status": 0,
-    "status --json": 0,
-    "overview": 0,
-    "report": 0,
-    "turns": 0,
-    "show abc": 1,
-    "workspaces": 0,
-    "doctor": 1,  # the program is not on PATH
-    "validate-hooks": 0,
-    "reconcile": 0,
-    "reconcile --wait 0.1": 0,
-    "import --dry-run": 0,
-    "import --dry-run other.csv": 0,
-    "verify": 0,
-    "repair": 0,
-    "repair --dry-run": 0,
-    "backup": 0,
-    "backup list": 0,
-    "backup create": 1,
-    "backup create --dry-run": 1,
-    "backup prune": 1,
-    "backup prune --dry-run": 1,
-    "restore": 1,
-    "restore --dry-run": 1,
-    "restore --yes": 1,
-    "rotate": 1,
-    "rotate --if-due": 1,
-    "rotate --dry-run": 1,
-    "prune": 1,
-    "prune --yes": 1,
-    "prune --dry-run": 1,
-}
-# Creates an index of Kiro's history in the home's cache, and nothing in the workspace.
-INDEXING = {"overview", "report", "turns", "show abc", "workspaces"}
-# These are there to create files. A new command is added here or above.
-WRITING = {"init", "uninstall", "migrate-hooks", "hook-run"}
 
 
 @pytest.fixture
 def space(tmp_path):
     return Maintained(tmp_path)
-
-
-def test_every_command_is_tried_or_known_to_write():
-    assert {words.split()[0] for words in READING} | WRITING == set(_COMMANDS)
 
 
 @pytest.mark.parametrize("words", READING)
