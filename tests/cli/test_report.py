@@ -12,6 +12,7 @@ import pytest
 
 from support.imported import credits_of, tokentrack
 from support.kiro_homes import build
+from tokentrack.reports.render.report import MEASURES
 from tokentrack.reports.render.screen import width_of
 
 EVERYTHING = ("--since", "all", "--tz", "UTC")
@@ -114,6 +115,19 @@ def test_a_wrong_word_is_named_in_one_line(imported, words, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("title", [title for title in MEASURES if title != "cost"])
+def test_each_column_can_be_shown(imported, title):
+    text = report(imported, "model", "--show", title, "--sort", title, *EVERYTHING)
+    assert title in text.splitlines()[2]
+
+
+def test_the_users_ledger_counts_without_being_registered(imported):
+    for file in imported.home.rglob("ledgers/*"):
+        file.unlink()
+    found = document(imported, *EVERYTHING)
+    assert found["total"]["turns"] == len(imported.users.rows())
 
 
 def test_nothing_found_says_what_to_do_next(machine):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 INDEX_NAME = "index.db"
 # The dimension that each option filters.
 FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
-_PROGRESS_SECONDS = 1.0
 
 
 def filter_options(function: Callable[..., Any], since: str = "this-month") -> Callable[..., Any]:
@@ -149,16 +148,20 @@ def scope_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
-    # The registered ledgers and the current one, and whether to use the index. It is not used with
-    # an unregistered ledger, which would come and go with the current folder.
+    # The registered ledgers, the current one and the user's, and whether to use the index. It is
+    # not used with an unregistered ledger, which would come and go with the current folder.
+    from tokentrack.store.paths import user_paths
     from tokentrack.store.registry import register, registered
+    from tokentrack.workspace import kiro_home
 
-    own = target.paths
     ledgers = registered(os.environ)
-    if any(paths.path == own.path for paths in ledgers) or not os.path.lexists(own.path):
-        return ledgers, bool(ledgers)
-    is_registered = target.config.registry_enabled and register(own, os.environ)
-    return [*ledgers, own], is_registered
+    known = {paths.path for paths in ledgers}
+    own = {paths.path: paths for paths in (target.paths, user_paths(kiro_home(os.environ)))}
+    added = [p for path, p in own.items() if path not in known and os.path.lexists(path)]
+    may_register = target.config.registry_enabled
+    # A list: each of them is to be registered.
+    registrations = [may_register and register(paths, os.environ) for paths in added]
+    return [*ledgers, *added], bool(known or added) and all(registrations)
 
 
 def screen_for(options: dict[str, Any]) -> Screen:

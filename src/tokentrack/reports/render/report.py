@@ -47,11 +47,6 @@ def _credits_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
     return lambda row, _: credits_text(row[metric], _PLACES.get(metric, 1))
 
 
-def _rate(row: Mapping[str, Any], _: bool) -> str:
-    rate = row["tokens_per_second"]
-    return UNKNOWN if rate is None else f"{rate:,.1f}"
-
-
 # In the order in which they are shown. The highest number is dropped first.
 MEASURES = {
     measure.title: measure
@@ -66,7 +61,6 @@ MEASURES = {
         Measure("time", ("seconds",), 3, lambda row, _: time_text(row["seconds"])),
         Measure("failed", ("failed", "turns"), 1, _failed),
         Measure("wasted", ("credits_failed",), 4, _credits_of("credits_failed")),
-        Measure("rate", ("tokens_per_second",), 5, _rate),
         Measure("cr/turn", ("credits_per_turn",), 5, _credits_of("credits_per_turn")),
     )
 }  # fmt: skip
