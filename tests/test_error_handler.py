@@ -1,4 +1,4 @@
-"""What the error handler decides, by policy, and that the tracker does as it says."""
+"""The error handler's decisions by policy, and that the tracker follows them."""
 
 import errno
 import json
@@ -38,7 +38,7 @@ LASTING = OSError(errno.ENOSPC, SECRET)
 def test_a_failed_write_is_tried_again_then_queued_or_dropped(policy, error, actions):
     handler = ErrorHandler(ErrorPolicy(**policy))
     record = transaction()
-    for round_ in range(2):  # once given up, the count begins anew
+    for round_ in range(2):  # after giving up, the count starts again
         found = [handler.handle_csv_write_error(error, LEDGER, record) for _ in actions]
         assert [decision.action for decision in found] == actions, round_
         left = [decision.attempts_left for decision in found]

@@ -1,4 +1,4 @@
-"""The Python API's tracker: what it takes, refuses, and reads back."""
+"""The tracker of the Python API: what it accepts, refuses, and reads back."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the Python API takes as a record, the rules of a program's own, and what an import costs."""
+"""Records of the Python API: which are accepted, own rules, and the cost of the import."""
 
 import json
 import subprocess

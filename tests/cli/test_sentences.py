@@ -1,4 +1,4 @@
-"""What the commands say where something is in the way: the right file, and how to fix it."""
+"""If something is in the way, each command names the right file and how to fix it."""
 
 import json
 import os

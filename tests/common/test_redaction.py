@@ -50,7 +50,7 @@ SECRETS = [(name, text) for kind in (TOKENS, BLOCKS) for name in kind for text i
 HEX = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 BASE64 = "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80="
-# What stands before, the secret, what stands after.
+# The text before, the secret, the text after.
 IN_CONTEXT = {
     "authorization": [
         ("Authorization: Bearer ", "abcdef0123456789.abc", ""),

@@ -190,7 +190,7 @@ LEGACY = {"name": "x", "version": "1", "when": {"type": "agentExecutionCompleted
           "then": {"type": "runCommand", "command": "tokentrack hook-run"}}  # fmt: skip
 SHIPPED = json.loads(read_text("hooks", "tokentrack.json"))
 NESTED = {"hooks": {"stop": [{"hooks": [{"command": "tokentrack hook-run"}]}]}}
-# A flat hook beside a nested one: Kiro drops the whole agent.
+# A flat hook next to a nested one: Kiro drops the whole agent.
 MIXED = {"hooks": {**NESTED["hooks"], "userPromptSubmit": [{"command": "ls"}],
                    "agentSpawn": [{"command": "tokentrack hook-run"}]}}  # fmt: skip
 OFF = {**SHIPPED, "hooks": [{**hook, "enabled": False} for hook in SHIPPED["hooks"]]}

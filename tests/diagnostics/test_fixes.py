@@ -345,7 +345,7 @@ PROGRAMS = [
     (f"A=1 exec {RUN}", "tokentrack"),
     (f"uvx {RUN}", "uvx"),
     (f"{sys.executable} -m {RUN}", ""),
-    (f"$HOME/bin/{RUN}", "tokentrack"),  # only a shell can tell, so the shipped one counts
+    (f"$HOME/bin/{RUN}", "tokentrack"),  # only a shell can tell, so the shipped command is taken
     (f"{BIN}/{RUN}", ""),
     (f'"{BIN}/tokentrack" hook-run', ""),
 ]

@@ -1,4 +1,4 @@
-"""The doctor tells what waits to be recorded, what keeps it, and whose events are left behind."""
+"""The doctor reports queued events, what keeps them waiting, and where they are from."""
 
 import os
 

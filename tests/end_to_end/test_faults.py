@@ -1,6 +1,6 @@
 """The short form of scripts/torture, and faults of time: calls that fail, stop or take long.
 
-What stdin can do is in test_hook_run_input.py, what stands in the way in test_hook_run_faults.py.
+test_hook_run_input.py tests stdin, and test_hook_run_faults.py files that are in the way.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def test_a_poisoned_spool_costs_no_row(machine):
         (spool / f"0000000000000{number:03d}-a.json").write_bytes(text)
     machine.send("Stop", "mine")
     machine.send("Stop", "mine too")
-    # A hook takes what it can in its time: on a busy machine it leaves some to the next.
+    # A hook drains as many events as its time allows; the next one drains the rest.
     for _ in range(20):
         if machine.waiting():
             machine.send("Stop", "later")

@@ -1,4 +1,4 @@
-"""What `tokentrack hook-run` makes of arguments, environment and stdin, as a real process."""
+"""How `tokentrack hook-run` reads arguments, environment and stdin, as a real process."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a ledger contains never steers a terminal, whichever command shows it."""
+"""The contents of a ledger never control the terminal, whichever command prints them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def space(tmp_path_factory):
 
 
 def show(space: Workspace, *commands: list[str]) -> str:
-    # Bytes that are no UTF-8 stay as themselves: the C1 controls among them.
+    # Bytes that are not UTF-8, such as the C1 controls, stay as they are.
     steps = [(words, b"") for words in commands or COMMANDS]
     hostile.run_all(steps, space.root, space.home)
     return (space.home / "output").read_text(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""What is published: the sdist is complete, and the wheel that is built from it works."""
+"""The sdist is complete, and the wheel built from it works in a clean environment."""
 
 import importlib.metadata
 import json
@@ -22,7 +22,7 @@ STEM = f"kiro_tokentrack-{__version__}"
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md",
          *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]  # fmt: skip
-# What the tests, the checks and the build read, besides the folders that are listed whole.
+# Single files that the tests, the checks and the build read.
 NEEDED = ["LICENSE", "pyproject.toml", "scripts/environment.sh", ".ci/run",
           ".pre-commit-config.yaml", ".pre-commit-hooks.yaml"]  # fmt: skip
 
@@ -72,7 +72,7 @@ def installed(wheel, tmp_path_factory):
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     subprocess.run([*pip, "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
-    # The dependencies are those of this environment; what is installed above comes first.
+    # The dependencies come from this environment, after what is installed above.
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text("\n".join(p for p in sys.path if "site-packages" in p))
     return folder / "bin"

@@ -158,7 +158,7 @@ def test_a_weak_password_cannot_be_computed_from_what_is_stored(tmp_path):
 
 
 def test_what_is_stored_is_the_same_whatever_a_prompt_says_that_is_not_stored(tmp_path):
-    # So nobody can try prompts against it.
+    # So prompts cannot be guessed with it.
     marks = []
     for number, prompt in enumerate(("yes", "not")):
         space = Workspace(tmp_path / str(number), max_prompt_length=0)

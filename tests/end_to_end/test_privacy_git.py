@@ -1,4 +1,4 @@
-"""Git sees no records, whatever the ledger is called and whoever installed the hook."""
+"""Git sees no records, whatever the ledger is called and wherever the hook is installed."""
 
 from __future__ import annotations
 

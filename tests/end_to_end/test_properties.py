@@ -92,7 +92,7 @@ operations = st.lists(
 
 
 class Unlocked(FlawedRecorder):
-    """Rewrites the whole file, as a writer that takes no notice of others does."""
+    """Rewrites the whole file, like a writer that ignores all others."""
 
     def write(self, items, seconds, *, repeated=False):  # noqa: ARG002
         path = self.paths.path
@@ -235,7 +235,7 @@ def test_property_5_what_a_fault_keeps_out_comes_in_when_it_is_over(kinds, each)
                 for _ in range(each):
                     space.tracker.record_transaction("p", 1, 0.5)
                 event(kind)
-        # What waits in the user's folder is taken by whoever holds the lock next.
+        # The next holder of the lock drains the user's folder.
         assert space.tracker.record_transaction("p", 1, 0.5)
         settle(space)
         assert len(space.ids()) == len(kinds) * each + 1

@@ -1,7 +1,7 @@
-"""What is accepted, warned about and rejected: every file in the examples is a test.
+"""Every example of a hook file is a test: it is accepted, warned about or rejected.
 
-Beside an example may lie NAME.expect with all findings, one a line: level, line, key, and a part
-of the message; "-" stands for no line or no key. An empty one says that there are none.
+Next to an example, a file NAME.expect can list all its findings, one per line: level, line, key and
+a part of the message, with "-" for no line or no key. An empty file means no findings.
 """
 
 import json

@@ -185,7 +185,7 @@ def test_every_key_is_found_on_its_line(document):
     text = json.dumps(document, indent=1)
     paths = list(key_paths(document))
     lines = find_lines(text, set(paths))
-    # Written with an indent, each key and each element has a line of its own, in this order.
+    # With an indent, each key and each element is on its own line, in this order.
     assert [lines[path] for path in paths] == sorted(lines[path] for path in paths)
     assert len({lines[path] for path in paths}) == len(paths)
     for path in paths:

@@ -1,4 +1,4 @@
-"""All places together: every credit once, whatever state the files are in."""
+"""All of Kiro's files together: every credit once, whatever state the files are in."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Interactive sessions of the CLI 2.0 and newer: whole documents, their ends, and flaws."""
+"""Interactive sessions of CLI 2.0 and newer: read whole, from their end, and damaged."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Where Kiro's places are on each system."""
+"""Where Kiro's files are on each system."""
 
 import pytest
 

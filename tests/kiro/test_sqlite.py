@@ -36,7 +36,7 @@ def open_in(database, in_use):
 
 
 def test_a_plain_connection_would_leave_files_behind(tmp_path):
-    # The negative control: what mode=ro alone does beside a write-ahead database.
+    # The negative control: what mode=ro alone does to a database with a write-ahead log.
     database = CliDatabase(KiroHome(tmp_path))
     before = os.listdir(database.path.parent)
     reader = sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)

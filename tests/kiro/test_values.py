@@ -1,4 +1,4 @@
-"""Single values of Kiro's JSON: what is taken, and what is refused."""
+"""Single values of Kiro's JSON: which are accepted, and which are refused."""
 
 import math
 from datetime import UTC, datetime, timedelta

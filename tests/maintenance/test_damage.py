@@ -1,4 +1,4 @@
-"""What verify names and what repair makes of it."""
+"""Each kind of damage: what `verify` reports, and what `repair` keeps."""
 
 import pytest
 

@@ -59,7 +59,7 @@ def mutations(draw, data: bytes):
 
 
 def intact_lines(data: bytes, rows: list[bytes]) -> set[bytes]:
-    """Return the rows that still stand in the bytes as lines of their own."""
+    """Return the rows that are still lines of the bytes."""
     standing = {line + b"\n" for line in data.split(b"\n")[:-1]}
     return standing & set(rows)
 
@@ -153,7 +153,7 @@ START = b"2026-01-01T00:00:00Z,"
 
 @pytest.mark.parametrize("piece", [START, START + b'"', b'"' + START, START + b'",'])
 def test_what_is_split_in_a_line_without_a_record_grows_with_its_length(piece):
-    # Many starts of records and no whole one.
+    # Many starts of records, and no complete record.
     line = piece * 2000
     Counted.copied = 0
     assert split_joined(Counted(line), len(COLUMNS), LEDGER) == [Piece(line, is_whole=False)]

@@ -1,4 +1,4 @@
-"""What `tokentrack repair` leaves on the disk, and what `verify` says."""
+"""The files that `tokentrack repair` leaves, and the reports of `verify`."""
 
 import os
 

@@ -247,7 +247,7 @@ def test_as_many_rows_are_left_as_the_plan_keeps_each_time(rows):
 
 
 def answered(space, answer, meanwhile=lambda: None):
-    """Run `prune` on a terminal; return what it says once it was answered."""
+    """Run `prune` on a terminal and answer it; return its output."""
     import pty
 
     ours, theirs = pty.openpty()

@@ -82,7 +82,7 @@ class Trial:
         return done.returncode
 
     def problems(self) -> tuple[list[str], list[str], bool]:
-        """Return what of the accepted is missing, what is twice, and whether a row is torn."""
+        """Return which accepted rows are missing or there twice, and whether a row is torn."""
         space = self.space
         for tag in ("next", "last"):
             if self.flawed:
@@ -148,7 +148,7 @@ def _each_call(
             folder = base / f"{call}-{number}"
             trial = Trial(folder, flawed=flawed, backlog=killing)
             code = trial.record(_strace(folder, call, what, f"{number}{on}"))
-            # A process that is dead, or a disk that takes nothing more, counts nothing.
+            # A dead process counts nothing, and neither does a process on a full disk.
             trial.must_count = not (killing or on or flawed)
             happened = b"INJECTED" in (folder / "trace").read_bytes() or code == -9
             if happened:

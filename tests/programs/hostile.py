@@ -1,9 +1,9 @@
-"""Workspaces that somebody else prepared: links, pipes, devices and paths that lead outside.
+"""Hostile workspaces: links, pipes, devices and paths that lead outside.
 
-`PITS` has a function for each; it puts its trap into a workspace and points it at a victim's
-folder, which looks like a workspace's own so that whoever follows the trap finds something to
+`PITS` has a function for each: it puts its trap into a workspace and points it at a victim's
+folder. That folder looks like a workspace, so a program that follows the trap finds something to
 change. `race` swaps folders for links while processes record: `python -m programs.hostile FOLDER
-NAME SECONDS [flawed]` prints what it did as JSON.
+NAME SECONDS [flawed]` prints the results as JSON.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ KEPT = ["a0", "a1", "e1", "e2", "e3"]
 
 
 class Job:
-    """What is there before, what is killed, and what must be there whenever that happens."""
+    """The files before a job, the job that is killed, and what must always be there."""
 
     kept: tuple[str, ...] = ("a0", "a1", "e0", "e1", "e2")
     coming: tuple[str, ...] = ("waiting", "next")
@@ -51,7 +51,7 @@ class Job:
         raise NotImplementedError
 
     def problems_at_once(self) -> list[str]:
-        """Look as a reader does, who waits for nobody: rows that stay are there exactly once."""
+        """Read without waiting for a lock: rows that stay are there exactly once."""
         counts: Counter = Counter()
         with open_ledger_files(self.space.paths) as files:
             for file in files.values():
@@ -163,7 +163,7 @@ class CopyTruncate(Job):
 
 
 class CompressInPlace(Job):
-    """The control: the compressed file appears under its name before it is whole."""
+    """The control: the compressed file gets its name before it is complete."""
 
     def run(self) -> None:
         with self.space.lock_for_maintenance():

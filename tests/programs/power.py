@@ -1,14 +1,15 @@
-"""A disk that loses its power while processes record: run as a program, as root.
+"""Cut the power of a disk while processes record: run as a program, as root.
 
-`python power.py FOLDER CUTS DURABILITY` makes a file system in a file, mounts it, lets writers
-record and cuts the power by FS_IOC_SHUTDOWN, so that what was not flushed is gone; then it mounts
-the file system again and compares. It prints what it did as JSON, or `{"cannot": reason}`.
+`python -m programs.power FOLDER CUTS DURABILITY` makes a file system in a file, mounts it, lets
+writers record, and cuts the power by FS_IOC_SHUTDOWN, so that everything that was not flushed is
+gone. Then it mounts the file system again and compares. It prints the results as JSON, or
+`{"cannot": reason}`.
 
-What counts is what was accepted before the cut began. While the kernel is still taking the file
-system down, an fsync can return as if all were well: no machine without power does that. The
+Only rows that were accepted before the cut began are counted. While the kernel is still taking the
+file system down, an fsync can return as if all were well, which no machine without power does. The
 number of such rows, and of those among them that are gone, are `during` and `during_lost`. With
-`reference` in place of the durability, the writers are a few lines of write and fsync without a
-line of this project: they lose rows in the same moment, and only then.
+`reference` in place of the durability, the writers are a few lines of write and fsync without code
+of this project: they lose rows in the same moment, and only then.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _run(*words: object) -> None:
 
 
 def cut(base: Path, durability: str, seed: int) -> dict:
-    """Let writers record, cut the power, and return what is there afterwards."""
+    """Let writers record, cut the power, and return the rows that are left."""
     image, mount, notes = base / "image", base / "mount", base / "notes"
     for folder in (mount, notes):
         folder.mkdir()
@@ -53,7 +54,7 @@ def cut(base: Path, durability: str, seed: int) -> dict:
     _run("mkfs.ext4", "-q", image)
     _run("mount", "-o", "loop", image, mount)
     try:
-        (mount / "notes").symlink_to(notes)  # what was accepted is known outside
+        (mount / "notes").symlink_to(notes)  # the accepted rows are noted outside
         mode = "fsync" if durability == "reference" else durability
         spec = storm.Spec(mount, durability=mode, seed=seed, workers=WORKERS)
         space = spec.workspace()

@@ -57,7 +57,7 @@ class Spec:
 
 
 def run(base, **values) -> dict:
-    """Run a storm in a process of its own and return what it did and what it left."""
+    """Run a storm in a process of its own and return its results."""
     spec = Spec(base, **values)
     Path(base).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
@@ -155,7 +155,7 @@ def _main(spec: Spec) -> dict:
         assert spec.kills_every or status == 0, f"a worker ended with {status}"
     seconds = time.monotonic() - began
     waiting = len(space.spooled())
-    if spec.kills_every:  # whoever comes next, once more with a neighbour
+    if spec.kills_every:  # the next process, once more with a neighbour
         _settle(spec, space)
     return {"kills": kills, "seconds": seconds, "waiting": waiting, **examine(spec)}
 
@@ -226,7 +226,7 @@ def _writer(space: Workspace, children: dict[int, int]) -> int | None:
 
 
 def examine(spec: Spec) -> dict:
-    """Compare what was accepted with the ledger, the spool and the running executions."""
+    """Compare the accepted events with the ledger, the spool and the running executions."""
     space = spec.workspace()
     accepted = _accepted(spec)
     data = space.ledger.read_bytes() if space.ledger.exists() else HEADER

@@ -21,7 +21,7 @@ TRACED = ("/tokentrack/store/", "/tokentrack/recorder/recorder.py",
 
 
 class Scenario:
-    """What is there before, the recording that is killed, and what comes after."""
+    """The steps before, the recording that is killed, and the steps after."""
 
     def __init__(self, space: Workspace, tracker) -> None:
         self.space = space

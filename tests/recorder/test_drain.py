@@ -1,4 +1,4 @@
-"""The spool is bounded, and what it can't take goes on to the next place or is counted."""
+"""The spool is bounded; what it cannot take goes to the next spool, or is counted as lost."""
 
 from __future__ import annotations
 

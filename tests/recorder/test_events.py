@@ -259,7 +259,7 @@ def test_a_fingerprint_holds_nothing_of_a_secret_and_no_prompt_that_is_not_store
     assert fingerprint(one) == fingerprint(other)
     assert fingerprint("", one) == fingerprint("", other)
     assert fingerprint(one, redact_secrets=False) != fingerprint(other, redact_secrets=False)
-    # Of what is not stored only the length counts.
+    # Of text that is not stored, only the length matters.
     assert fingerprint("yes", max_prompt_length=0) == fingerprint("not", max_prompt_length=0)
     assert fingerprint("yes", max_prompt_length=0) != fingerprint("no", max_prompt_length=0)
     assert fingerprint("yes") != fingerprint("not")

@@ -15,7 +15,7 @@ TEXT = json.dumps(STOP, ensure_ascii=False)
 
 
 def known(data):
-    """Return what is found in the bytes, in snake_case."""
+    """Return the fields in the bytes, in snake_case."""
     return events.snake_case(payload.decode(data)[0])
 
 

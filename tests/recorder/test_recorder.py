@@ -252,7 +252,7 @@ def test_a_broken_state_folder_costs_neither_event_nor_descriptor(space, break_i
     break_it(space)
     with space.ledger.open("ab") as file:
         file.write(b"torn")
-    assert space.complete("next")  # the first fault imports what it needs
+    assert space.complete("next")  # the first fault imports the modules that handle it
     before = open_descriptors()
     for number in range(5):
         assert space.complete(f"next-{number}")

@@ -1,4 +1,4 @@
-"""Budgets: what counts, and that each threshold alerts once, over processes too."""
+"""Budgets: what they include, and that each threshold alerts once, in all processes together."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Exports: every record, every format, whole or not at all, and nothing a spreadsheet runs."""
+"""Exports: every record in every format, complete or not at all, and without live formulas."""
 
 import csv
 import importlib.util

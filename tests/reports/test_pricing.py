@@ -1,4 +1,4 @@
-"""What a model costs, and where its price is from."""
+"""The price of a model, and its source."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What a request used, and what is refused."""
+"""The token counts of a request: which are accepted, and which are refused."""
 
 import pytest
 from hypothesis import given

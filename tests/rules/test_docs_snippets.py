@@ -1,4 +1,4 @@
-"""Every Python example of the documents runs, from top to bottom, in a temporary workspace."""
+"""Every Python example of the README and of docs/ runs, page by page, in a workspace."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONAL = ("matplotlib", "xlsxwriter", "duckdb", "genai_prices")
 
-# Runs blocks in one namespace; a traceback names the document and its line.
+# Runs blocks in one namespace; a traceback names the page and its line.
 RUNNER = """
 import json, sys
 namespace = {"__name__": "__main__"}

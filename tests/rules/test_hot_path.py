@@ -1,4 +1,4 @@
-"""What the hook loads: exactly these modules, so that its start-up stays as short as it is."""
+"""The hook loads exactly these modules, so its start stays as short as it is."""
 
 import json
 import subprocess

@@ -12,7 +12,7 @@ from support.hot_path import HEAVY, OWN
 PACKAGE = Path(tokentrack.__file__).parent
 
 # From the bottom to the top: a room (a folder, or a module of the root) may import itself and those
-# before it. An import for type checkers counts like any other.
+# before it. An import for type checkers is an import like any other.
 ROOMS = (
     "errors", "common", "store", "workspace", "config", "models", "error_handler", "kiro",
     "recorder", "metadata_collector", "reports", "maintenance", "importing", "usage", "hookfiles",

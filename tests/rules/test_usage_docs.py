@@ -1,4 +1,4 @@
-"""The snippets of docs/usage.md run, and the names load only what they need."""
+"""The examples of docs/usage.md run, and each name loads only what it needs."""
 
 import json
 import re

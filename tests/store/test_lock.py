@@ -27,7 +27,7 @@ from tokentrack.store.lock import acquire
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Holds the lock until its stdin is closed; says so first.
+# Takes the lock, prints a line, and holds the lock until its stdin is closed.
 OURS = """
 import sys
 from tokentrack.store.directory import Directory

@@ -264,7 +264,7 @@ class Agreement(RuleBasedStateMachine):
     @precondition(lambda self: self.model and not self.torn)
     @rule()
     def an_editor_takes_the_last_line_feed(self):
-        # What is read before the next append lacks the row; the append brings it back.
+        # A reader before the next append misses the row; the append brings it back.
         self.space.ledger.write_bytes(self.space.ledger.read_bytes()[:-1])
         last = self.model.pop()
         assert self.space.tracker._writer().read_transactions() == self.model

@@ -1,4 +1,4 @@
-"""What the tests share: workspaces, Kiro homes, faults, and where everything lies."""
+"""Helpers of the tests: workspaces, Kiro homes, faults, and the paths of the checkout."""
 
 from pathlib import Path
 

@@ -123,7 +123,7 @@ COMMANDS = [(words, b"") for words in (
 
 
 def everything(space: Workspace, output: str) -> dict[str, bytes]:
-    """Return what was written, by the path below the test's folder; names are part of it."""
+    """Return every written file by its path below the test's folder, and the names of folders."""
     base = space.root.parent
     found = {"output": output.encode()}
     for path in base.rglob("*"):

@@ -1,4 +1,4 @@
-"""Writers with one deliberate flaw each: what a test of the sound one must be able to catch."""
+"""Writers with one deliberate flaw each, which the tests of the real writer must catch."""
 
 from __future__ import annotations
 

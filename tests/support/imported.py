@@ -19,7 +19,7 @@ tokentrack = partial(commands.tokentrack, errors=True)
 
 
 def summary(machine, *arguments, **options):
-    # What is done along with it is told on stderr.
+    # The maintenance that runs along with an import is reported on stderr.
     text = tokentrack(machine, "import", "--json", *map(str, arguments), **options)
     return json.JSONDecoder().raw_decode(text)[0]
 

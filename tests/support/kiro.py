@@ -1,4 +1,4 @@
-"""Kiro's side of a hook: start `tokentrack hook-run` as Kiro does, and read what it left behind."""
+"""Kiro's side of a hook: start `tokentrack hook-run` as Kiro does, and read the files it left."""
 
 import csv
 import fcntl
@@ -27,7 +27,7 @@ def encode(payload: object) -> bytes:
 
 
 class Ledger:
-    """A ledger and what lies beside it, read without the project's own readers."""
+    """A ledger and the files next to it, read without the project's own readers."""
 
     def __init__(self, kiro_folder: Path) -> None:
         self.folder = kiro_folder
@@ -82,7 +82,7 @@ def latest(ledger: Ledger) -> dict[str, dict[str, str]]:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return a file's rows by column; every line is whole."""
+    """Return a file's rows by column; every line must be complete."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A workspace with its ledger, for tests that look at what is on the disk."""
+"""A workspace with its ledger, for tests that look at the files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="links, limits and signa
 
 
 class Workspace:
-    """A workspace below `base`, with a home of its own beside it."""
+    """A workspace below `base`, with its own home next to it."""
 
     def __init__(self, base: Path, **config) -> None:
         self.root = Path(base) / "workspace"
@@ -85,7 +85,7 @@ class Workspace:
         return self.spool / name
 
     def lines(self) -> list[bytes]:
-        """Return the ledger's records; every one must be whole, below one header."""
+        """Return the ledger's records; each must be complete, below one header."""
         return whole_lines(self.ledger, HEADER, len(COLUMNS))
 
     def rows(self) -> list[list[str]]:
@@ -175,7 +175,7 @@ def open_descriptors() -> int:
 
 
 def run_python(code: str, *words: object, **options) -> subprocess.CompletedProcess:
-    """Run code in a process of its own, which finds the modules beside this one."""
+    """Run code in a new process, which finds the packages of the tests."""
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, words)],
         cwd=TESTS,

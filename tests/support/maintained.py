@@ -1,4 +1,4 @@
-"""What the tests of maintenance share: ledgers of given rows, and what all their files hold."""
+"""A workspace for tests of maintenance: ledgers of given rows, and counts over all their files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Maintained(Workspace):
         return sorted(path.name for path in self.kiro.iterdir() if path.name.startswith(kind))
 
     def all_ids(self) -> Counter:
-        """Return how often each execution stands in the ledger and its archives, read plainly."""
+        """Count each execution in the ledger and its archives, without the real readers."""
         return self._count("token_transactions", HEADER, ID)
 
     def all_usage(self) -> Counter:

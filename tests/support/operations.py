@@ -1,4 +1,4 @@
-"""What the workers of a test do to one ledger at once, in threads and in spawned processes."""
+"""Operations that workers do to one ledger at once, in threads and in spawned processes."""
 
 from pathlib import Path
 

@@ -62,11 +62,11 @@ class Surface:
         self.prepare()
 
     def now(self):
-        """Return Kiro's time, which may be another than the hooks', in whole milliseconds."""
+        """Return Kiro's time in whole milliseconds; it can differ from the hooks' time."""
         return int(time.time() * 1000) * 1000 - self.ago * SECOND
 
     def prepare(self):
-        """Make the places that Kiro has before a turn."""
+        """Create the files that Kiro has before a turn."""
 
     def start(self):
         """Run the start hook."""
@@ -186,7 +186,7 @@ class Ide(Surface):
 
 
 class UnprovenIde(Ide):
-    """IDE 0.x whose storage names workspaces in a way that nobody can explain."""
+    """IDE 0.x whose storage names workspaces in a way that cannot be traced back to a path."""
 
     def prepare(self):
         super().prepare(proven=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-# Every code point, surrogates too, and more of what is hard than chance would bring.
+# Every code point, surrogates included, and more difficult ones than chance would give.
 HARD = [
     *"\\nr0ud8f\n\r\0\",';\t ",
     *"\ud800\udc80\udfff\ufeff\u2028\x85\x1a\x1cé😀",

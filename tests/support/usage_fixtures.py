@@ -1,4 +1,4 @@
-"""What the tests of tracked usage share."""
+"""Helpers for tests of tracked usage."""
 
 import csv
 import json

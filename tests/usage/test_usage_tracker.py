@@ -174,7 +174,7 @@ def test_a_reset_counts_for_every_process(path, tracker):
     tracker.track_request("s", MODEL, 7, 0)
     for reader in (tracker, other, UsageTracker(path)):
         assert reader.get_session_usage("s").total_usage == TokenUsage(7, 0)
-    # What is spent is spent: the ledger and the totals over time keep it.
+    # A reset does not undo spending: the ledger and the totals over time keep it.
     (today,) = other.get_usage_by_period("month")
     assert today.total.usage == TokenUsage(1012, 0)
     assert [row["source"] for row in rows_of(path)].count("session-reset") == 1

@@ -1,4 +1,4 @@
-"""What a hook and a command open of IDE 0.x's storage: few files, small ones, and no links."""
+"""Hooks and commands open few files of IDE 0.x's storage, only small ones, and no links."""
 
 import json
 import os
@@ -146,7 +146,7 @@ def make_folder(path, elsewhere):
     path.mkdir()
 
 
-# What is done to the parent of an execution of so many levels.
+# How deep the parent of an execution is nested, and what replaces it.
 HOSTILE = [(make_link, 0), (make_link, 1), (make_link, 2), (make_link, 3), (make_pipe, 0),
            (make_folder, 0)]  # fmt: skip
 

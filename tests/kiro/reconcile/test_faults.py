@@ -1,4 +1,4 @@
-"""What a look for real numbers meets besides whole ledgers, sound notes and short sessions."""
+"""Reconciling among rotated ledgers, damaged notes and long sessions."""
 
 import json
 import time
@@ -125,7 +125,7 @@ def test_a_folder_is_listed_once_for_all_notes(tmp_path):
     ]
     path.unlink()
     assert len(recent.around(folders, at, ever, 2)[0]) == 1
-    # The control: what is older than the time is left out of what was listed.
+    # The control: older files are left out of the list.
     assert recent.around(folders, at, ever, at + 60 * SECOND) == ([], True)
 
 

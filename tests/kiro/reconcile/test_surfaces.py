@@ -159,7 +159,7 @@ def test_a_conversation_that_went_on_has_lost_the_credits_of_its_earlier_turn(ma
 def test_a_conversation_of_a_folder_in_the_workspace_is_its_own_and_of_another_not(machine):
     inner, other = machine.root / "src", machine.root / "vendored"
     inner.mkdir()
-    (other / ".kiro").mkdir(parents=True)  # a workspace of its own
+    (other / ".kiro").mkdir(parents=True)  # its own workspace
     cli = CliOnce(machine, root=inner)
     cli.start()
     cli.stop()
@@ -174,7 +174,7 @@ def test_a_conversation_of_a_folder_in_the_workspace_is_its_own_and_of_another_n
 
 @pytest.mark.parametrize(("beside", "expected"), [(False, "0.5"), (True, "")])
 def test_in_a_ledger_of_many_places_only_a_turn_alone_in_its_time_counts(machine, beside, expected):
-    # The home is no workspace: its turns are in the user's ledger.
+    # The home folder is not a workspace: its turns are in the user's ledger.
     cli = CliOnce(machine, root=machine.home, ago=100)
     for hook in (cli.start, cli.stop):
         hook()

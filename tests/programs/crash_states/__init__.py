@@ -1,1 +1,1 @@
-"""What a power loss can leave of every file that is written, put down and looked at."""
+"""Replays what a power loss can leave of every file that the program writes."""

@@ -70,7 +70,7 @@ class Replay:
         assert done.returncode == 0, (words, done.stdout, done.stderr)
 
     def missed(self) -> list[str]:
-        """Return where all recorded operations together do not make what is there."""
+        """Return the paths where all recorded operations together do not give the real files."""
         recording = self.recording
         made = {path: (mode, data) for path, mode, data in recording.disk(recording.end()).tree()}
         there = {}
@@ -87,13 +87,13 @@ class Replay:
             tree = list(self.recording.disk(fault).tree())
             done = sum(end <= fault.after for end in self._ends)
             key = (tuple(tree), fault.has_hole)
-            # The most that was promised counts.
+            # The strongest promise so far applies.
             if key not in found or found[key][1] < done:
                 found[key] = (fault, done, tree)
         yield from found.values()
 
     def problems(self, fault: Fault, done: int, tree: list) -> list[str]:
-        """Return what is wrong with a state, after it was put where the recording was made."""
+        """Put a state where the recording was made; return what is wrong with it."""
         shutil.rmtree(self._run)
         self._run.mkdir()
         put(tree, self._run)

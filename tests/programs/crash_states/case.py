@@ -1,6 +1,6 @@
-"""What is recorded for the replay of crash states, and what must hold of every state.
+"""What the replay of crash states records, and what must hold in every state.
 
-What is best effort by design is no violation: the notes in `pending/` (a number is looked up
+These are best effort by design and no violation: the notes in `pending/` (a number is looked up
 again), the completions in `closed/` (a hook that is installed twice can count twice), the log,
 and the temporary files in the state folder, which are swept after an hour.
 """
@@ -65,11 +65,11 @@ class Space(Maintained):
         return [word.format(root=self.root) for word in step.words]
 
     def run_again(self, step: Step) -> list[str]:
-        """Run a step that is no event; return what is wrong with how it ended."""
+        """Run a step that is not an event; return what is wrong with its end."""
         from tokentrack.cli import cli
 
         words, told = self.words_of(step), io.StringIO()
-        schedule._next_check.clear()  # a process of its own has not looked yet
+        schedule._next_check.clear()  # a new process has not looked yet
         try:
             with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
                 if step.program == "tokentrack":
@@ -152,7 +152,7 @@ class Case:
             return [f"{type(error).__name__}: {error}"[:500]]
 
     def at_once(self) -> list[str]:
-        """Look as a reader who waits for nobody."""
+        """Read as a reader that waits for no lock."""
         counts = self.space.standing()
         wrong = [f"at once: {counts[i]} of {i}" for i in self.kept if counts[i] != 1]
         return wrong + [f"at once: {n} of {i}" for i, n in counts.items() if n > 1]
@@ -175,12 +175,12 @@ class Case:
         rows, usage = self.space.all_ids(), self.space.all_usage()
         wrong = [f"{rows[i]} rows of {i}" for i in sorted(must) if rows[i] != 1]
         wrong += [f"{n} rows of {i}" for i, n in rows.items() if n > 1 and i not in must]
-        # A later usage row of an execution takes the place of an earlier one.
+        # A later usage row of an execution replaces an earlier one.
         wrong += [f"no usage row of {i}" for i in rows if not usage[i]]
         return wrong + [f"{name} is left" for name in self.left()]
 
     def left(self) -> list[str]:
-        """Return what nobody will take any more."""
+        """Return the events that no process will ever drain."""
         found = [path.name for path in (*self.space.spooled(), *self.space.rescued())]
         is_swept = any(step.fields is None for step in self.steps)
         return found + [n for n in self.space.names() if n.endswith(".tmp") and is_swept]

@@ -1,4 +1,4 @@
-"""What a crash can leave on a disk of the operations that a program did.
+"""What a crash can leave on a disk, given the operations that a program did.
 
 The disk keeps what the standard lets a caller rely on, and no more: the bytes, the size and the
 mode of a file are safe after an fsync of the file, its name after an fsync of its folder, and a
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT = 1
-SECTOR = 512  # what a disk writes whole
+SECTOR = 512  # what a disk writes atomically
 CUT, ZERO, HOLE = "cut", "zero", "hole"
 
 
@@ -155,7 +155,7 @@ def _renumbered(operation: tuple, program: int, known: dict[int, int]) -> tuple:
 
 
 class Recording:
-    """What `record` wrote down, of programs that ran one after the other."""
+    """The recorded operations of programs that ran one after the other."""
 
     def __init__(self, logs: list[Path]) -> None:
         self.start: list[tuple] = []

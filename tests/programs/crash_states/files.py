@@ -49,7 +49,7 @@ class Files(Case):
                  if data not in (self.start.get(path), self.end.get(path))]  # fmt: skip
         must = set(self.start) & set(self.end)
         wrong += [f"at once: no {path}" for path in must - set(now)]
-        # What was there is kept under some name, or was written by this program.
+        # Earlier content is kept under some name, or was written by this program.
         kept = set(now.values())
         return wrong + [f"at once: {name} is lost" for name, data in self.texts
                         if b"keep this" in data and data not in kept]  # fmt: skip
@@ -76,7 +76,7 @@ class Init(Files):
 
 
 class InitForce(Files):
-    """The user's own files stand in the way."""
+    """The user's own files are in the way."""
 
     texts = ((".gitignore", b"*.log"), (".kiro/hooks/tokentrack.json", MINE),
              (".kiro/hooks/token-tracking.kiro.hook", OLD_HOOK))  # fmt: skip
@@ -98,7 +98,7 @@ class Migrate(Files):
 
 
 def save_files(root: str) -> None:
-    """Write what the Python API writes as a whole: the configuration and the exports."""
+    """Write the files that the Python API replaces as a whole: configuration and exports."""
     folder = Path(root)
     TrackerConfig(max_prompt_length=500).save_to_file(folder / ".kiro/token_tracker_config.json")
     tracker = Workspace(folder.parent).tracker

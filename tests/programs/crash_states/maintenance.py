@@ -37,7 +37,7 @@ class Compress(Maintenance):
 
 
 class Due(Maintenance):
-    """All that is done by itself: a backup, a rotation of an old month, compression."""
+    """Everything that runs automatically: a backup, the rotation of an old month, compression."""
 
     steps = (command("rotate", "--if-due"),)
     environ = ("backup_enabled=true", "rotate_monthly=true", "compression_enabled=true")
@@ -83,7 +83,7 @@ class Merge(Maintenance):
 
 
 class Replace(Maintenance):
-    """The ledger becomes a backup; what it was is in another one."""
+    """Replace the ledger with a backup; another backup keeps what it was."""
 
     steps = (command("restore", sweep.BACKUP, "--replace", "--yes"),)
     BEFORE = ("e0", "e1", "e2", "waiting")

@@ -3,8 +3,9 @@
 `python -m programs.crash_states.record LOG FOLDER tokentrack [WORD]...` runs the installed
 program with each call of `os` that changes a file replaced by one that notes what it did;
 `MODULE:FUNCTION` in place of `tokentrack` runs that function. LOG gets what was there before, and
-then each operation, as `disk` reads them. No tracer, no compiler and no root are needed. Nothing
-can be missed unnoticed: whoever reads the log compares what it makes with what is there.
+then each operation, as `disk` reads them. It needs no tracer, no compiler
+and no root. Whoever reads the log compares its result with the real files, so no missed operation
+stays unnoticed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One home with every place, version and flaw."""
+"""A home with every kind of file, version and flaw."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A user's home, what is written into it, and what readers should find there."""
+"""A user's home: the files in it, and what readers should find there."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def iso(at: int, digits: int = 3) -> str:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a reader should say of one turn; `credits` is None where Kiro does not know."""
+    """What a reader should return for one turn; `credits` is None if Kiro does not know."""
 
     source: str
     source_id: str
@@ -82,7 +82,7 @@ class KiroHome:
 
 
 def exact(numbers: Iterable[Decimal | float | None]) -> Decimal:
-    """Add credits as the decimal numbers that stand in the files."""
+    """Add credits as decimal numbers, exactly as the files have them."""
     return sum((Decimal(str(n)) for n in numbers if n is not None), Decimal(0))
 
 

@@ -11,7 +11,7 @@ SECRET = "ide-SECRET-canary"
 
 
 class IdeStorage:
-    """`globalStorage/kiro.kiroagent` with the workspaces that VS Code knows beside it.
+    """`globalStorage/kiro.kiroagent`, next to the workspaces that VS Code knows.
 
     Without `proven` the workspaces' folders have names that no path explains.
     """
@@ -123,7 +123,7 @@ class IdeStorage:
         dump(self.folder / digest("/w/alpha") / digest("s") / "state.json", {"executionId": "no"})
 
     def account(self, used: float, limit: float, key: str = "kiro.kiroAgent") -> Path:
-        """Write `state.vscdb` with the account's usage, and secrets beside it."""
+        """Write `state.vscdb` with the account's usage, next to secrets."""
         path = self.home.ide_user / "globalStorage" / "state.vscdb"
         path.parent.mkdir(parents=True, exist_ok=True)
         usage = {

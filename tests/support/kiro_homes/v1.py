@@ -55,7 +55,7 @@ class V1Session:
         answer = {"operationType": "chat", "executionId": execution, "reasoningModelId": model}
         self.write("assistant", content="I will look.", **answer)
         self.write("tool_call", executionId=execution, name="fs_read", arguments={"path": "a"})
-        # What a result quotes must not count: a whole usage line, as text.
+        # A usage line that a result quotes as text must not be counted.
         quoted = '{"payload":{"type":"usage_summary","executionId":"x","usage":99}}\n'
         self.write("tool_result", executionId=execution, content=quoted * 3)
         self.write("assistant", content="Done.", **answer)
@@ -110,7 +110,7 @@ class V1Session:
             file.writelines(lines[-3:])
 
     def tear(self) -> None:
-        """Cut into the last line, which the usage stands in."""
+        """Cut the last line, which has the usage."""
         with self.messages.open("ab") as file:
             file.write(
                 b'{"id":"x","timestamp":"2026-08-20T10:00:00.000Z","payload":{"type":"usage_s'
