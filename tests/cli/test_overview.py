@@ -112,6 +112,7 @@ def test_every_way_to_ask_for_it(busy):
     assert "No such option" in overview(busy, "--jsno", code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 @pytest.mark.parametrize("words", [(), ("--since", "all"), ("--since", "7d", "--here")])
 def test_no_line_is_wider_than_the_terminal(busy, columns, words):
@@ -310,6 +311,7 @@ def test_other_users_do_not_use_up_the_plan(planned):
     assert Decimal(document(planned)["total"]["credits"]) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 def test_with_a_plan_no_line_is_wider_either(planned, columns):
     text = overview(planned, columns=columns)

@@ -72,6 +72,7 @@ def test_turns_are_counted_by_the_columns_of_the_ledger(imported):
     assert found["schema_version"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 @pytest.mark.parametrize("words", [["day"], ["workspace", "model"], ["message", "--failed"]])
 def test_no_line_is_wider_than_the_terminal(imported, columns, words):
@@ -100,6 +101,7 @@ def test_a_limit_cuts_the_rows_and_not_the_total(imported):
     assert found["total"]["turns"] == len(imported.users.rows())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["modle"], "did you mean 'model'?"), (["--show", "turn"], "unknown column 'turn'"),

@@ -49,6 +49,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_status_says_what_doctor_says(machine, case):
     make, texts = CASES[case]

@@ -251,6 +251,7 @@ HARMLESS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARMLESS)
 @settings(max_examples=60)
 @given(texts=st.lists(LINE_TEXT, min_size=1, max_size=5))

@@ -32,6 +32,7 @@ def test_a_kill_just_before_the_end_leaves_what_was_there():
     assert code == 0, output
 
 
+@pytest.mark.slow
 def test_without_the_journal_a_kill_would_be_seen():
     code, output = run("report_kills", 12, "--rows", 300, "--at-commit", "--without-journal")
     assert code == 1, output
