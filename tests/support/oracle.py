@@ -138,10 +138,12 @@ def _is_sound(cells) -> bool:
         return False
     if is_request:
         return int(counts[2]) <= int(counts[0])
-    if not cells["credits"]:
-        return True
+    return not cells["credits"] or is_amount(cells["credits"])
+
+
+def is_amount(cell: str) -> bool:
     try:
-        amount = Decimal(cells["credits"])
+        amount = Decimal(cell)
     except InvalidOperation:
         return False
     return amount.is_finite() and 0 <= amount <= 10**9 and amount.adjusted() > -400

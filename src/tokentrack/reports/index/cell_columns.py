@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import repeat
-from operator import add, floordiv, itemgetter, mod, sub
+from operator import add, itemgetter, mul, sub
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.index.cells import (
     CREDIT_UNITS,
     EPOCH,
-    MICROSECOND,
-    MICROSECOND_UNITS,
     PLACES,
-    PRIME,
     UNKNOWN,
     UNKNOWN_LIMBS,
     Limbs,
     credits_of,
+    remainder,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAST = itemgetter(-1)
 _HIGH, _LOW = 10**20, 10**9
+_MOST_SECONDS = 10**9  # more than that is looked at alone, and may be refused
 
 
 def refuse_unless(is_plain: bool) -> None:
@@ -60,7 +59,7 @@ def keys(cells: Sequence[str]) -> list[int]:
     refuse_unless(all(cells) and "\\" not in "".join(cells))
     encoded = map(str.encode, cells, repeat("latin-1"))
     # Big-endian, which is the default.
-    return list(map(mod, map(int.from_bytes, encoded), repeat(PRIME)))
+    return list(map(remainder, map(int.from_bytes, encoded)))
 
 
 def optional_keys(cells: Sequence[str]) -> list[int]:
@@ -80,8 +79,10 @@ def times(cells: Sequence[str]) -> list[int]:
         ValueError: one is not as this program writes it.
     """
     refuse_unless(all(cells) and set(map(_LAST, cells)) == {"Z"} and min(map(len, cells)) >= 19)
-    since = map(sub, map(datetime.fromisoformat, cells), repeat(EPOCH))
-    return list(map(floordiv, since, repeat(MICROSECOND)))
+    return [
+        (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        for since in map(sub, map(datetime.fromisoformat, cells), repeat(EPOCH))
+    ]
 
 
 def counts(cells: Sequence[str], most_digits: int) -> list[int]:
@@ -115,11 +116,13 @@ def durations(cells: Sequence[str]) -> list[int]:
         ValueError: one is not a plain number with at most six decimals.
     """
     known = [cell for cell in cells if cell]
-    refuse_unless("".join(known).replace(".", "0").isdecimal() or not known)
-    parts = [cell.partition(".") for cell in known]
-    refuse_unless(all(0 < len(whole) <= 9 and len(part) <= 6 for whole, _, part in parts))
-    units = MICROSECOND_UNITS
-    numbers = iter([int(whole + part) * units[len(part)] for whole, _, part in parts])
+    seconds = list(map(float, known))
+    if known:
+        refuse_unless("".join(known).replace(".", "0").isdecimal())
+        refuse_unless(max([len(cell) - cell.rfind(".") for cell in known]) <= 7)
+        refuse_unless(max(seconds) < _MOST_SECONDS)
+    # So few digits are a whole number of microseconds, to which a float comes near enough.
+    numbers = map(round, map(mul, seconds, repeat(1e6)))
     return [next(numbers) if cell else UNKNOWN for cell in cells]
 
 
