@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tokentrack.reports.index.day_totals import TOKENS
 from tokentrack.reports.index.tables import BASIS_MASK
 
 
@@ -43,7 +42,7 @@ NUMBERS = (
     _plain("a", "sum(a)"),
     _plain("b", "sum(b)"),
     _plain("c", "sum(c)"),
-    _plain("tokens", f"sum({TOKENS})"),
+    _plain("tokens", "sum(tokens)"),
     _plain("micros", "sum(micros)"),
     REQUESTS,
 )

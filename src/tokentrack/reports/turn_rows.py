@@ -11,7 +11,6 @@ from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_C
 from tokentrack.reports.grep import PROMPT
 from tokentrack.reports.groups import decimal_text
 from tokentrack.reports.index.cells import key_of_text, units_of
-from tokentrack.reports.index.day_totals import TOKENS
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.row_reader import ChangedError
 from tokentrack.reports.statements import JOINS, Source
@@ -34,8 +33,8 @@ _SORTS = {
     "when": (),
     "credits": ("a", "b", "c"),
     "time": ("micros",),
-    "tokens": (TOKENS,),
-    "rate": (f"case when micros > 0 then ({TOKENS}) * 1.0 / micros end",),
+    "tokens": ("tokens",),
+    "rate": ("case when micros > 0 then tokens * 1.0 / micros end",),
 }
 SORTS = tuple(_SORTS)
 FIELDS = (
@@ -80,7 +79,7 @@ _VALUES = {
     **{name: f"l.{name}" for name in ("workspace", "trigger", "hook")},
     **{name: f"u.{name}" for name in ("surface", "model", "user", "machine")},
     "session": "ifnull(t.session, t.usage_session)",
-    "tokens": TOKENS,
+    "tokens": "t.tokens",
     "basis": f"ifnull(t.usage_kind, 0) & {BASIS_MASK}",
     "failed": f"ifnull(t.kind, 0) & {FAILED}",
 }

@@ -6,6 +6,7 @@ import gzip
 import os
 import sqlite3
 import stat
+import time
 
 import pytest
 
@@ -256,3 +257,41 @@ def test_sums_of_more_than_64_bits_are_exact(space):
         space.world.write(space.one, USAGE, usage)
     for asked in (EVERYTHING, EVERYTHING | {"by": ["session"]}, EVERYTHING | {"by": []}):
         space.check(asked)
+
+
+@pytest.fixture
+def set_zone(monkeypatch):
+    def change(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield change
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_times_without_a_zone_are_those_of_the_system_now(space, set_zone):
+    set_zone("UTC")
+    space.add(space.one, "e-local", START)
+    data = space.world.row("e-naive", START).replace(b"Z,", b",", 1)
+    space.world.write(space.one, LEDGER, data)
+    space.age()
+    space.refresh()
+    space.check()
+    assert space.refresh() == (0, "", "index")
+    set_zone("America/New_York")
+    assert "time zone" in space.refresh()[1]
+    space.check()
+
+
+def test_days_of_another_zone_are_right_before_and_after_the_next_row(space, set_zone):
+    set_zone("UTC")
+    space.refresh()
+    set_zone("Asia/Kolkata")
+    kolkata = EVERYTHING | {"tz": "Asia/Kolkata"}
+    space.check(kolkata)
+    space.add(space.one, "e-new", START)
+    space.check(kolkata)
+    space.check(EVERYTHING)
+    set_zone("UTC")
+    space.check(EVERYTHING)

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
+from tokentrack.reports.index.day_totals import is_of_another_zone
 from tokentrack.reports.index.segments import (
     File,
     Look,
@@ -161,7 +162,7 @@ class _Opening:
             return None
         refresh = None
         database.execute("begin")
-        if version < VERSION or not self._is_current(known_segments(database)):
+        if version < VERSION or not self._is_current(database):
             database.execute("rollback")
             database.execute("begin immediate")
             refresh = self._refreshed(database)
@@ -185,7 +186,8 @@ class _Opening:
             refresh.build()
         return refresh
 
-    def _is_current(self, known: dict[File, Segment]) -> bool:
+    def _is_current(self, database: sqlite3.Connection) -> bool:
+        known = known_segments(database)
         if known.keys() != self._looks.keys():
             return False
         now = time.time_ns()
@@ -198,6 +200,8 @@ class _Opening:
                 if is_settled(look, now):
                     return False  # one more look at its content, then it is trusted
                 young.append(file)
+        if is_of_another_zone(database, self._zone):
+            return False
         return all(self._is_as_read(file, known[file]) for file in young)
 
     def _is_as_read(self, file: File, segment: Segment) -> bool:

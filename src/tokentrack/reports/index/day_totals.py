@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.calendar import first_day_of, month_of
-from tokentrack.reports.index.tables import BASIS_MASK, FAILED, TRACKED
+from tokentrack.reports.index.tables import BASIS_MASK, FAILED, STAGED_IDS, TRACKED
 from tokentrack.reports.zones import DAY, SECOND, LocalTime
 
 if TYPE_CHECKING:
@@ -18,20 +18,13 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.zones import Zone
 
-# The tokens of a turn: those of its usage rows, else those of its ledger row, where 0 is known
-# only if a usage row says what the number is.
-TOKENS = (
-    "case when input is null and output is null "
-    f"then ifnull(tokens, case when usage_kind & {BASIS_MASK} then 0 end) "
-    "else ifnull(input, 0) + ifnull(output, 0) end"
-)
 _SUMMED = (
     ("turns", "count(*)"),
     ("known", "count(a)"),
     ("a", "sum(a)"),
     ("b", "sum(b)"),
     ("c", "sum(c)"),
-    ("tokens", f"sum({TOKENS})"),
+    ("tokens", "sum(tokens)"),
     ("micros", "sum(micros)"),
     ("timed", "count(micros)"),
     ("copies", "sum(copies)"),
@@ -43,7 +36,6 @@ _ADDED = ", ".join([f"sum({name})" for name, _ in _SUMMED])
 _KEYS = "ledger, kind, usage_kind"
 _REQUESTS = f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0 end)"
 _TABLES = ("date_total", "day_total", "month_total")
-_STAGED_IDS = "(select id from new_row union select id from new_usage)"
 # If at least this many days are touched, all days are summed again.
 _MANY_DAYS = 100
 # The number of 1 January 1970, where day 1 is 1 January of the year 1.
@@ -59,16 +51,16 @@ class Totals:
         self._database = database
         self._zone = zone
 
-    def is_in_zone(self) -> bool:
-        """Tell whether the totals have the days of the zone."""
-        return totals_fit(self._database, self._zone)
+    def is_of_another_zone(self) -> bool:
+        """Tell whether rows have times without a zone, which were those of another zone."""
+        return is_of_another_zone(self._database, self._zone)
 
     def touched_days(self) -> set[int]:
         """Return the days of the turns that staged rows belong to."""
         local = self._local_time()
         if local is None:
             return set()
-        query = f"select distinct {local.day} from turn where id in {_STAGED_IDS}"
+        query = f"select distinct {local.day} from turn where id in {STAGED_IDS}"
         return {day for (day,) in self._database.execute(f"{query} and at is not null")}
 
     def sum_all(self) -> None:
@@ -94,7 +86,7 @@ class Totals:
     def sum_days(self, days: Collection[int]) -> None:
         """Sum the turns of some days anew."""
         local = self._local_time()
-        if local is None or len(days) > _MANY_DAYS or not self.is_in_zone():
+        if local is None or len(days) > _MANY_DAYS or not totals_fit(self._database, self._zone):
             self.sum_all()
             return
         try:
@@ -148,6 +140,13 @@ class Totals:
             f"select {first}, {_KEYS}, {_ADDED} from day_total "
             f"where day between {first} and {last} group by {_KEYS}"
         )
+
+
+def is_of_another_zone(database: sqlite3.Connection, zone: Zone) -> bool:
+    """Tell whether rows have times without a zone, which were those of another zone."""
+    query = "select 1 from meta where key = 'is_local'"
+    is_local = database.execute(query).fetchone() is not None
+    return is_local and not totals_fit(database, zone)
 
 
 def has_totals(database: sqlite3.Connection) -> bool:

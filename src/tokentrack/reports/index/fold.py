@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.index.row_staging import BEFORE_1970, IMPORTED_BIT
-from tokentrack.reports.index.tables import IMPORTED, TRACKED
+from tokentrack.reports.index.tables import BASIS_MASK, IMPORTED, TRACKED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -81,17 +81,27 @@ def fold_usage(database: sqlite3.Connection, target: str, key: str, source: str)
     )
 
 
-def time_requests(database: sqlite3.Connection, target: str, condition: str = "true") -> None:
-    """Let tracked requests be turns of the time when they were recorded.
+def settle(database: sqlite3.Connection, target: str, condition: str = "true") -> None:
+    """Work out what depends on both kinds of rows.
+
+    Tracked requests are turns of the time when they were recorded. The tokens of a turn are those
+    of its usage rows, else those of its ledger row, where 0 is known only if a usage row says what
+    the number is.
 
     Args:
         database: the index.
         target: the table.
         condition: which executions are looked at.
     """
+    is_known = f"usage_kind & {BASIS_MASK}"
     database.execute(
-        f"update {target} set at = case when usage_kind & {TRACKED} then recorded_at end "
-        f"where kind is null and {condition}"
+        f"update {target} set at = case when kind is not null then at "
+        f"when usage_kind & {TRACKED} then recorded_at end, "
+        "tokens = case when input is null and output is null "
+        f"then ifnull(tokens, case when {is_known} then 0 end) "
+        "else ifnull(input, 0) + ifnull(output, 0) end "
+        "where (kind is null or input is not null or output is not null "
+        f"or (tokens is null and {is_known})) and {condition}"
     )
 
 

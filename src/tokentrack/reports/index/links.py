@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokentrack.reports.index.fold import fold_rows, fold_usage, time_requests
+from tokentrack.reports.index.fold import fold_rows, fold_usage, settle
 
 if TYPE_CHECKING:
     import sqlite3
@@ -133,7 +133,7 @@ def fold_parts(database: sqlite3.Connection) -> None:
     joined = "join in_ledger m on m.ledger = n.ledger and m.id = n.id"
     fold_rows(database, "part", "m.root", f"shared_row n {joined}")
     fold_usage(database, "part", "m.root", f"shared_usage n {joined}")
-    time_requests(database, "part")
+    settle(database, "part")
     for name in ("shared_row", "shared_usage", "in_ledger"):
         database.execute(f"drop table temp.{name}")
 

@@ -17,7 +17,7 @@ from tokentrack.reports.index.follow import LedgerFiles, MustRebuildError
 from tokentrack.reports.index.row_staging import RowStaging
 from tokentrack.reports.index.segments import Segment, known_segments, save_segment
 from tokentrack.reports.index.staging import Staging
-from tokentrack.reports.index.tables import SCHEMA, TIME_INDEX, TOTALS
+from tokentrack.reports.index.tables import SCHEMA, STAGED_IDS, TIME_INDEX, TOTALS
 from tokentrack.reports.index.usage_staging import UsageStaging
 
 if TYPE_CHECKING:
@@ -89,12 +89,8 @@ class Refresh:
         self._update({})
 
     def _check_zone(self) -> None:
-        # Times without a zone are those of the system's.
-        query = "select 1 from meta where key = 'is_local'"
-        if self._totals is None or self._totals.is_in_zone():
-            return
-        if self._database.execute(query).fetchone():
-            raise MustRebuildError("the system's time zone has changed")
+        if self._totals is not None and self._totals.is_of_another_zone():
+            raise MustRebuildError("the time zone of this system is another one")
 
     def _update(self, known: dict[File, Segment]) -> None:
         staging = Staging(self._database)
@@ -160,7 +156,7 @@ class Refresh:
         fold.fold_rows(database, "turn", "n.id", "new_row n")
         links.link_ids(database)
         links.fold_all_usage(database)
-        fold.time_requests(database, "turn")
+        fold.settle(database, "turn")
         links.fold_parts(database)
         self._note_resets()
         if self._totals is not None:
@@ -175,7 +171,7 @@ class Refresh:
         fold.fold_rows(database, "turn", "n.id", "new_row n")
         links.add_links(database)
         links.fold_all_usage(database)
-        fold.time_requests(database, "turn", "id in (select id from new_usage)")
+        fold.settle(database, "turn", f"id in {STAGED_IDS}")
         if reason := fold.follow_problem(database, is_merged=True):
             raise MustRebuildError(reason)
         self._note_resets()

@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -81,3 +81,4 @@ STAGING = (
     """create temp table new_reset (ledger integer, session integer, place integer)""",
 )
 STAGED = ("new_row", "new_usage", "new_counts", "new_node", "new_reset")
+STAGED_IDS = "(select id from new_row union select id from new_usage)"
