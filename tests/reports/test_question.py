@@ -44,6 +44,19 @@ def ask(space, *by, **more):
     return query(by, ledgers=space.paths, **{"tz": "UTC"} | more)
 
 
+def test_the_rate_is_of_turns_whose_tokens_and_time_are_known(space):
+    space.add("e-1", tokens_used="100", elapsed_time="4")
+    space.add("e-2", tokens_used="900", elapsed_time="")
+    space.add("e-3", tokens_used="0", elapsed_time="50", usage={"token_basis": "unknown"})
+    space.add("e-4", tokens_used="700", elapsed_time="0")
+    space.add("e-5", tokens_used="1", elapsed_time="2", workspace_folder="api")
+    space.add("e-6", tokens_used="1", elapsed_time="", workspace_folder="cli")
+    answer = ask(space, "workspace", metrics=("tokens_per_second",), sort="tokens_per_second")
+    rates = {row["workspace"]: row["tokens_per_second"] for row in answer.rows}
+    assert list(rates.items()) == [("web", 25.0), ("api", 0.5), ("cli", None)]
+    assert answer.total == {"tokens_per_second": 16.833}
+
+
 def test_a_row_has_the_documented_keys(space):
     space.add("e-1", usage={"credits": "1.25"})
     space.add("e-2", error_occurred="true", usage={"credits": "0.05"})

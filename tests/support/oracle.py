@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
+from fractions import Fraction
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -340,9 +341,16 @@ def add_up(turns: list[Turn]) -> dict[str, Any]:
         "credits_unknown": sum(t.credits is None and not t.is_request for t in turns),
         "tokens": _sum([turn.tokens for turn in turns]),
         "micros": _sum([turn.micros for turn in turns]),
+        "rate": _rate(turns),
         "failed": len(failed),
         "credits_failed": _sum([turn.credits for turn in failed]),
     }
+
+
+def _rate(turns: list[Turn]) -> float | None:
+    timed = [turn for turn in turns if turn.tokens is not None and turn.micros]
+    seconds = sum(Fraction(turn.micros, 10**6) for turn in timed)
+    return round(float(sum(turn.tokens for turn in timed) / seconds), 3) if timed else None
 
 
 def _sum(values):

@@ -85,7 +85,7 @@ def check(
             times[name] = oracle.EPOCH + oracle.timedelta(microseconds=at)
             span[name] = ("at", at)
     answer = query(
-        asked["by"], ledgers=ledgers, where=asked["where"], tz=zone, only=only,
+        asked["by"], metrics=NUMBERS, ledgers=ledgers, where=asked["where"], tz=zone, only=only,
         index=str(index) if index else None, **times,
     )  # fmt: skip
     expected = oracle.report(
@@ -116,6 +116,7 @@ def check(
 
 NUMBERS = (
     "turns", "credits", "credits_unknown", "tokens", "seconds", "failed", "credits_failed",
+    "tokens_per_second",
 )  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def numbers_of(row: dict) -> tuple:
     seconds = None if micros is None else micros / 10**6
     return (
         row["turns"], plain(amount), row["credits_unknown"], tokens, seconds, row["failed"],
-        plain(failed),
+        plain(failed), row["rate"],
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokentrack.reports.index.tables import BASIS_MASK
+from tokentrack.reports.index.tables import BASIS_MASK, TIMED_MICROS, TIMED_TOKENS
 
 
 class Sum:
@@ -46,9 +46,15 @@ NUMBERS = (
     _plain("micros", "sum(micros)"),
     REQUESTS,
 )
-SUMS_OF_TOKEN_KINDS = tuple(
-    [Sum(name, f"sum({name})", "") for name in ("input", "output", "cached")]
-)
+# What some metrics need in addition, by name; no total has the kinds of tokens.
+MORE = {
+    found.name: found
+    for found in (
+        *[Sum(name, f"sum({name})", "") for name in ("input", "output", "cached")],
+        _plain("timed_tokens", f"sum({TIMED_TOKENS})"),
+        _plain("timed_micros", f"sum({TIMED_MICROS})"),
+    )
+}
 PROVENANCE = (
     TURNS,
     KNOWN,

@@ -8,7 +8,7 @@ from tokentrack.reports.groups import decimal_text
 from tokentrack.reports.pricing.money import money_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tokentrack.reports.groups import Numbers
     from tokentrack.reports.pricing.plan import Rates
@@ -34,8 +34,17 @@ def _seconds(micros: int) -> float:
     return micros / _MICROSECONDS
 
 
-def _token_kind(index: int) -> Callable[[Numbers], int | None]:
-    return lambda numbers: numbers.more[index] if numbers.turns else 0
+def _more(name: str) -> Callable[[Numbers], int | None]:
+    return lambda numbers: numbers.more[name]
+
+
+def _tokens_per_second(numbers: Numbers) -> float | None:
+    tokens, micros = numbers.more["timed_tokens"], numbers.more["timed_micros"]
+    return None if tokens is None or not micros else tokens * _MICROSECONDS / micros
+
+
+def _rate(value: float) -> float:
+    return round(value, 3)
 
 
 # The sort key of each metric, and how it is shown.
@@ -49,15 +58,26 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "credits_failed": (lambda n: n.failed_credits, decimal_text),
     "credits_per_turn": (_per_turn, decimal_text),
     "cost": (lambda n: n.cost, money_text),
-    "input_tokens": (_token_kind(0), _same),
-    "output_tokens": (_token_kind(1), _same),
-    "cached_tokens": (_token_kind(2), _same),
+    "tokens_per_second": (_tokens_per_second, _rate),
+    "input_tokens": (_more("input"), _same),
+    "output_tokens": (_more("output"), _same),
+    "cached_tokens": (_more("cached"), _same),
+}
+# The further sums that a metric needs.
+_NEEDS = {
+    "tokens_per_second": ("timed_tokens", "timed_micros"),
+    "input_tokens": ("input",),
+    "output_tokens": ("output",),
+    "cached_tokens": ("cached",),
 }
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
 COST = "cost"
-# The metrics that the tables of totals lack.
-TOKEN_KINDS = METRICS[-3:]
+
+
+def sums_needed(metrics: Iterable[str]) -> list[str]:
+    """Return the names of the sums that metrics need in addition to `aggregates.NUMBERS`."""
+    return list(dict.fromkeys([name for metric in metrics for name in _NEEDS.get(metric, ())]))
 
 
 def number_of(metric: str, numbers: Numbers) -> Any:

@@ -35,7 +35,7 @@ class Numbers:
         micros: their time in microseconds.
         failed: how many failed.
         failed_credits: the credits of those that failed, in units of 10^-27.
-        more: what else was asked for, in its order.
+        more: what else was asked for, by the names of its sums.
         cost: what they cost in USD, where it was asked for.
     """
 
@@ -44,16 +44,21 @@ class Numbers:
         "tokens", "turns",
     )  # fmt: skip
 
-    def __init__(self, parts: Iterable[Part]) -> None:
-        """Add up parts, each of which is whether it failed, then `aggregates.NUMBERS` and more."""
+    def __init__(self, parts: Iterable[Part], more: Sequence[str] = ()) -> None:
+        """Add up parts.
+
+        Args:
+            parts: each is whether it failed, then `aggregates.NUMBERS`, then the other sums.
+            more: the names of these.
+        """
         self.turns = self.known = self.requests = self.failed = 0
         self.credits: int | None = None
         self.tokens: int | None = None
         self.micros: int | None = None
         self.failed_credits: int | None = None
-        self.more: list[int | None] = []
+        self.more: dict[str, int | None] = dict.fromkeys(more)
         self.cost: Fraction | None = None
-        for is_failed, turns, known, a, b, c, tokens, micros, requests, *more in parts:
+        for is_failed, turns, known, a, b, c, tokens, micros, requests, *others in parts:
             if not turns:
                 continue  # the sum of no rows
             units = None if a is None else units_of(a, b, c)
@@ -66,11 +71,13 @@ class Numbers:
             if is_failed:
                 self.failed += turns
                 self.failed_credits = _plus(self.failed_credits, units)
-            self.more = list(map(_plus, self.more, more)) if self.more else more
+            for name, value in zip(more, others, strict=True):
+                self.more[name] = _plus(self.more[name], value)
         if not self.failed:
             self.failed_credits = 0
         if not self.turns:
             self.credits = self.tokens = self.micros = 0
+            self.more = dict.fromkeys(more, 0)
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
-from tokentrack.reports.aggregates import NUMBERS, SUMS_OF_TOKEN_KINDS, Sum
+from tokentrack.reports.aggregates import MORE, NUMBERS
 from tokentrack.reports.answer import (
     COST,
     METRICS,
-    TOKEN_KINDS,
     USUAL_METRICS,
     Answer,
     Query,
     metrics_of,
     number_of,
+    sums_needed,
 )
 from tokentrack.reports.dimensions import LIST, TIME
 from tokentrack.reports.groups import Numbers, Words, group, label, relabel
@@ -199,9 +199,8 @@ class _Question:
         words = Words(database)
         filters = self._filters(words)
         ask = Statements(database, self._zone, self._span, filters, ledger, is_wide=is_wide)
-        sums: tuple[Sum, ...] = NUMBERS
-        if set(TOKEN_KINDS) & {*self._asked.metrics, self._sort}:
-            sums = (*NUMBERS, *SUMS_OF_TOKEN_KINDS)
+        more = sums_needed((*self._asked.metrics, self._sort))
+        sums = (*NUMBERS, *[MORE[name] for name in more])
         costs = None
         if self._has_cost and self._asked.rates is not None:
             from tokentrack.reports.costs import Asked, Costs
@@ -211,11 +210,11 @@ class _Question:
         if self._by:
             rows = ask.run(self._by, sums, is_split=True)
             groups = relabel(group(rows, len(self._by)), self._by, words)
-            found = {key: Numbers(parts) for key, parts in groups.items()}
+            found = {key: Numbers(parts, more) for key, parts in groups.items()}
             if costs is not None:
                 costs.add_to(found, self._by)
             self._add_rows(answer, found, words)
-        total = Numbers(ask.run((), sums, is_split=True))
+        total = Numbers(ask.run((), sums, is_split=True), more)
         if costs is not None:
             costs.add_to({(): total}, ())
         answer.total = metrics_of(self._asked.metrics, total)

@@ -10,7 +10,14 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.calendar import first_day_of, month_of
-from tokentrack.reports.index.tables import BASIS_MASK, FAILED, STAGED_IDS, TRACKED
+from tokentrack.reports.index.tables import (
+    BASIS_MASK,
+    FAILED,
+    STAGED_IDS,
+    TIMED_MICROS,
+    TIMED_TOKENS,
+    TRACKED,
+)
 from tokentrack.reports.zones import DAY, SECOND, LocalTime
 
 if TYPE_CHECKING:
@@ -27,6 +34,8 @@ _SUMMED = (
     ("tokens", "sum(tokens)"),
     ("micros", "sum(micros)"),
     ("timed", "count(micros)"),
+    ("timed_tokens", f"sum({TIMED_TOKENS})"),
+    ("timed_micros", f"sum({TIMED_MICROS})"),
     ("copies", "sum(copies)"),
     ("superseded", "sum(superseded)"),
 )

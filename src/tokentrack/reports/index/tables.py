@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -18,6 +18,10 @@ PLACE_BITS = 40
 FAILED, IMPORTED = 1, 2
 # Bits of the number of a usage kind; the lowest two are the basis of the tokens.
 BASIS_MASK, TRACKED = 3, 4
+
+# Of the turns whose tokens and time are both known, by which rates are worked out.
+TIMED_TOKENS = "case when micros > 0 then tokens end"
+TIMED_MICROS = "case when tokens is not null then micros end"
 
 _TURN = """
     at integer, ledger integer, kind integer, usage_kind integer, tokens integer,
@@ -28,7 +32,8 @@ _TURN = """
 """
 _SUMS = """
     turns integer, known integer, a integer, b integer, c integer, tokens integer,
-    micros integer, timed integer, copies integer, superseded integer
+    micros integer, timed integer, timed_tokens integer, timed_micros integer,
+    copies integer, superseded integer
 """
 SCHEMA = (
     "create table meta (key text primary key, value) without rowid",
