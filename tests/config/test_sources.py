@@ -22,6 +22,7 @@ OTHERS = {
         next((c.lower() for c in field.choices if c != field.default), "other"),
     ),
     "path": lambda _: (".kiro/other.csv", ".kiro/other.csv"),
+    "name": lambda _: ("", ""),
     "names": lambda _: (["a", "b"], " a, b,"),
 }
 
@@ -85,7 +86,7 @@ def test_every_field_can_come_from_every_source(sources, source, name):
 
 def wrong_values(field):
     """Return values that a field must refuse, as JSON has them."""
-    wrong = [None, {}, [1]]
+    wrong = [{}, [1], 5, "x" * 257] if field.kind == "name" else [None, {}, [1]]
     if field.kind != "bool":
         wrong += [True] if field.kind != "names" else ["a"]
     if field.minimum is not None:

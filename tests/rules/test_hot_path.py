@@ -54,6 +54,14 @@ def test_a_configuration_tags_git_and_reported_counts_load_nothing_more(machine)
     assert found - STDLIB - OWN == set()
 
 
+def test_only_where_no_variable_names_the_user_the_password_database_is_loaded(machine):
+    named = loaded(machine, {"hook_event_name": "Stop", "prompt": "one"})
+    del machine.environment["USER"]
+    found = loaded(machine, {"hook_event_name": "Stop", "prompt": "two"})
+    assert found - named == {"pwd"} - bare()
+    assert len(machine.rows()) == 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["json", "logging", "dataclasses", "tokentrack.csv_writer"])
 def test_the_guard_sees_a_module_that_is_added(machine, module):

@@ -105,7 +105,7 @@ class Machine(Ledger):
         (self.root / ".kiro").mkdir()
         super().__init__(self.root / ".kiro")
         self.users = Ledger(self.home / ".kiro")
-        self.environment = {"HOME": str(self.home), "PATH": os.defpath}
+        self.environment = {"HOME": str(self.home), "PATH": os.defpath, "USER": "ada"}
         self.command = installed_command()
 
     def start(

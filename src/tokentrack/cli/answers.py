@@ -12,7 +12,6 @@ import click
 from tokentrack.cli.options import Target, json_option, target_of
 from tokentrack.common.terminal import escape
 from tokentrack.errors import ValidationError
-from tokentrack.models.usage_record import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,7 +85,22 @@ def rates_for(options: dict[str, Any]) -> Rates | None:
     except ValidationError as error:
         click.echo(f"Warning: no cost is shown: {escape(error.issues[0])}.", err=True)
         return None
-    return None if plan is None else Rates(plan, options["cost"] == "list", user_name())
+    return None if plan is None else Rates(plan, options["cost"] == "list", own_name())
+
+
+def own_name() -> str:
+    """Return the name that the user's own rows have.
+
+    Where the configuration leaves the name out of new rows, earlier rows still have it.
+    """
+    from tokentrack.models.usage_record import user_name
+
+    tags: dict[str, str] = {}
+    if "TOKENTRACK_TAGS" in os.environ:
+        from tokentrack.recorder.hook_run import tags_of_environment
+
+        tags = tags_of_environment(os.environ)
+    return user_name(target_of(None).config.user or None, tags)
 
 
 def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:

@@ -52,6 +52,7 @@ _HINTS = {ELSEWHERE: _ALL, UNPLACED: _ALL}
     multiple=True,
     help="Import only from this surface. Repeatable.",
 )
+@click.option("--user", metavar="NAME", help="Whose rows they are, where a row names no user.")
 @dry_run_option
 @json_option
 @workspace_option
@@ -70,6 +71,8 @@ def command(files: tuple[str, ...], **options: Any) -> None:
     """
     if files and options["surfaces"]:
         raise click.UsageError("--surface is for Kiro's own history, not for FILE.")
+    if options["user"] is not None:
+        _check_user(options["user"])
     if options["everything"] and options["workspace"]:
         raise click.UsageError("--all and --workspace exclude each other.")
     watch = _Watch()
@@ -96,13 +99,21 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
     root = "" if options["everything"] else root_of(options["workspace"])
     paths, config, _ = target_at(root)
     since, dry_run = _moment(options["since"]), options["dry_run"]
+    more = {"user": options["user"], "dry_run": dry_run}
     if files:
-        return LedgersImport(paths, config, environ, since, dry_run=dry_run).run(files, watch.go_on)
+        return LedgersImport(paths, config, environ, since, **more).run(files, watch.go_on)
     wanted = Selection(None if options["everything"] else root, since, options["surfaces"])
-    summary = HistoryImport(paths, config, environ, wanted, dry_run=dry_run).run(watch.go_on)
+    summary = HistoryImport(paths, config, environ, wanted, **more).run(watch.go_on)
     if not dry_run and not watch.is_stopped:
         note_import(paths)
     return summary
+
+
+def _check_user(name: str) -> None:
+    from tokentrack.config.fields import MAX_NAME, check_value
+
+    if not name or check_value("user", name):
+        raise click.BadParameter(f"a name has 1 to {MAX_NAME} characters.", param_hint="--user")
 
 
 def _moment(text: str | None) -> int | None:
@@ -154,6 +165,8 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
         say(f"{counted(summary.reconciled, 'recorded row')} reconciled first")
     if summary.completed:
         say(f"{counted(summary.completed, 'row')} {would}completed with their credits")
+    if summary.named:
+        say(f"{counted(summary.named, 'row')} {would}completed with the name of their user")
     say(f"{summary.credits:f} credits" + (
         f"; unknown in {counted(summary.unknown, 'row')}" if summary.unknown else ""
     ))  # fmt: skip

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Field:
-    """One field; `kind` is one of bool, int, float, text, path, names."""
+    """One field; `kind` is one of bool, int, float, text, path, name, names."""
 
     __slots__ = ("choices", "default", "description", "kind", "maximum", "minimum")
 
@@ -32,6 +32,7 @@ class Field:
         self.choices = choices
 
 
+MAX_NAME = 256
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULT_LEDGER = ".kiro/token_transactions.csv"
 
@@ -125,6 +126,11 @@ FIELDS = {
         "bool", True,
         "List the ledger in your state folder, so that reports over all workspaces include it.",
     ),
+    "user": Field(
+        "name", None,
+        "Name of the user in the usage ledger's rows. \"\" leaves it out. null means the tag "
+        "`user`, else the system's name of the user. A workspace's file may only leave it out.",
+    ),
     "collectors": Field(
         "names", [], "Names of the installed metadata collectors to call, in order.",
     ),
@@ -155,6 +161,7 @@ KIND_NAMES = {
     "float": "a number",
     "text": "text",
     "path": "a path",
+    "name": f"text of at most {MAX_NAME} characters",
     "names": "a list of names",
 }
 
@@ -166,6 +173,8 @@ def _has_kind(kind: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind == "float":
         return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  (NaN)
+    if kind == "name" and (value is None or (isinstance(value, str) and len(value) > MAX_NAME)):
+        return value is None
     if kind == "names":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return isinstance(value, str) and "\0" not in value

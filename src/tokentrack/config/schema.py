@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.config.fields import FIELDS
+from tokentrack.config.fields import FIELDS, MAX_NAME
 
 if TYPE_CHECKING:
     from tokentrack.config.fields import Field
 
-_TYPES = {
+_TYPES: dict[str, str | list[str]] = {
     "bool": "boolean",
     "int": "integer",
     "float": "number",
     "text": "string",
     "path": "string",
+    "name": ["string", "null"],
     "names": "array",
 }
 
@@ -38,6 +39,8 @@ def property_schema(field: Field) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": _TYPES[field.kind], "description": field.description}
     if field.kind == "names":
         schema["items"] = {"type": "string"}
+    if field.kind == "name":
+        schema["maxLength"] = MAX_NAME
     if field.choices:
         schema["enum"] = list(field.choices)
     elif field.kind in {"text", "path"}:

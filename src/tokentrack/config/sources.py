@@ -130,6 +130,11 @@ def _refusal(name: str, value: Any, *, trusted: bool) -> str:
             f"{' or '.join(_OWN_NAMES)}; set other paths in the user's configuration, the "
             "environment or an argument"
         )
+    if not problem and name == "user" and not trusted and value:
+        problem = (
+            'user must be "" here, which leaves the name out; set a name in the user\'s '
+            "configuration, the environment or an argument"
+        )
     return problem
 
 

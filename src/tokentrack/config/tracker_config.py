@@ -50,6 +50,7 @@ class TrackerConfig:
     rotate_max_mb: int
     rotate_monthly: bool
     stale_execution_hours: float
+    user: str | None
 
     def __init__(self, **values: Any) -> None:
         """Create a configuration from fields by name; the others get their defaults.

@@ -11,7 +11,7 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.config.fields import DEFAULT_LEDGER
 from tokentrack.errors import FileSystemError
 from tokentrack.importing.batches import Batch, open_batch, open_executions
-from tokentrack.importing.known import KnownExecutions, identity_of
+from tokentrack.importing.known import KnownExecutions, identity_of, recorded_now, with_user
 from tokentrack.importing.summary import ELSEWHERE, KNOWN, RUNNING, TIMELESS, UNPLACED, Summary
 from tokentrack.importing.turns import has_ended, names_for, row_of, time_of
 from tokentrack.kiro import all_sources
@@ -60,12 +60,25 @@ class HistoryImport:
         environ: Mapping[str, str],
         selection: Selection,
         *,
+        user: str | None = None,
         dry_run: bool = False,
     ) -> None:
+        """Prepare the import; it reads and changes nothing before `run`.
+
+        Args:
+            paths: the ledger to import into.
+            config: its configuration.
+            environ: the environment.
+            selection: which turns are wanted.
+            user: whose turns they are; None is as the configuration and the environment say. Rows
+                that already name a user keep that name.
+            dry_run: whether only to count.
+        """
         self._paths = paths
         self._config = config
         self._environ = environ
         self._selection = selection
+        self._user = user
         self._dry_run = dry_run
         self._known = KnownExecutions()
         self._roots: dict[str, str] = {}
@@ -175,15 +188,19 @@ class HistoryImport:
         if self._selection.root is None and root:
             tag, names = self._stored(root), [self._stored(name) for name in names_for(root)]
             folder = self._known.folders(self._paths).name_of(tag, names)
-        batch.add(*row_of(turn, identity, at, folder, tag, self._config))
+        batch.add(*row_of(turn, identity, at, folder, tag, self._config, self._user))
         self.summary.add(SURFACE_OF[turn.source], turn.credits)
 
     def _complete(self, found: Match, turn: Turn, batch: Batch) -> None:
-        if found.has_credits or turn.credits is None:
+        cells = with_user(found.cells, self._user)
+        if turn.credits is not None and not found.has_credits:
+            batch.add_usage(with_numbers(cells, turn, found.how, now_us()))
+            self.summary.complete(turn.credits)
+        elif cells != found.cells:
+            batch.add_usage(recorded_now(cells))
+            self.summary.named += 1
+        else:
             self.summary.skip(KNOWN)
-            return
-        batch.add_usage(with_numbers(found.cells, turn, found.how, now_us()))
-        self.summary.complete(turn.credits)
 
     def _may_run(self, turn: Turn, at: int, running: Iterable[Event]) -> bool:
         # A turn that its own hook is still recording must not be imported too.

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.common.timestamps import now_us
+from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import ValidationError
 from tokentrack.importing.turns import WorkspaceNames, root_in
 from tokentrack.kiro.reconcile.matching import EXACT, WINDOW, Window
@@ -200,8 +200,22 @@ def identity_of(turn: Turn) -> str:
 
 
 def usage_without_numbers(identity: str, session: str) -> list[str]:
-    """Return the cells of a usage row without any numbers."""
-    return usage_row(identity, now_us(), session, "", "", {}, UNKNOWN, {})
+    """Return the cells of a usage row without any numbers, of an unknown user and machine."""
+    cells = usage_row(identity, now_us(), session, "", "", {}, UNKNOWN, {})
+    cells[USAGE_COLUMNS.index("machine")] = ""
+    return cells
+
+
+def with_user(cells: list[str], user: str | None) -> list[str]:
+    """Return a usage row's cells with the user's name, if they have none and one is given."""
+    at = USAGE_COLUMNS.index("user")
+    return [*cells[:at], user, *cells[at + 1 :]] if user and not cells[at] else cells
+
+
+def recorded_now(cells: list[str]) -> list[str]:
+    """Return a usage row's cells as a row of this moment, which supersedes the earlier one."""
+    at = USAGE_COLUMNS.index("recorded_at")
+    return [*cells[:at], format_us(now_us()), *cells[at + 1 :]]
 
 
 def digest_of(transaction: TokenTransaction) -> bytes:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, cast
 from tokentrack.common.redaction import redact, redact_id
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.importing.batches import Batch, open_batch
-from tokentrack.importing.known import KnownExecutions, differing, digest_of, usage_without_numbers
+from tokentrack.importing.known import (
+    KnownExecutions,
+    differing,
+    digest_of,
+    recorded_now,
+    usage_without_numbers,
+    with_user,
+)
 from tokentrack.importing.summary import CONFLICT, EARLIER, KNOWN, Summary
 from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
@@ -34,6 +41,7 @@ _GZIP = b"\x1f\x8b"
 _CREDITS = USAGE_COLUMNS.index("credits")
 _CREDITS_BASIS = USAGE_COLUMNS.index("credits_basis")
 _SURFACE = USAGE_COLUMNS.index("surface")
+_USER = USAGE_COLUMNS.index("user")
 _DAMAGED = "damaged"
 _IDS = frozenset({"agent_execution_id", "session_id", "source_id"})
 
@@ -48,12 +56,24 @@ class LedgersImport:
         environ: Mapping[str, str],
         since: int | None = None,
         *,
+        user: str | None = None,
         dry_run: bool = False,
     ) -> None:
+        """Prepare the import; it reads and changes nothing before `run`.
+
+        Args:
+            paths: the ledger to import into.
+            config: its configuration.
+            environ: the environment.
+            since: microseconds since the epoch; earlier rows are left out. None for all.
+            user: whose rows they are, where a row does not name its user.
+            dry_run: whether only to count.
+        """
         self._paths = paths
         self._config = config
         self._environ = environ
         self._since = since
+        self._user = user
         self._dry_run = dry_run
         self._known = KnownExecutions()
         self.summary = Summary()
@@ -182,6 +202,7 @@ class LedgersImport:
         digest = self._known.digest(self._paths, identity)
         if digest is None:
             marked = cells or usage_without_numbers(identity, row.session_id)
+            marked = with_user(marked, self._user)
             batch.add(row, marked)
             self.summary.add(marked[_SURFACE] or "unknown", marked[_CREDITS] or None)
             return
@@ -191,15 +212,20 @@ class LedgersImport:
             if len(self.summary.conflicts) < _MAX_LISTED:
                 where = f"{origin.path}:{line}: {identity}"
                 self.summary.conflicts.append(f"{where}, differs in {', '.join(columns)}")
-        elif cells and cells[_CREDITS] and not self._has_credits(identity):
-            batch.add_usage(cells)
+        else:
+            self._complete(identity, row.session_id, cells, batch)
+
+    def _complete(self, identity: str, session: str, cells: list[str] | None, batch: Batch) -> None:
+        own = self._known.usage(self._paths, identity) or usage_without_numbers(identity, session)
+        named = with_user(own, self._user)
+        if cells and cells[_CREDITS] and not own[_CREDITS]:
+            batch.add_usage(with_user(cells, named[_USER]))
             self.summary.complete(cells[_CREDITS])
+        elif named != own:
+            batch.add_usage(recorded_now(named))
+            self.summary.named += 1
         else:
             self.summary.skip(KNOWN)
-
-    def _has_credits(self, identity: str) -> bool:
-        own = self._known.usage(self._paths, identity)
-        return own is not None and own[_CREDITS] != ""
 
 
 def usage_beside(path: str) -> str:

@@ -35,6 +35,7 @@ class Summary:
         added: how many rows the ledger got.
         reconciled: how many recorded rows got their credits before the import.
         completed: how many existing rows got their credits from the import.
+        named: how many existing rows got only the name of their user.
         unknown: how many new rows have unknown credits.
         credits: the exact sum of the new and the completed rows.
         by_surface: the number of new rows by Kiro surface.
@@ -47,7 +48,7 @@ class Summary:
 
     def __init__(self) -> None:
         self.read = self.added = self.unknown = self.repeated = 0
-        self.reconciled = self.completed = 0
+        self.reconciled = self.completed = self.named = 0
         self.credits = Decimal(0)
         self.by_surface: dict[str, int] = {}
         self.skipped: dict[str, int] = {}

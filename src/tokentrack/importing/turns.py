@@ -37,7 +37,13 @@ def has_ended(turn: Turn) -> bool:
 
 
 def row_of(
-    turn: Turn, identity: str, at: int, folder: str, root: str, config: TrackerConfig
+    turn: Turn,
+    identity: str,
+    at: int,
+    folder: str,
+    root: str,
+    config: TrackerConfig,
+    user: str | None = None,
 ) -> tuple[TokenTransaction, list[str]]:
     """Return a turn's row and the cells of its usage row.
 
@@ -48,6 +54,7 @@ def row_of(
         folder: the name of its workspace.
         root: the path of its workspace, in a ledger of several workspaces; else "".
         config: how much of a prompt is stored, and whether tokens are estimated.
+        user: whose turn it is, before what the configuration says.
     """
     tokens, basis = count_tokens(reported_tokens(turn), estimate_tokens(turn.prompt), config)
     message = _ERRORS.get(turn.status, "" if has_ended(turn) else _NEVER_ENDED)
@@ -65,7 +72,8 @@ def row_of(
         error_message=message,
     )
     tags = {key: text for key, text in (("origin", turn.origin), (ROOT_TAG, root)) if text}
-    finished = with_usage(transaction, SURFACE_OF[turn.source], basis, tags=tags)
+    name = config.user if user is None else user
+    finished = with_usage(transaction, SURFACE_OF[turn.source], basis, tags=tags, user=name)
     return transaction, with_numbers(finished.usage, turn, "", now_us())
 
 

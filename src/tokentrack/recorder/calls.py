@@ -115,6 +115,7 @@ def finish_call(
         model=event.model,
         usage=event.usage,
         tags={**branch, **_tags(fields, config), **event.tags},
+        user=config.user,
         from_caller=True,
     )
 
@@ -131,13 +132,15 @@ def finish_transaction(transaction: TokenTransaction, config: TrackerConfig) -> 
     if stored != given:
         stored["timestamp"] = transaction.timestamp_us
         transaction = TokenTransaction.recorded(**stored)
-    return finish_unchanged(transaction)
+    return finish_unchanged(transaction, config)
 
 
-def finish_unchanged(transaction: TokenTransaction) -> FinishedExecution:
+def finish_unchanged(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
     """Return the execution of a transaction as it is; its tokens are marked as reported."""
     usage = {"total": transaction.tokens_used}
-    return with_usage(transaction, SURFACE, REPORTED, usage=usage, from_caller=True)
+    return with_usage(
+        transaction, SURFACE, REPORTED, usage=usage, user=config.user, from_caller=True
+    )
 
 
 def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:

@@ -107,7 +107,8 @@ class GuardedRecorder:
 
     def record_unchanged(self, transactions: Iterable[Any]) -> int:
         """Record transactions as they are, under one lock; return how many were written."""
-        return self._write([finish_unchanged(t) for t in transactions if self.is_valid(t)])
+        valid = [transaction for transaction in transactions if self.is_valid(transaction)]
+        return self._write([finish_unchanged(each, self._config) for each in valid])
 
     def is_valid(self, transaction: Any) -> bool:
         """Return whether a value may be stored; if not, that is counted and logged."""

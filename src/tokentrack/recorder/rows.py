@@ -13,6 +13,7 @@ from tokentrack.models.usage_record import (
     UNKNOWN,
     USAGE_COLUMNS,
     usage_row,
+    user_name,
 )
 from tokentrack.recorder.execution_state import file_key
 from tokentrack.store import codec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
     from tokentrack.store.ledger import LockedLedger
 
+_USER = USAGE_COLUMNS.index("user")
 _MICROSECONDS = 1_000_000
 
 
@@ -66,6 +68,7 @@ def with_usage(
     model: str = "",
     usage: Mapping[str, int] | None = None,
     tags: Mapping[str, str] | None = None,
+    user: str | None = None,
     from_caller: bool = False,
 ) -> FinishedExecution:
     """Return a ledger row together with its usage row: the one way in which both are made.
@@ -77,6 +80,7 @@ def with_usage(
         model: the model, "" where it is unknown.
         usage: the reported token counts by kind (see `tokens.reported_usage`).
         tags: what else is known of the execution.
+        user: the user's name by an option or the configuration, see `user_name`.
         from_caller: whether a caller of the API gave the row.
     """
     cells = usage_row(
@@ -89,6 +93,7 @@ def with_usage(
         basis,
         tags or {},
     )
+    cells[_USER] = user_name(user, tags)
     return FinishedExecution(transaction, cells, from_caller=from_caller)
 
 
@@ -172,7 +177,9 @@ def _finish(
     branch = event.branch or first.branch
     tags = {**({"branch": branch} if branch else {}), **first.tags, **event.tags}
     model = event.model or first.model
-    return with_usage(transaction, event.surface, basis, model=model, usage=usage, tags=tags)
+    return with_usage(
+        transaction, event.surface, basis, model=model, usage=usage, tags=tags, user=config.user
+    )
 
 
 def _prompt_source(event: Event, first: Event) -> Event:

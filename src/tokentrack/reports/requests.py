@@ -81,9 +81,9 @@ def encode_entry(entry: UsageEntry) -> bytes:
         REPORTED,
         entry.tags,
     )
+    cells[_AT["user"]] = entry.user
     cells[_SOURCE] = TRACKED_SOURCE
     cells[_AT["source_id"]] = entry.source_id
-    cells[_AT["user"]] = entry.user or cells[_AT["user"]]
     return codec.encode_line(cells)
 
 

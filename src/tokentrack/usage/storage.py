@@ -67,8 +67,3 @@ def _paths(folder: str, name: str) -> LedgerPaths:
     if name.endswith(_SUFFIX) and name != _SUFFIX:
         return LedgerPaths(folder, (), name.removesuffix(_SUFFIX) + ".csv")
     return _UsageOnlyPaths(folder, (), name)
-
-
-def current_user() -> str:
-    """Return the name of the user who runs the program, "" when it is unknown."""
-    return os.environ.get("USER") or os.environ.get("USERNAME") or ""

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tokentrack.common import timestamps
 from tokentrack.common.redaction import redact, redact_id
+from tokentrack.config.sources import load_config
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import MAX_TOKENS
+from tokentrack.models.usage_record import user_name
 from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
 from tokentrack.reports.requests import UsageRequest, new_id
@@ -21,8 +23,9 @@ from tokentrack.usage.legacy import read_legacy
 from tokentrack.usage.outbox import Outbox
 from tokentrack.usage.queries import UsageQueries
 from tokentrack.usage.sessions import SessionCache
-from tokentrack.usage.storage import current_user, find_storage
+from tokentrack.usage.storage import find_storage
 from tokentrack.usage.writer import UsageWriter
+from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +101,7 @@ class UsageTracker(UsageQueries):
         outbox = Outbox(writer, deliver, queue_size, background=background)
         super().__init__(writer, outbox, prices, meters, zone)
         self.path = storage.path
+        self._user = load_config("", kiro_home(os.environ), os.environ)[0].user
         self._deliver = deliver
         self._import_problems: list[str] = []
         # Also runs at the end of the process, and must not keep the tracker alive.
@@ -133,7 +137,7 @@ class UsageTracker(UsageQueries):
             raise ValidationError(issues)
         usage = TokenUsage(input_tokens, output_tokens, cached_tokens)
         request = UsageRequest(
-            new_id(), timestamps.now_us(), session_id, model_name, usage, current_user()
+            new_id(), timestamps.now_us(), session_id, model_name, usage, user_name(self._user)
         )
         saved, alerts = self._outbox.put(_without_secrets(request))
         self._deliver(alerts)
@@ -207,7 +211,10 @@ class UsageTracker(UsageQueries):
             legacy = read_legacy(path)
             self._import_problems += legacy.problems
             if legacy.requests:
-                self._writer.import_requests([_without_secrets(r) for r in legacy.requests])
+                user = user_name(self._user)
+                self._writer.import_requests(
+                    [_without_secrets(r)._replace(user=user) for r in legacy.requests]
+                )
         except (OSError, FileSystemError) as error:
             self._import_problems.append(f"{name} is not imported: {error}")
         for problem in self._import_problems:
