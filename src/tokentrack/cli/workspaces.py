@@ -75,7 +75,8 @@ def _facts(ledger: KnownLedger, current: str) -> dict[str, Any]:
 
 
 def _lines(found: list[KnownLedger], current: str, screen: Screen) -> Iterator[str]:
-    from tokentrack.reports.render.figures import UNKNOWN, count_text
+    from tokentrack.reports.render.credit_texts import UNKNOWN
+    from tokentrack.reports.render.figures import count_text
     from tokentrack.reports.render.screen import shorten
     from tokentrack.reports.render.table import Column, table
     from tokentrack.reports.render.turns import local_time

@@ -24,7 +24,7 @@ from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
-from tokentrack.store.archives import COMPRESSED, stem_of
+from tokentrack.store.archive_names import COMPRESSED, stem_of
 from tokentrack.store.paths import LEDGER_NAME, USAGE_NAME, LedgerPaths
 from tokentrack.store.reader import has_header, read_records
 

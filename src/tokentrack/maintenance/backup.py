@@ -17,7 +17,7 @@ from tokentrack.errors import FileSystemError
 from tokentrack.maintenance.lines import earliest_and_latest, first_time, has_records
 from tokentrack.recorder.recorder import Recorder
 from tokentrack.store.append import after_last_line_feed
-from tokentrack.store.archives import COMPRESSED, stem_of
+from tokentrack.store.archive_names import COMPRESSED, stem_of
 from tokentrack.store.ledger import lock_ledger
 
 if TYPE_CHECKING:

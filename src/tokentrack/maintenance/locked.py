@@ -19,7 +19,7 @@ from tokentrack.maintenance.open_executions import close_recorded, forget_offset
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.recorder import Recorder
-from tokentrack.store import archives, spool
+from tokentrack.store import archive_names, archives, spool
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.atomic import remove_temporaries
 from tokentrack.store.directory import Directory
@@ -215,14 +215,14 @@ def _remove_leftovers(ledger: LockedLedger) -> None:
     ours = _pattern(paths)
     remove_temporaries(folder, lambda name: ours.fullmatch(name) is not None)
     for active in (paths.ledger, paths.usage):
-        for archive in archives.archives_in(folder, active):
-            if archives.has_copy(folder, archive.name):
-                folder.remove(archive.name + archives.COMPRESSED)
+        for archive in archive_names.archives_in(folder, active):
+            if archives.has_copy(folder, archive):
+                folder.remove(archive + archive_names.COMPRESSED)
 
 
 def _pattern(paths: LedgerPaths) -> re.Pattern[str]:
     # The names of a ledger, its usage ledger, their archives and their backups.
-    stems = "|".join(re.escape(archives.stem_of(name)) for name in (paths.ledger, paths.usage))
+    stems = "|".join(re.escape(archive_names.stem_of(name)) for name in (paths.ledger, paths.usage))
     return re.compile(
         rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
     )

@@ -11,7 +11,8 @@ from tokentrack.maintenance.lines import read_lines
 from tokentrack.maintenance.verify import Examined, examine_files
 from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
-from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in, stem_of
+from tokentrack.store.archive_names import COMPRESSED, names_in, stem_of
+from tokentrack.store.archives import compress, open_in
 from tokentrack.store.ledger import QUARANTINE_NAME
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from tokentrack.maintenance.lines import (
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
-from tokentrack.store.archives import COMPRESSED, names_in, open_in, stem_of
+from tokentrack.store.archive_names import COMPRESSED, names_in, stem_of
+from tokentrack.store.archives import open_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

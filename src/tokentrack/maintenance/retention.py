@@ -13,7 +13,8 @@ from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance.lines import earliest_and_latest, read_lines
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.store.archives import COMPRESSED, compress, names_in, open_in
+from tokentrack.store.archive_names import COMPRESSED, names_in
+from tokentrack.store.archives import compress, open_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 
 from tokentrack.maintenance.lines import first_time, has_records
 from tokentrack.models.columns import COLUMNS
-from tokentrack.store.archives import (
-    COMPRESSED,
-    archives_in,
-    compress,
-    free_archive_name,
-    open_in,
-    stem_of,
-)
+from tokentrack.store.archive_names import COMPRESSED, archives_in, stem_of
+from tokentrack.store.archives import compress, free_archive_name, open_in
 
 if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
@@ -79,10 +73,10 @@ def rotate(ledger: LockedLedger, now: int) -> str:
 def uncompressed(folder: Directory, paths: LedgerPaths) -> list[str]:
     """Return the archives that can be compressed: no other file has the compressed one's name."""
     return [
-        archive.name
+        archive
         for active in (paths.usage, paths.ledger)
         for archive in archives_in(folder, active)
-        if not archive.name.endswith(COMPRESSED) and not folder.has(archive.name + COMPRESSED)
+        if not archive.endswith(COMPRESSED) and not folder.has(archive + COMPRESSED)
     ]
 
 

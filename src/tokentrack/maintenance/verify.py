@@ -9,7 +9,8 @@ from tokentrack.errors import FileSystemError
 from tokentrack.maintenance.damage.examination import DamagedLine
 from tokentrack.maintenance.damage.examine import TORN, examine
 from tokentrack.maintenance.damage.formats import LEDGER, USAGE
-from tokentrack.store.archives import COMPRESSED, names_in, open_in
+from tokentrack.store.archive_names import COMPRESSED, names_in
+from tokentrack.store.archives import open_in
 from tokentrack.store.ledger import lock_ledger
 
 if TYPE_CHECKING:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tokentrack.errors import ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.dimensions import LIST
 from tokentrack.reports.statements import Filter
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -118,10 +118,10 @@ class Costs:
         at, number, inside = crossing
         same = Span(since=at, until=at + 1)
         split = inside * rate + (1 - inside) * overage
-        yield _Stretch(whole._replace(until=at), rate)
+        yield _Stretch(whole.replace(until=at), rate)
         for sign, price in (("<", rate), ("=", split), (">", overage)):
             yield _Stretch(same, price, (Filter(_TURN, f"t.id {sign} {number}"),))
-        yield _Stretch(whole._replace(since=at + 1), overage)
+        yield _Stretch(whole.replace(since=at + 1), overage)
 
     def _days(self, first: int, end: int) -> Span:
         if self._asked.zone.is_system:

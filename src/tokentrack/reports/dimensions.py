@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from tokentrack.errors import ValidationError
 from tokentrack.reports import calendar
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
 TIME, KIND, USAGE, TURN, LIST = "time", "kind", "usage", "turn", "list"
 TAG_KEY = "tag:"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.index.tables import PLACE_BITS
-from tokentrack.store.archives import COMPRESSED, open_in
+from tokentrack.store.archive_names import COMPRESSED
+from tokentrack.store.archives import open_in
 from tokentrack.store.reader import PhysicalLines, layout_of, own_layout, records_in
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable

@@ -1,18 +1,14 @@
-"""The files of a ledger: the active one, and the archives that rotation has made.
-
-An archive is `<ledger>_YYYYMMDD[_N].csv`, or the same with `.gz`. Where both exist, compression
-was interrupted or the user made a copy, and only the plain file is read.
-"""
+"""Open the files of a ledger, and make archives; `archive_names` says what these are called."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
-import re
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from tokentrack.store.archive_names import COMPRESSED, names_in, stem_of
 from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
@@ -21,46 +17,8 @@ if TYPE_CHECKING:
 
     from tokentrack.store.paths import LedgerPaths
 
-COMPRESSED = ".gz"
 _ATTEMPTS = 20
 _CHUNK = 256 * 1024
-
-
-class Archive(NamedTuple):
-    """An archive's name, after the date and number by which archives are sorted."""
-
-    date: str
-    number: int
-    name: str
-
-
-def stem_of(name: str) -> str:
-    """Return a file's name without `.csv` and `.gz`."""
-    return name.removesuffix(COMPRESSED).removesuffix(".csv")
-
-
-def archives_in(folder: Directory, active: str) -> list[Archive]:
-    """Return the archives of an active file, the oldest first; only regular files."""
-    pattern = re.compile(re.escape(stem_of(active)) + r"_(\d{8})(?:_(\d{1,6}))?\.csv(?:\.gz)?")
-    names = folder.names()
-    present = set(names)
-    found = [
-        Archive(match[1], int(match[2] or 1), name)
-        for name in names
-        if (match := pattern.fullmatch(name))
-        and not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in present)
-        and folder.is_file(name)
-    ]
-    return sorted(found)
-
-
-def names_in(folder: Directory, active: str) -> list[str]:
-    """Return the names of the archives and of the active file, the oldest first.
-
-    The active file is included whatever it is: to open a link is an error, it is not absent.
-    """
-    names = [archive.name for archive in archives_in(folder, active)]
-    return [*names, active] if folder.has(active) else names
 
 
 def free_archive_name(folder: Directory, actives: tuple[str, ...], date: str) -> str:

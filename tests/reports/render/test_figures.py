@@ -7,21 +7,11 @@ import pytest
 from tokentrack.reports.render.bars import bar, gauge, sparkline
 from tokentrack.reports.render.figures import (
     count_text,
-    credits_text,
     share_text,
     time_text,
     tokens_text,
 )
 from tokentrack.reports.render.screen import screen_of, shorten, width_of
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [(None, "–"), ("0", "0.0"), ("1533.84", "1,533.8"), ("0.25", "0.2"), ("0.35", "0.4"),
-     ("0.0158", "<0.1"), ("5.1e-05", "<0.1")],
-)  # fmt: skip
-def test_credits_are_rounded_half_even_and_a_little_is_never_nothing(amount, text):
-    assert credits_text(amount) == text
 
 
 @pytest.mark.parametrize(

@@ -86,15 +86,15 @@ class RecordedUsage:
         # Put the next older archive before what was read; False if no more can be read.
         if self._left <= 0:
             return False
-        from tokentrack.store import archives
+        from tokentrack.store.archive_names import archives_in
+        from tokentrack.store.archives import open_in
 
         try:
             with self._paths.open_folder(create=False) as folder:
                 if self._archives is None:
-                    found = archives.archives_in(folder, self._paths.usage)
-                    self._archives = [archive.name for archive in found]
+                    self._archives = archives_in(folder, self._paths.usage)
                 if self._archives:
-                    with archives.open_in(folder, self._archives.pop()) as file:
+                    with open_in(folder, self._archives.pop()) as file:
                         self._put_before(_read_end(file, self._left + 1))
         except OSError:
             self._left = 0  # older rows can't be known

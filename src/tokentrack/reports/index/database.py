@@ -13,13 +13,13 @@ import time
 from typing import TYPE_CHECKING
 
 from tokentrack.reports.index.day_totals import is_of_another_zone
+from tokentrack.reports.index.looks import is_settled
 from tokentrack.reports.index.segments import (
     File,
     Look,
     Segment,
     begins_with,
     files_in,
-    is_settled,
     known_segments,
 )
 from tokentrack.reports.index.tables import APPLICATION, VERSION

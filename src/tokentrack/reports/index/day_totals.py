@@ -7,7 +7,6 @@ has the sums of all ledgers alone, the others have them by ledger and kind.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
 
 from tokentrack.reports.calendar import first_day_of, month_of
 from tokentrack.reports.index.tables import (
@@ -20,6 +19,7 @@ from tokentrack.reports.index.tables import (
 )
 from tokentrack.reports.zones import DAY, SECOND, LocalTime
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Collection
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.common.oserrors import sentence_of
+from tokentrack.reports.index.looks import is_settled
 from tokentrack.reports.index.segments import (
     File,
     Look,
@@ -16,7 +17,6 @@ from tokentrack.reports.index.segments import (
     begins_with,
     files_in,
     is_packed_copy,
-    is_settled,
 )
 from tokentrack.store.archives import open_in
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from tokentrack.store.archives import COMPRESSED, names_in
+from tokentrack.reports.index.looks import looks_in
+from tokentrack.store.archive_names import COMPRESSED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
     from tokentrack.store.paths import LedgerPaths
 
-_SETTLED = 2_000_000_000
 _CHUNK = 256 * 1024
 
 
@@ -94,29 +94,10 @@ def files_in(folder: Directory, paths: LedgerPaths) -> dict[File, Look]:
     Raises:
         OSError: the folder can't be read.
     """
-    found = {}
-    kinds = [(False, paths.ledger), (True, paths.usage)]
-    # A usage ledger without a ledger next to it has the name of a ledger.
-    for is_usage, active in kinds if paths.usage != paths.ledger else kinds[1:]:
-        for name in names_in(folder, active):
-            try:
-                found[File(paths.path, is_usage, name)] = look_at(folder.status(name))
-            except FileNotFoundError:
-                continue
-    return found
-
-
-def look_at(status: os.stat_result) -> Look:
-    """Return what a file's status says."""
-    # Some systems have inodes and times beyond what SQLite can hold.
-    mask = 2**63 - 1
-    times = (status.st_mtime_ns & mask, status.st_ctime_ns & mask)
-    return Look(status.st_ino & mask, status.st_size, *times)
-
-
-def is_settled(look: Look, now: int) -> bool:
-    """Tell whether a change of a file after `now`, in nanoseconds, would show."""
-    return now - look.mtime >= _SETTLED
+    return {
+        File(paths.path, is_usage, name): Look(*look)
+        for is_usage, name, look in looks_in(folder, paths)
+    }
 
 
 def begins_with(file: BinaryIO, segment: Segment) -> bytes | None:

@@ -5,19 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tokentrack.common.formatting import format_tokens
-
-UNKNOWN = "–"
-
-
-def credits_text(amount: str | None, places: int = 1) -> str:
-    """Return credits, given as exact decimal text, with thousands separated: `1,533.8`."""
-    if amount is None:
-        return UNKNOWN
-    quantum = Decimal(1).scaleb(-places)
-    value = Decimal(amount).quantize(quantum, ROUND_HALF_EVEN)
-    if not value and Decimal(amount):
-        return f"<{quantum}"
-    return f"{value:,.{places}f}"
+from tokentrack.reports.render.credit_texts import UNKNOWN
 
 
 def count_text(number: int | None) -> str:

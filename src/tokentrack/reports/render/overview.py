@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.reports.render.bars import bar, sparkline
+from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.dates import days_text
-from tokentrack.reports.render.figures import (
-    UNKNOWN,
-    cost_text,
-    credits_text,
-    share_text,
-    time_text,
-)
+from tokentrack.reports.render.figures import cost_text, share_text, time_text
 from tokentrack.reports.render.plan_use import INDENT, LABEL, plan_lines
 from tokentrack.reports.render.report import provenance_lines, wrapped
 from tokentrack.reports.render.screen import pad, shorten, width_of

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.reports.render.bars import bar
+from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
-    UNKNOWN,
     cost_text,
     count_text,
-    credits_text,
     share_text,
     time_text,
     tokens_text,
