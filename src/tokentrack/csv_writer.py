@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.config.sources import program_paths
@@ -12,7 +11,7 @@ from tokentrack.error_handler import handler_of
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.recorder.guarded import GuardedRecorder
-from tokentrack.reports.ledger_rows import ledger_rows
+from tokentrack.reports.ledger_rows import last_transactions, ledger_rows
 from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
 
@@ -90,8 +89,12 @@ class CSVWriter:
             raise ValidationError([f"limit must be a whole number, not {type(limit).__name__}"])
         if limit is not None and limit < 0:
             raise ValidationError([f"limit must be 0 or more, not {limit}"])
-        found = self.iter_transactions()
-        return list(deque(filter(test, found) if test else found, maxlen=limit))
+        if limit is None:
+            return list(filter(test, self.iter_transactions()))
+        try:
+            return last_transactions(self.paths, limit, test)
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def iter_transactions(self) -> Iterator[TokenTransaction]:
         """Yield the transactions of the archives and the ledger, one at a time.

@@ -123,6 +123,9 @@ class TokenTracker:
     ) -> list[TokenTransaction]:
         """Return the ledger's records in the order of the file, the last `limit` of them.
 
+        With a limit the files are read from their ends, so that the last records cost the same
+        whatever the ledger's size.
+
         Args:
             filters: which records. `start_date` and `end_date` (ISO 8601 text, date or datetime,
                 both inclusive, local time where there is no zone), `workspace_folder` or
@@ -140,14 +143,23 @@ class TokenTracker:
         return self._writer().read_transactions(limit, test=test)
 
     def get_statistics(self) -> dict[str, Any]:
-        """Return the totals of the ledger, of all its rows, and the counts of this object.
+        """Return the totals of the ledger, and the counts of this object.
 
-        Of the ledger: `transactions_recorded`, `total_tokens_tracked`, `token_basis` (rows by
-        what their number is), `transactions_with_errors`, `error_rate` (0 to 1), averages, times
-        in seconds or ISO 8601 (UTC), damaged and waiting rows, path and size of the file, and
+        Of the ledger, where an execution counts once, however many rows it has:
+        `transactions_recorded`, `credits` and `credits_failed` (exact decimal text),
+        `credits_unknown` (how many executions Kiro has reported no credits for),
+        `total_tokens_tracked`, `token_basis` (executions by what their number of tokens is),
+        `transactions_with_errors`, `error_rate` (0 to 1), averages, times in seconds or ISO 8601
+        (UTC), `ledger_rows` (all rows), damaged and waiting rows, path and size of the file, and
         `problem`, "" unless it can't be read. Of this object: `enabled`,
         `recorded_by_this_tracker`, `uptime_seconds`, `errors` (see
         `ErrorHandler.get_error_statistics`). Unknown values are None.
+
+        A ledger that `tokentrack` knows is answered from the user's index, another one by reading
+        its files.
+
+        Raises:
+            FileSystemError: the ledger's files kept changing while they were read.
         """
         from tokentrack.reports.statistics import ledger_statistics
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tokentrack.reports.render.screen import Screen
     from tokentrack.store.paths import LedgerPaths
 
-INDEX_NAME = "index.db"
 # The dimension that each option filters.
 FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
 
@@ -149,11 +148,11 @@ def scope_of(options: dict[str, Any]) -> dict[str, Any]:
     Args:
         options: `here` and `no_index`, as `filter_options` added them.
     """
-    from tokentrack.store.paths import state_folder
+    from tokentrack.reports.scope import index_path
 
     target = target_of(None)
     ledgers, is_registered = _known_ledgers(target)
-    index = os.path.join(state_folder(os.environ), INDEX_NAME)
+    index = index_path(os.environ)
     return {
         "ledgers": ledgers,
         "only": target.paths if options["here"] else None,

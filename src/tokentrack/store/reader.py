@@ -168,7 +168,7 @@ def _join(lines: PhysicalLines, line: bytes, layout: Layout) -> list[str] | None
     joined = join_quoted(
         line,
         following(),
-        lambda more: _is_record(more, layout),
+        lambda more: is_record(more, layout),
         lambda text: layout.arrange(codec.decode_line(_text(text))),
     )
     if joined:
@@ -178,7 +178,8 @@ def _join(lines: PhysicalLines, line: bytes, layout: Layout) -> list[str] | None
     return None
 
 
-def _is_record(line: bytes, layout: Layout) -> bool:
+def is_record(line: bytes, layout: Layout) -> bool:
+    """Tell whether a line is a record of a ledger that no line before it can be joined with."""
     # Every version of the format begins a record with a date.
     if _DATE.match(line) is None:
         return False
