@@ -82,13 +82,29 @@ def read(ledgers: list[str]) -> World:
     world = World([], [], [])
     for ledger in sorted(set(ledgers)):
         usage = ledger.replace("token_transactions", "token_usage")
-        for number, path in enumerate(files_of(ledger, os.path.basename(ledger))):
-            for at, record in _records(path, COLUMNS, world):
-                _take_row(world, ledger, (number, at), path, record)
-        for number, path in enumerate(files_of(ledger, os.path.basename(usage))):
-            for at, record in _records(path, USAGE_COLUMNS, world):
-                _take_usage(world, ledger, (number, at), path, record)
+        _take_files(
+            world, ledger, files_of(ledger, os.path.basename(ledger)),
+            files_of(ledger, os.path.basename(usage)),
+        )  # fmt: skip
     return world
+
+
+def read_files(rows: list[str]) -> World:
+    """Read some files of one ledger, the oldest first, each with its usage ledger if it has one."""
+    world = World([], [], [])
+    stems = [path.replace("token_transactions", "token_usage").removesuffix(".gz") for path in rows]
+    usage = [name for stem in stems for name in (stem, f"{stem}.gz")]
+    _take_files(world, rows[-1], rows, [path for path in usage if os.path.exists(path)])
+    return world
+
+
+def _take_files(world, ledger, rows, usage):
+    for number, path in enumerate(rows):
+        for at, record in _records(path, COLUMNS, world):
+            _take_row(world, ledger, (number, at), path, record)
+    for number, path in enumerate(usage):
+        for at, record in _records(path, USAGE_COLUMNS, world):
+            _take_usage(world, ledger, (number, at), path, record)
 
 
 def _records(path, columns, world):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
 
 
+file_option = click.option(
+    "--file", "files", metavar="PATH", multiple=True, type=click.Path(),
+    help="Only these files instead of the known ledgers: a ledger, an archive, a backup, or a "
+    "folder such as a workspace. Repeatable.",
+)  # fmt: skip
+
+
 def filter_options(function: Callable[..., Any], since: str = "this-month") -> Callable[..., Any]:
     """Add to a command the options that choose turns; `since` describes a default."""
     options = [
@@ -41,6 +48,7 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
         click.option("--tz", metavar="ZONE", help="Time zone of days and hours, such as "
                      "Europe/Berlin.  [default: the system's]"),
         click.option("--here", is_flag=True, help="Only this workspace's ledger."),
+        file_option,
         click.option("--no-index", is_flag=True,
                      help="Read the ledgers directly instead of the index."),
     ]  # fmt: skip
@@ -124,9 +132,9 @@ def ask_all(options: dict[str, Any], questions: Sequence[dict[str, Any]]) -> lis
     from tokentrack.reports.answer import Query
     from tokentrack.reports.question import query_all
 
-    usual = filters_of(options)
+    usual, scope = filters_of(options), scope_of(options)
     asked = [Query(**{**usual, **question}) for question in questions]
-    return query_all(asked, **scope_of(options))
+    return [scope.noted(answer) for answer in query_all(asked, **scope.arguments)]
 
 
 def filters_of(options: dict[str, Any]) -> dict[str, Any]:
@@ -142,22 +150,57 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def scope_of(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the ledgers to ask, and the path of their index, as arguments of a question.
+class Scope(NamedTuple):
+    """The ledgers to ask.
+
+    Attributes:
+        ledgers: all ledgers of which an index is kept.
+        only: the one of them that is asked about.
+        index_path: the path of the index; None to read the files.
+        missing: by path what is missing in or next to the files that the user named.
+    """
+
+    ledgers: list[LedgerPaths]
+    only: LedgerPaths | None = None
+    index_path: str | None = None
+    missing: Mapping[str, str] = {}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of a question."""
+        return {"ledgers": self.ledgers, "only": self.only, "index": self.index_path}
+
+    def noted(self, answer: Answer) -> Answer:
+        """Add to an answer what is missing."""
+        answer.unreadable |= self.missing
+        return answer
+
+
+def scope_of(options: dict[str, Any]) -> Scope:
+    """Return the ledgers to ask; those of `--file` are neither registered nor indexed.
 
     Args:
-        options: `here` and `no_index`, as `filter_options` added them.
+        options: `files`, `here` and `no_index`, as `filter_options` added them.
     """
     from tokentrack.reports.scope import index_path
 
+    if options["files"]:
+        return _named(options)
     target = target_of(None)
     ledgers, is_registered = _known_ledgers(target)
     index = index_path(os.environ)
-    return {
-        "ledgers": ledgers,
-        "only": target.paths if options["here"] else None,
-        "index": index if is_registered and not options["no_index"] else None,
-    }
+    has_index = is_registered and not options["no_index"]
+    return Scope(ledgers, target.paths if options["here"] else None, index if has_index else None)
+
+
+def _named(options: dict[str, Any]) -> Scope:
+    from tokentrack.models.columns import COLUMNS
+    from tokentrack.store.foreign import find_named
+
+    if options["here"]:
+        raise click.UsageError("--here and --file exclude each other.")
+    named = find_named(options["files"], COLUMNS)
+    return Scope(named.ledgers, missing=named.missing)
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
@@ -175,6 +218,14 @@ def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
     # A list: each of them is to be registered.
     registrations = [may_register and register(paths, os.environ) for paths in added]
     return [*ledgers, *added], bool(known or added) and all(registrations)
+
+
+def source_words(options: dict[str, Any]) -> list[str]:
+    """Return which ledgers an answer is about, for its heading."""
+    if options["files"]:
+        names = [os.path.basename(os.path.abspath(path)) or path for path in options["files"]]
+        return [f"only {', '.join(names)}"]
+    return ["this workspace"] if options["here"] else ["all workspaces"]
 
 
 def screen_for(options: dict[str, Any]) -> Screen:

@@ -18,6 +18,7 @@ from tokentrack.cli.answers import (
     print_answer,
     rates_for,
     scope_of,
+    source_words,
 )
 from tokentrack.cli.options import target_of
 from tokentrack.common.terminal import escape
@@ -77,7 +78,8 @@ def _most_expensive(options: dict[str, Any]) -> list[dict[str, Any]]:
     if form_of(options) not in {"table", "json"}:
         return []
     filters = {**filters_of(options), "since": "today", "until": None}
-    answer = list_turns(**filters, **scope_of(options), sort="credits", limit=_MOST_EXPENSIVE)
+    scope = scope_of(options).arguments
+    answer = list_turns(**filters, **scope, sort="credits", limit=_MOST_EXPENSIVE)
     return [row for row in answer.rows if row["credits"] is not None]
 
 
@@ -87,21 +89,23 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
 
     query = found.period.query
     where = [f"{name} {', '.join(values)}" for name, values in query.where.items()]
-    where = where or ["this workspace" if options["here"] else "all workspaces"]
-    heading = ["Kiro usage", *where, date_text(found.day)]
+    source = source_words(options) if options["files"] or not where else []
+    heading = ["Kiro usage", *source, *where, date_text(found.day)]
     if not found.is_usual:
         since, until = options["since"] or "this-month", options["until"]
         heading.append(f"{since} to {until}" if until else f"since {since}")
     heading = [escape(part) for part in heading]
-    own = target_of(None).paths.path
     if found.period.total["turns"]:
         return overview_lines(found, screen, heading=heading)
-    if not os.path.lexists(own):
-        found.period.unreadable.pop(own, None)  # not created yet, so nothing is missing
-    return empty_lines(found, screen, heading=heading, steps=list(_next_steps(found)))
+    if not options["files"]:
+        own = target_of(None).paths.path
+        if not os.path.lexists(own):
+            found.period.unreadable.pop(own, None)  # not created yet, so nothing is missing
+    steps = list(_next_steps(found, options))
+    return empty_lines(found, screen, heading=heading, steps=steps)
 
 
-def _next_steps(found: Overview) -> Iterator[str]:
+def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
     from tokentrack.common.formatting import counted
     from tokentrack.importing.summary import history_hint
 
@@ -114,6 +118,9 @@ def _next_steps(found: Overview) -> Iterator[str]:
         return
     if found.period.query.where:
         yield "No turn passes these filters, at any time."
+        return
+    if options["files"]:
+        yield "These files have no turns."
         return
     paths = target_of(None).paths
     has_ledger = os.path.lexists(paths.path)

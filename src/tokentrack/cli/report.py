@@ -14,6 +14,7 @@ from tokentrack.cli.answers import (
     format_options,
     print_answer,
     rates_for,
+    source_words,
 )
 from tokentrack.common.terminal import escape
 
@@ -102,7 +103,8 @@ def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     since, until = options["since"] or "this-month", options["until"]
     parts.append(since if not until else f"{since} to {until}")
     where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
-    parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
+    parts += source_words(options) if options["files"] or not where else []
+    parts += where
     parts.append(answer.tz or os.environ.get("TZ", ""))
     if answer.query.rates is not None and "cost" in answer.query.metrics:
         parts += answer.query.rates.texts

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tokentrack.cli.answers import print_line, scope_of, screen_for
+from tokentrack.cli.answers import file_option, print_line, scope_of, screen_for
 from tokentrack.cli.options import json_option
 from tokentrack.common.timestamps import format_us, now_us
 
@@ -18,6 +18,7 @@ SCHEMA_VERSION = 1
 @click.argument("identity", metavar="ID")
 @click.option("--tz", metavar="ZONE", help="Time zone of the times, such as Europe/Berlin.  "
               "[default: the system's]")  # fmt: skip
+@file_option
 @click.option("--no-index", is_flag=True,
               help="Read the ledgers directly instead of the index.")  # fmt: skip
 @json_option
@@ -28,7 +29,7 @@ def command(identity: str, **options: Any) -> None:
     """Show one turn with the source of each field.
 
     ID is an id from `tokentrack turns`, or the beginning of one. The ledgers of all workspaces
-    are searched.
+    are searched, or those of --file.
 
     Exit code 1 if no turn, or more than one, has such an id.
     """
@@ -38,7 +39,7 @@ def command(identity: str, **options: Any) -> None:
 
     zone = Zone(options["tz"])
     scope = scope_of({**options, "here": False})
-    found = show_turn(identity, ledgers=scope["ledgers"], index=scope["index"])
+    found = show_turn(identity, ledgers=scope.ledgers, index=scope.index_path)
     if options["as_json"]:
         document = {
             "schema_version": SCHEMA_VERSION,

@@ -14,6 +14,7 @@ from tokentrack.cli.answers import (
     format_options,
     print_answer,
     scope_of,
+    source_words,
 )
 from tokentrack.common.terminal import escape
 
@@ -50,9 +51,10 @@ def command(**options: Any) -> None:
         options["since"] = "all"
     if limit is None:
         limit = _SHOWN if form_of(options) in {"table", "markdown"} else 0
-    answer = list_turns(
-        **filters_of(options), **scope_of(options), sort=sort, limit=limit, grep=options["grep"]
-    )
+    scope = scope_of(options)
+    answer = scope.noted(list_turns(
+        **filters_of(options), **scope.arguments, sort=sort, limit=limit, grep=options["grep"]
+    ))  # fmt: skip
     print_answer(
         "turns", answer, options,
         lambda screen: turn_lines(
@@ -68,7 +70,8 @@ def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     since, until = options["since"] or "this-month", options["until"]
     parts = ["Turns", f"by {options['sort']}", since if not until else f"{since} to {until}"]
     where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
-    parts += where or (["this workspace"] if options["here"] else ["all workspaces"])
+    parts += source_words(options) if options["files"] or not where else []
+    parts += where
     if options["grep"] is not None:
         parts.append(f"matching {options['grep']}")
     return [escape(part) for part in [*parts, answer.tz] if part]

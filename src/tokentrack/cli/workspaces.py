@@ -47,8 +47,8 @@ def command(*, forget: str | None, **options: Any) -> None:
     if forget is not None:
         _forget(forget)
         return
-    scope = scope_of({**options, "here": False})
-    found = list_ledgers(scope["ledgers"], index=scope["index"])
+    scope = scope_of({**options, "here": False, "files": ()})
+    found = list_ledgers(scope.ledgers, index=scope.index_path)
     current = target_of(None).paths.path
     if options["as_json"]:
         document = {

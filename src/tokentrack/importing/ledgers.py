@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tokentrack.common.redaction import redact, redact_id
 from tokentrack.errors import FileSystemError, ValidationError
@@ -24,20 +21,18 @@ from tokentrack.kiro.values import stored_credits
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import UNKNOWN, USAGE_COLUMNS
-from tokentrack.store.archive_names import COMPRESSED, stem_of
-from tokentrack.store.paths import LEDGER_NAME, USAGE_NAME, LedgerPaths
-from tokentrack.store.reader import has_header, read_records
+from tokentrack.store.foreign import check_ledger, open_foreign, usage_beside
+from tokentrack.store.paths import LedgerPaths
+from tokentrack.store.reader import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
 
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.reader import Record
 
 _BATCH = 1000
 _MAX_LISTED = 50
-_GZIP = b"\x1f\x8b"
 _CREDITS = USAGE_COLUMNS.index("credits")
 _CREDITS_BASIS = USAGE_COLUMNS.index("credits_basis")
 _SURFACE = USAGE_COLUMNS.index("surface")
@@ -100,16 +95,7 @@ class LedgersImport:
         return self.summary
 
     def _check(self, path: str) -> None:
-        if not os.path.isfile(path):  # a pipe can be read only once
-            raise FileSystemError(
-                f"{path} is not a regular file: write the rows to a file first and import that"
-            )
-        with _opened(path) as file:
-            headed = has_header(file, COLUMNS, finished=True)
-        if not headed:
-            raise FileSystemError(
-                f"{path} is not a ledger: its first line does not name the twelve columns"
-            )
+        check_ledger(path, COLUMNS)
         if os.path.exists(self._paths.path) and os.path.samefile(path, self._paths.path):
             raise FileSystemError(f"{path} is the target ledger itself; choose another file")
 
@@ -228,31 +214,6 @@ class LedgersImport:
             self.summary.skip(KNOWN)
 
 
-def usage_beside(path: str) -> str:
-    """Return the path of the usage ledger next to a ledger or an archive, "" without one."""
-    folder, name = os.path.split(path)
-    stem, ours = stem_of(name), stem_of(LEDGER_NAME)
-    if stem.startswith(ours):
-        usage = stem_of(USAGE_NAME) + stem.removeprefix(ours)
-    else:
-        usage = f"{stem}_usage"
-    names = (f"{usage}.csv", f"{usage}.csv{COMPRESSED}")
-    return next((p for p in (os.path.join(folder, n) for n in names) if os.path.isfile(p)), "")
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    # A damaged gzip file raises while it is read.
-    try:
-        with open(path, "rb") as file:
-            is_gzip = file.read(2) == _GZIP
-            file.seek(0)
-            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_gzip else file
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileSystemError(f"{path} can't be read: {reason}") from error
-
-
 def _records(path: str, columns: tuple[str, ...]) -> Iterator[Record]:
-    with _opened(path) as file:
+    with open_foreign(path) as file:
         yield from read_records(file, columns, finished=True)

@@ -37,8 +37,10 @@ class LedgerPaths:
         base: a trusted folder: the workspace's root or one that the user chose.
         folders: the folders from the base to the ledger; none of them may be a link.
         ledger: the ledger's file name.
+        chosen: if only some of its files are meant: whether each is a usage ledger, and its name.
     """
 
+    chosen: tuple[tuple[bool, str], ...] = ()
     __slots__ = ("base", "folders", "ledger")
 
     def __init__(self, base: str, folders: tuple[str, ...], ledger: str) -> None:

@@ -26,14 +26,19 @@ def looks_in(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str,
     Raises:
         OSError: the folder can't be read.
     """
+    for is_usage, name in paths.chosen or _all_names(folder, paths):
+        try:
+            yield is_usage, name, look_at(folder.status(name))
+        except FileNotFoundError:
+            continue
+
+
+def _all_names(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str]]:
     kinds = [(False, paths.ledger), (True, paths.usage)]
     # A usage ledger without a ledger next to it has the name of a ledger.
     for is_usage, active in kinds if paths.usage != paths.ledger else kinds[1:]:
         for name in names_in(folder, active):
-            try:
-                yield is_usage, name, look_at(folder.status(name))
-            except FileNotFoundError:
-                continue
+            yield is_usage, name
 
 
 def look_at(status: os.stat_result) -> Look:
