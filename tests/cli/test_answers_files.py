@@ -7,12 +7,13 @@ import shutil
 
 import pytest
 
-from support import oracle
+from support import oracle, oracle_files
 from support.imported import tokentrack
 from support.ledgers import posix_only
 from support.report_changes import ChangingWorld
 from support.report_check import numbers, numbers_of
 from support.report_world import LEDGER, USAGE
+from tokentrack.models.columns import COLUMNS
 
 EVERYTHING = ("--since", "all", "--tz", "UTC", "--json")
 
@@ -58,11 +59,11 @@ def assert_equals(found, world, by=("workspace", "failed")):
 def test_folders_have_all_their_files(machine, world):
     roots = [ledger.folder.parent for ledger in world.ledgers]
     found = report(machine, *[word for root in roots for word in ("--file", root)])
-    assert_equals(found, oracle.read([ledger.path for ledger in world.ledgers]))
+    assert_equals(found, oracle_files.read([ledger.path for ledger in world.ledgers]))
     assert found["provenance"]["source"] == "scan"
     one = world.ledgers[0]
     inside = report(machine, "--file", one.folder)
-    assert_equals(inside, oracle.read([one.path]))
+    assert_equals(inside, oracle_files.read([one.path]))
     assert inside["total"] != found["total"]
 
 
@@ -73,7 +74,9 @@ def test_files_are_those_alone_with_their_usage(machine, world):
     assert len({path.suffix for path in archives}) == 2
     for chosen in ([archives[0]], [archives[-1]], archives, [*archives, ledger.active(LEDGER)]):
         words = [word for path in reversed(chosen) for word in ("--file", path)]
-        assert_equals(report(machine, *words), oracle.read_files([str(path) for path in chosen]))
+        assert_equals(
+            report(machine, *words), oracle_files.read_files([str(path) for path in chosen])
+        )
 
 
 def test_nothing_is_registered_or_written(machine, world):
@@ -140,7 +143,7 @@ def test_a_link_that_is_named_is_followed_and_one_inside_a_folder_is_not(machine
     (lambda _path: None, "does not exist"),
     (lambda path: path.mkdir(), "has no ledger: name a ledger"),
     (lambda path: path.write_text("milk\n"), "is not a ledger"),
-    (lambda path: path.write_bytes(gzip.compress((",".join(oracle.COLUMNS) + "\n").encode())),
+    (lambda path: path.write_bytes(gzip.compress((",".join(COLUMNS) + "\n").encode())),
      "is compressed: add .gz to its name"),
     (os.mkfifo, "is not a regular file"),
 ])  # fmt: skip

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support import oracle
+from support import oracle, oracle_files
 from support.priced_turns import add_turn
 from support.report_changes import ChangingWorld
 from tokentrack.common import timestamps
@@ -180,7 +180,7 @@ def test_odd_ledgers_cost_what_the_oracle_says(tmp_path, seed):
     world = ChangingWorld(tmp_path, seed)
     for _ in range(60):
         world.step()
-    turns = oracle.executions(oracle.read([ledger.path for ledger in world.ledgers])).turns
+    turns = oracle.executions(oracle_files.read([ledger.path for ledger in world.ledgers])).turns
     found = plan("500", day=7)
     costs = costs_of(
         [(turn.at, str(n), turn.credits, turn.values["user"]) for n, turn in enumerate(turns)],

@@ -10,6 +10,7 @@ import pytest
 from support import oracle
 from support.report_changes import ChangingWorld
 from support.report_check import Reference, plain
+from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
 from tokentrack.reports.grep import Grep
 from tokentrack.reports.turn_list import list_turns
@@ -20,7 +21,7 @@ NAMES = ("workspace", "session", "trigger", "hook", "surface", "model", "user", 
 
 def expected_of(turn: oracle.Turn) -> tuple:
     return (
-        oracle.timestamps.format_us(turn.at),
+        timestamps.format_us(turn.at),
         *[turn.values[name] or None for name in NAMES],
         plain(turn.credits), turn.tokens, turn.basis,
         None if turn.micros is None else turn.micros / 10**6,
@@ -46,7 +47,7 @@ def prompts_of(reference: Reference) -> dict[str, set[str]]:
 
 def key(row: dict, sort: str):
     return {
-        "when": lambda: oracle.timestamps.parse(row["when"]),
+        "when": lambda: timestamps.parse(row["when"]),
         "credits": lambda: row["credits"] and oracle.Decimal(row["credits"]),
         "time": lambda: row["seconds"],
         "tokens": lambda: row["tokens"],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from support import oracle
+from support import oracle, oracle_files
 from tokentrack.reports.question import query
 
 if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from support.oracle import Executions, World
+    from support.oracle import Executions
+    from support.oracle_files import World
     from tokentrack.store.paths import LedgerPaths
 
 DIMENSIONS = (
@@ -41,7 +42,7 @@ class Reference:
     """The oracle's answers about some ledgers."""
 
     def __init__(self, ledgers: list[LedgerPaths]) -> None:
-        self.world: World = oracle.read([paths.path for paths in ledgers])
+        self.world: World = oracle_files.read([paths.path for paths in ledgers])
         self.found: Executions = oracle.executions(self.world)
 
     def bounds(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import oracle
+from support import oracle_files
 from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COLUMNS
@@ -49,7 +49,7 @@ def check(function, cells, expected, is_good):
 @settings(max_examples=500, deadline=None)
 def test_durations_are_those_of_a_ledger_row(cells):
     def expected(cell):
-        return int(oracle.rounded(cell, 6).scaleb(6)) if cell else UNKNOWN
+        return int(oracle_files.rounded(cell, 6).scaleb(6)) if cell else UNKNOWN
 
     check(cell_columns.durations, cells, expected, lambda cell: is_valid("elapsed_time", cell))
 
@@ -70,10 +70,10 @@ def test_credits_are_exact(cells):
         return [units_of(*limbs) for limbs in cell_columns.credit_limbs(cells) if limbs[0] >= 0]
 
     def is_number(cell):
-        return oracle.is_amount(cell)
+        return oracle_files.is_amount(cell)
 
     known = [cell for cell in cells if cell]
-    check(units, known, lambda cell: int(oracle.rounded(cell, 27).scaleb(27)), is_number)
+    check(units, known, lambda cell: int(oracle_files.rounded(cell, 27).scaleb(27)), is_number)
 
 
 @given(st.lists(st.one_of(
