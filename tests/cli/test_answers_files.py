@@ -38,8 +38,9 @@ def world(tmp_path):
     return made
 
 
-def report(machine, *words, by=("workspace", "failed"), **options):
-    return json.loads(tokentrack(machine, "report", *by, *map(str, words), *EVERYTHING, **options))
+def report(machine, *words, by=("workspace", "failed"), show="turns,rate", **options):
+    words = [*map(str, words), "--show", show, *EVERYTHING]
+    return json.loads(tokentrack(machine, "report", *by, *words, **options))
 
 
 def assert_equals(found, world, by=("workspace", "failed")):
@@ -173,9 +174,9 @@ def test_a_torn_end_is_named(machine):
 def test_costs_are_of_the_turns_of_the_files(machine, world):
     tokentrack(machine, "plan", "set", "tiny", "--price", "1", "--credits", "1", "--overage", "9")
     folder = world.ledgers[0].folder
-    words = ["--show", "cost", "--user", "", "--user", "nobody", "--file", folder]
-    alone = report(machine, *words, by=())["total"]["cost"]
+    words = ["--user", "", "--user", "nobody", "--file", folder]
+    alone = report(machine, *words, by=(), show="cost")["total"]["cost"]
     other = world.ledgers[1].folder
-    more = report(machine, *words, "--file", other, by=())["total"]["cost"]
+    more = report(machine, *words, "--file", other, by=(), show="cost")["total"]["cost"]
     assert alone["basis"] == more["basis"] == "plan"
     assert float(more["amount"]) > float(alone["amount"])

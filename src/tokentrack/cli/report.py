@@ -21,9 +21,9 @@ from tokentrack.common.terminal import escape
 if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
 
-_TITLES = ("turns", "credits", "cost", "tokens", "time", "failed", "wasted", "cr/turn")
+_TITLES = ("turns", "credits", "cost", "tokens", "time", "failed", "wasted", "rate", "cr/turn")
 _METRICS = {
-    "time": "seconds", "wasted": "credits_failed",
+    "time": "seconds", "wasted": "credits_failed", "rate": "tokens_per_second",
     "cr/turn": "credits_per_turn",
 }  # fmt: skip
 

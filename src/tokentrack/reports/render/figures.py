@@ -20,6 +20,13 @@ def tokens_text(number: int | None, *, is_estimated: bool) -> str:
     return f"{format_tokens(number)} e" if is_estimated and number else format_tokens(number)
 
 
+def rate_text(value: float | None, *, is_estimated: bool) -> str:
+    """Return tokens per second as `12.5/s`, followed by `e` if any of them are estimated."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.1f}/s e" if is_estimated and value else f"{value:,.1f}/s"
+
+
 def time_text(seconds: float | None) -> str:
     """Return a duration as `10.4s`, `38m21s` or `12h26m`."""
     if seconds is None:

@@ -11,6 +11,7 @@ from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
     cost_text,
     count_text,
+    rate_text,
     share_text,
     time_text,
     tokens_text,
@@ -42,6 +43,10 @@ def _failed(row: Mapping[str, Any], _: bool) -> str:
     return share_text(row["failed"], row["turns"])
 
 
+def _rate(row: Mapping[str, Any], estimated: bool) -> str:
+    return rate_text(row["tokens_per_second"], is_estimated=estimated)
+
+
 def _credits_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
     return lambda row, _: credits_text(row[metric], _PLACES.get(metric, 1))
 
@@ -60,6 +65,7 @@ MEASURES = {
         Measure("time", ("seconds",), 3, lambda row, _: time_text(row["seconds"])),
         Measure("failed", ("failed", "turns"), 1, _failed),
         Measure("wasted", ("credits_failed",), 4, _credits_of("credits_failed")),
+        Measure("rate", ("tokens_per_second",), 4, _rate),
         Measure("cr/turn", ("credits_per_turn",), 5, _credits_of("credits_per_turn")),
     )
 }  # fmt: skip
