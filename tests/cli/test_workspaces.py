@@ -98,3 +98,34 @@ def test_asking_changes_no_file_of_the_workspace(two):
     before = {p: p.stat().st_mtime_ns for p in two.root.rglob("*")}
     workspaces(two)
     assert {p: p.stat().st_mtime_ns for p in two.root.rglob("*")} == before
+
+
+def hooks_of(machine):
+    return {ledger["path"]: ledger["hooks"] for ledger in ledgers_of(machine)}
+
+
+def test_the_hooks_of_each_workspace_are_listed(two):
+    tokentrack(two, "init", "--surface", "v1")
+    tokentrack(two, "init", "--surface", "ide-0", "--workspace", two.other)
+    assert hooks_of(two) == {
+        path_of(two.root): [{"surface": "v1", "fires": True}],
+        path_of(two.other): [{"surface": "ide-0", "fires": True}],
+    }
+    hook = two.root / ".kiro" / "hooks" / "tokentrack.json"
+    document = json.loads(hook.read_text())
+    for entry in document["hooks"]:
+        entry["enabled"] = False
+    hook.write_text(json.dumps(document))
+    assert hooks_of(two)[path_of(two.root)] == [{"surface": "v1", "fires": False}]
+    assert "v1 (off)" in workspaces(two)
+
+
+def test_a_workspace_with_hooks_and_without_turns_is_not_missing(machine):
+    tokentrack(machine, "init", "--surface", "v1")
+    (ledger,) = ledgers_of(machine)
+    assert (ledger["exists"], ledger["turns"]) == (False, None)
+    text = workspaces(machine, columns=200)
+    assert "empty" in text
+    assert "missing" not in text
+    tokentrack(machine, "uninstall")
+    assert "missing" in workspaces(machine, columns=200)

@@ -22,7 +22,8 @@ class Machine:
         self.home, self.root = folder / "home", folder / "ws"
         self.home.mkdir()
         self.root.mkdir()
-        self.env = {"HOME": str(self.home), "PATH": os.defpath, "PYTHONUTF8": "1"}
+        self.env = {"HOME": str(self.home), "PATH": os.defpath, "PYTHONUTF8": "1",
+                    "XDG_STATE_HOME": str(folder / "state")}  # fmt: skip
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command, check its exit code and return all that it printed."""

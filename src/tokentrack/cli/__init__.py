@@ -28,7 +28,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
     "turns": ("tokentrack.cli.turns", "Show single turns with their prompts, the newest first."),
     "show": ("tokentrack.cli.show", "Show one turn with the source of each field."),
-    "workspaces": ("tokentrack.cli.workspaces", "List the known ledgers and their turns."),
+    "workspaces": (
+        "tokentrack.cli.workspaces",
+        "List the known ledgers, their turns and their hooks.",
+    ),
     "plan": ("tokentrack.cli.plan", "Show, set or remove your Kiro plan."),
     "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
     "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),

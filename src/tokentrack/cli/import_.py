@@ -13,6 +13,7 @@ import click
 from tokentrack.cli.options import (
     dry_run_option,
     json_option,
+    register,
     root_of,
     run_due,
     say,
@@ -97,13 +98,19 @@ def _run(files: tuple[str, ...], options: dict[str, Any], watch: _Watch) -> Summ
 
     environ = os.environ
     root = "" if options["everything"] else root_of(options["workspace"])
-    paths, config, _ = target_at(root)
+    target = target_at(root)
+    paths, config, _ = target
     since, dry_run = _moment(options["since"]), options["dry_run"]
     more = {"user": options["user"], "dry_run": dry_run}
     if files:
-        return LedgersImport(paths, config, environ, since, **more).run(files, watch.go_on)
+        summary = LedgersImport(paths, config, environ, since, **more).run(files, watch.go_on)
+        if summary.added and not dry_run:
+            register(target)
+        return summary
     wanted = Selection(None if options["everything"] else root, since, options["surfaces"])
     summary = HistoryImport(paths, config, environ, wanted, **more).run(watch.go_on)
+    if summary.added and not dry_run:
+        register(target)
     if not dry_run and not watch.is_stopped:
         note_import(paths)
     return summary

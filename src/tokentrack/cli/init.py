@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.options import current_folder, dry_run_option, target_at, workspace_option
+from tokentrack.cli.options import (
+    current_folder,
+    dry_run_option,
+    register,
+    target_at,
+    workspace_option,
+)
 from tokentrack.errors import TokenTrackError
 from tokentrack.hookfiles import plan
 from tokentrack.hookfiles.detect import choose, detect
@@ -112,6 +118,8 @@ def command(*, dry_run: bool, **options: Any) -> None:
         click.echo("nothing was written: this is a dry run")
     else:
         perform(steps)
+    if not dry_run and any(scope_of(s, request.scope) == "workspace" for s in surfaces):
+        register(target_at("" if is_users_own(request) else request.root))
     if any(scope_of(surface, request.scope) == "user" for surface in surfaces):
         click.echo("note: these hooks create a .kiro/.gitignore in each workspace without one, to "
                    "keep its records out of git")  # fmt: skip

@@ -96,6 +96,14 @@ def target_at(root: str) -> Target:
     return Target(ledger_paths(root, config, os.environ), config, problems)
 
 
+def register(target: Target) -> None:
+    """List a ledger that a command writes or prepares; a failure never matters."""
+    from tokentrack.store.registry import register as add
+
+    if target.config.registry_enabled:
+        add(target.paths, os.environ)
+
+
 def run_due(target: Target) -> None:
     """Run the maintenance that is due, and report it on stderr."""
     from tokentrack.maintenance.schedule import run_due as run

@@ -16,10 +16,11 @@ from tokentrack.errors import TokenTrackError
 from tokentrack.store.paths import KIRO_FOLDER, LEDGER_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tokentrack.reports.ledger_list import KnownLedger
     from tokentrack.reports.render.screen import Screen
+    from tokentrack.store.paths import LedgerPaths
 
 SCHEMA_VERSION = 1
 _EMPTY = (
@@ -38,9 +39,10 @@ _EMPTY = (
               show_default=True, help="When to use colour.")  # fmt: skip
 @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
 def command(*, forget: str | None, **options: Any) -> None:
-    """List the known ledgers and their turns.
+    """List the known ledgers, their turns and their hooks.
 
-    A ledger is known once a turn was recorded in it. Reports cover all known ledgers.
+    A ledger is known once `tokentrack init` or `tokentrack import` was run for it, or a turn was
+    recorded in it. Reports cover all known ledgers.
     """
     from tokentrack.reports.ledger_list import list_ledgers
 
@@ -50,31 +52,54 @@ def command(*, forget: str | None, **options: Any) -> None:
     scope = scope_of({**options, "here": False, "files": ()})
     found = list_ledgers(scope.ledgers, index=scope.index_path)
     current = target_of(None).paths.path
+    hooks = _hooks_of(scope.ledgers)
     if options["as_json"]:
         document = {
             "schema_version": SCHEMA_VERSION,
             "command": "workspaces",
             "generated_at": format_us(now_us()),
-            "ledgers": [_facts(ledger, current) for ledger in found],
+            "ledgers": [_facts(ledger, current, hooks[ledger.path]) for ledger in found],
         }
         click.echo(json.dumps(document, indent=2))
         return
-    for line in _lines(found, current, screen_for(options)):
+    for line in _lines(found, current, hooks, screen_for(options)):
         print_line(line)
 
 
-def _facts(ledger: KnownLedger, current: str) -> dict[str, Any]:
+def _hooks_of(ledgers: Sequence[LedgerPaths]) -> dict[str, dict[str, bool]]:
+    # By the ledger's path: the surfaces with hooks, and whether any of them fires.
+    from tokentrack.hookfiles.installed import installed_hooks
+    from tokentrack.workspace import kiro_home
+
+    home = kiro_home(os.environ)
+    found: dict[str, dict[str, bool]] = {}
+    for paths in ledgers:
+        scope = "workspace" if paths.folders == (KIRO_FOLDER,) else "user"
+        surfaces: dict[str, bool] = {}
+        if scope == "workspace" or paths.base == home:
+            root = paths.base if scope == "workspace" else ""
+            for hook in installed_hooks(root, home):
+                if hook.scope == scope:
+                    surfaces[hook.surface] = surfaces.get(hook.surface, False) or hook.fires
+        found[paths.path] = dict(sorted(surfaces.items()))
+    return found
+
+
+def _facts(ledger: KnownLedger, current: str, hooks: dict[str, bool]) -> dict[str, Any]:
     return {
         "path": ledger.path,
         "current": ledger.path == current,
         "exists": ledger.exists,
+        "hooks": [{"surface": name, "fires": fires} for name, fires in hooks.items()],
         "turns": ledger.turns,
         "last_turn": None if ledger.last is None else format_us(ledger.last),
         "problem": ledger.problem or None,
     }
 
 
-def _lines(found: list[KnownLedger], current: str, screen: Screen) -> Iterator[str]:
+def _lines(
+    found: list[KnownLedger], current: str, hooks: dict[str, dict[str, bool]], screen: Screen
+) -> Iterator[str]:
     from tokentrack.reports.render.credit_texts import UNKNOWN
     from tokentrack.reports.render.figures import count_text
     from tokentrack.reports.render.screen import shorten
@@ -90,17 +115,26 @@ def _lines(found: list[KnownLedger], current: str, screen: Screen) -> Iterator[s
         Column("workspace", in_the_middle=True),
         Column("turns", is_number=True),
         Column("last turn", is_number=True, drop=2),
-        Column("state", drop=1),
+        Column("hooks", drop=1),
+        Column("state", drop=3),
     )
     rows = []
+    is_missing = False
     for ledger in found:
         last = UNKNOWN if ledger.last is None else local_time(format_us(ledger.last), zone)
+        surfaces = hooks[ledger.path]
         state = "current" if ledger.path == current else ""
-        state = state if ledger.exists else "missing"
-        rows.append([escape(_short(ledger.path)), count_text(ledger.turns), last, state])
+        if not ledger.exists:
+            state = "empty" if surfaces else "missing"
+            is_missing = is_missing or not surfaces
+        shown = [name if fires else f"{name} (off)" for name, fires in surfaces.items()]
+        rows.append(
+            [escape(_short(ledger.path)), count_text(ledger.turns), last,
+             ", ".join(shown) or UNKNOWN, state]
+        )  # fmt: skip
     cells = [[screen.plain(cell) for cell in row] for row in rows]
     yield from table(columns, cells, screen)
-    if any(not ledger.exists for ledger in found):
+    if is_missing:
         yield ""
         yield shorten("missing: --forget PATH removes it", screen.width, mark=screen.plain("…"))
 

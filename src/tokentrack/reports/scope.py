@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tokentrack.store.paths import LedgerPaths
 
-_INDEX_NAME = "index.db"
+INDEX_NAME = "index.db"
 
 
 class Scope(TypedDict):
@@ -32,7 +32,7 @@ class Scope(TypedDict):
 
 def index_path(environ: Mapping[str, str]) -> str:
     """Return the path of the user's index."""
-    return os.path.join(state_folder(environ), _INDEX_NAME)
+    return os.path.join(state_folder(environ), INDEX_NAME)
 
 
 def own_scope(paths: LedgerPaths, environ: Mapping[str, str]) -> Scope:

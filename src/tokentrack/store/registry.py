@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_FOLDER = "ledgers"
+REGISTRY_NAME = "ledgers"
 _MAX_LEDGERS = 1000
 _MAX_BYTES = 8 * 1024  # twice the longest path of Linux
 _LEVELS_BELOW_HOME = 3
@@ -79,7 +79,7 @@ def _open(environ: Mapping[str, str], *, create: bool) -> Directory:
     path = state_folder(environ)
     # A home that does not exist is not created: as root that would succeed.
     with Directory.open(path, create=create and _has_home(path)) as state:
-        return state.child(_FOLDER, create=create)
+        return state.child(REGISTRY_NAME, create=create)
 
 
 def _has_home(path: str) -> bool:
