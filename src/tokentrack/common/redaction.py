@@ -1,8 +1,8 @@
 """Redact recognisable secrets in a text, and cut long prompts, before anything is stored.
 
-Each rule has marks, and every text that it matches contains one of them. So a text without any
-mark costs a few substring searches and no import. Secrets in an unknown form are not recognised:
-redaction lowers the risk, but does not remove it.
+Every text that a rule matches contains one of the rule's marks. So a text without any mark costs
+some substring searches and no import. Secrets in an unknown form are not recognised: redaction
+lowers the risk, but does not remove it.
 """
 
 from __future__ import annotations
@@ -13,50 +13,37 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from typing import Any
 
-# The rules in the order in which they are applied, with their marks.
-_MARKS = {
-    "private-key": ("PRIVATE KEY", "PuTTY-User-Key-File-"),
-    "aws-access-key": ("AKIA", "ASIA"),
-    "github-token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "gitlab-token": (
-        "glpat-",
-        "gldt-",
-        "glrt-",
-        "glptt-",
-        "glcbt-",
-        "gloas-",
-        "glft-",
-        "glagent-",
-        "glsoat-",
-        "glimt-",
-    ),
-    "bitbucket-token": ("ATBB",),
-    "atlassian-token": ("ATATT", "ATCTT"),
-    "google-api-key": ("AIza",),
-    "google-oauth": ("ya29.", "GOCSPX-"),
-    "slack-token": ("xox",),
-    "payment-key": ("_live_",),
-    "package-token": ("npm_", "pypi-"),
-    "web-token": ("eyJ",),
-}
-# The same, for rules that match letters of any case.
-_MARKS_IN_LOWER_CASE = {
-    "aws-secret-key": (
-        "secret_access_key",
-        "secretaccesskey",
-        "secret-access-key",
-        "session_token",
-        "sessiontoken",
-        "session-token",
-    ),
-    "storage-key": ("accountkey", "sharedaccesskey"),
-    "storage-signature": ("sig=", "sig%3d"),
-    "authorization": ("bearer", "basic", "x-api-key", "authorization"),
-    "password": ("password=", "passwd=", "pwd=", "password%3d", "passwd%3d", "pwd%3d"),
-}
-_ALL_MARKS = [mark for marks in _MARKS.values() for mark in marks]
-_ALL_MARKS_IN_LOWER_CASE = [mark for marks in _MARKS_IN_LOWER_CASE.values() for mark in marks]
-_MAX_KEYS = 100  # places to check for a key; a text with more is taken to hold one
+# The marks of all rules, as a test checks. Tokens begin with one of these, or have it in them.
+_HEADS = (  # noqa: SIM905
+    "1//0 A3- AB ACCA AGE- AIza AK API- ASIA ATA ATB ATC CCIPAT_ CFPAT- CLOJARS_ EAA EZ FLWSECK "
+    "GOCSPX- HRKU- LTAI NR PMAK- SG. SK access- aoaA aorA api_org_ bedrock-api-key- bkua_ cio "
+    "cmVmd csk- dapi dckr_ doo_v1_ dop_v1_ dor_v1_ dp. dt0 duffel_ esecret_ eyJ figd figo_ "
+    "fio-u- fm1 fm2_ fo1_ fw_ gho_ ghp_ ghr_ ghs_ ghu_ github_pat_ glagent- glc_ glcbt- gldt- "
+    "glff glft- glimt- gloas- glpat- glptt- glrt glsa_ glsoat- gltok- gsk_ hf_ hv ico- key- "
+    "ksk_ lin_ lsv2_ nf npm_ ntn_ nvapi- ops_eyJ oy2 p8 pat- phx_ pk_live_ pnb_ pnu_ pplx- "
+    "pscale_ pul- pypi- r8_ rdme_ rk_ rnd_ rubygems_ sb_ sbp_ secret_ sgp_ sha256~ shippo_ shp "
+    "sk- sk. sk_ sntry sq0 sqa_ sqp_ squ_ tfp_ tgp_ tskey- tvly- whsec_ xai- xapp- xkeysib- xox "
+    "xwfp- ya29."
+).split()
+_INSIDE = (".atlasv1.", "Q~", ":AA", "hooks.slack.com/", "/api/webhooks/", "webhook.office.com/")
+# These are compared with the text in lower case: marks, pairs of marks, and names of values.
+_MARKS = ("authorization", "basic", "bearer", "ssws", "openvpn static key", "putty-user-key-file-")
+_PAIRS = (
+    ("://", "@"),
+    ("begin", "private key"),
+    ("curl", "-"),
+    ("mysql", "-p"),
+    ("mariadb", "-p"),
+    ("sshpass", "-p"),
+    ("docker login", "-p"),
+    ("login", "password"),
+)
+_NAMES = ("token", "secret", "key", "password", "passwd", "passphrase", "pwd", "cookie", "sig")
+_KEYS = ("api", "secret", "access", "private", "auth", "signing", "encryption", "master", "account")
+_AFTER_NAME = (":", "=", ">", "%3", "value=")
+_SHORTEST_TOKEN = 20
+_PART = 1 << 16
+_MAX_PLACES = 100  # places to check for a mark; a text with more is taken to hold a secret
 _MACHINE_ID = "/etc/machine-id"
 _ROOM_FOR_COUNT = 24
 
@@ -65,12 +52,9 @@ def redact(text: str) -> str:
     """Return the text with each recognised secret replaced by `[redacted:RULE]`."""
     if not text or not _may_hold_secret(text):
         return text
-    from tokentrack.common.redaction_rules import RULES
+    from tokentrack.common.redaction_rules import apply_rules
 
-    for name in _candidates(text):
-        for rule in RULES[name]:
-            text = rule.apply(text)
-    return text
+    return apply_rules(text)
 
 
 def redact_id(text: str) -> str:
@@ -95,40 +79,48 @@ def redact_all(value: Any) -> Any:
 
 def _may_hold_secret(text: str) -> bool:
     # Never false for a text that a rule matches, as a test checks.
-    for mark in _ALL_MARKS:
-        if mark in text:
-            return True
+    if len(text) >= _SHORTEST_TOKEN and _may_hold_token(text):
+        return True
     lower = text.lower()
-    for mark in _ALL_MARKS_IN_LOWER_CASE:
+    for mark in _MARKS:
         if mark in lower:
             return True
-    return _may_hold_key(text) or _may_hold_url(text)
+    for first, second in _PAIRS:
+        if first in lower and second in lower:
+            return True
+    return any(name in lower and _may_have_value(lower, name) for name in _NAMES)
 
 
-def _candidates(text: str) -> list[str]:
-    # The names of the rules that can match.
-    found = [name for name, marks in _MARKS.items() if any(mark in text for mark in marks)]
-    lower = text.lower()
-    for name, marks in _MARKS_IN_LOWER_CASE.items():
-        if any(mark in lower for mark in marks):
-            found.append(name)
-    if _may_hold_key(text):
-        found.append("model-api-key")
-    if _may_hold_url(text):
-        found.append("connection-string")
-    return found
+def _may_hold_token(text: str) -> bool:
+    # Most texts have few long words, and only those can be tokens.
+    words = _long_words(text)
+    if not words:
+        return False
+    for mark in _INSIDE:
+        if mark in words:
+            return True
+    return any(head in words and _may_begin_word(words, head) for head in _HEADS)
 
 
-def _may_hold_url(text: str) -> bool:
-    return "@" in text and "://" in text
+def _long_words(text: str) -> str:
+    # In parts, since a list of all words of a long text takes much memory.
+    found = []
+    start = 0
+    while start < len(text):
+        end = text.find(" ", start + _PART)
+        if end < 0:
+            end = len(text)
+        found += [word for word in text[start:end].split() if len(word) >= _SHORTEST_TOKEN]
+        start = end + 1
+    return " ".join(found)
 
 
-def _may_hold_key(text: str) -> bool:
-    # Whether there is a "sk-" that begins a word. In "task-list" it does not, but it does after an
-    # escape such as "\n" or "%20", the last character of which is a letter or a digit.
+def _may_begin_word(text: str, head: str) -> bool:
+    # In "task-list", the head "sk-" does not begin a word, but it does after an escape such as
+    # "\n" or "%20", the last character of which is a letter or a digit.
     at = -1
-    for _ in range(_MAX_KEYS):
-        at = text.find("sk-", at + 1)
+    for _ in range(_MAX_PLACES):
+        at = text.find(head, at + 1)
         if at < 0:
             return False
         before = text[max(0, at - 6) : at]
@@ -136,6 +128,25 @@ def _may_hold_key(text: str) -> bool:
         if not (last.isascii() and last.isalnum()) and last != "-":
             return True
         if "\\" in before or "%" in before or (last == "m" and before[-2:-1] in "0123456789;["):
+            return True
+    return True
+
+
+def _may_have_value(lower: str, name: str) -> bool:
+    # Whether a value may follow the name: after `:` or `=`, or the `>` of an element.
+    at = -1
+    for _ in range(_MAX_PLACES):
+        at = lower.find(name, at + 1)
+        if at < 0:
+            return False
+        before = lower[max(0, at - 11) : at].rstrip("_-")
+        if name == "key" and not before.endswith(_KEYS):
+            continue
+        end = at + len(name)
+        after = lower[end : end + 16].lstrip("\"'\\*` \t")
+        if after.startswith(_AFTER_NAME) or before.endswith(
+            ("access", "account", "x-api", "session")
+        ):
             return True
     return True
 
