@@ -12,7 +12,7 @@ import pytest
 
 from support.imported import credits_of, tokentrack
 from support.kiro_homes import build
-from tokentrack.reports.render.report import MEASURES
+from tokentrack.reports.render.measures import MEASURES
 from tokentrack.reports.render.screen import width_of
 
 EVERYTHING = ("--since", "all", "--tz", "UTC")

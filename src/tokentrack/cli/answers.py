@@ -122,19 +122,22 @@ def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
     return answer
 
 
-def ask_all(options: dict[str, Any], questions: Sequence[dict[str, Any]]) -> list[Answer]:
+def ask_all(
+    options: dict[str, Any], questions: Sequence[dict[str, Any]], *, now: int | None = None
+) -> list[Answer]:
     """Return the answers of several questions, all from the same state of the ledgers.
 
     Args:
         options: what `filter_options` added.
         questions: for each, fields of `reports.answer.Query`; the options fill in the others.
+        now: the time to which words such as `today` refer, in microseconds since the epoch.
     """
     from tokentrack.reports.answer import Query
     from tokentrack.reports.question import query_all
 
     usual, scope = filters_of(options), scope_of(options)
     asked = [Query(**{**usual, **question}) for question in questions]
-    return [scope.noted(answer) for answer in query_all(asked, **scope.arguments)]
+    return [scope.noted(answer) for answer in query_all(asked, **scope.arguments, now=now)]
 
 
 def filters_of(options: dict[str, Any]) -> dict[str, Any]:
@@ -243,6 +246,7 @@ def print_answer(
     *,
     asked: Mapping[str, Any] | None = None,
     columns: Mapping[str, Sequence[str]] | None = None,
+    flat: Answer | None = None,
 ) -> None:
     """Print an answer in the chosen format; with `--strict`, end with 1 if rows were skipped.
 
@@ -253,6 +257,7 @@ def print_answer(
         lines: returns the lines of its table.
         asked: more about the question, for JSON.
         columns: the columns of `csv` and `markdown`, if not labels and metrics.
+        flat: the answer for `csv` and `markdown`, which have no rows within rows.
     """
     from tokentrack.reports.render.documents import csv_lines, json_document, markdown_lines
 
@@ -264,8 +269,8 @@ def print_answer(
     else:
         makers: dict[str, Callable[[], Iterable[str]]] = {
             "table": lambda: lines(screen_for(options)),
-            "csv": lambda: csv_lines(answer, columns.get("csv", ())),
-            "markdown": lambda: markdown_lines(answer, columns.get("markdown", ())),
+            "csv": lambda: csv_lines(flat or answer, columns.get("csv", ())),
+            "markdown": lambda: markdown_lines(flat or answer, columns.get("markdown", ())),
         }
         for line in makers[form]():
             print_line(line)

@@ -9,8 +9,10 @@ import click
 
 from tokentrack.cli.answers import (
     ask,
+    ask_all,
     cost_option,
     filter_options,
+    filters_of,
     format_options,
     print_answer,
     rates_for,
@@ -19,6 +21,8 @@ from tokentrack.cli.answers import (
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokentrack.reports.answer import Answer
 
 _TITLES = ("turns", "credits", "cost", "tokens", "time", "failed", "wasted", "rate", "cr/turn")
@@ -38,6 +42,10 @@ _METRICS = {
     "-n", "limit", metavar="NUMBER", type=click.IntRange(0), default=0,
     help="Show at most NUMBER rows; 0 shows all.  [default: 0]",
 )  # fmt: skip
+@click.option("--vs", metavar="PERIOD",
+              help="Compare with another time: last-month, yesterday, 7d, or "
+              "2026-10-01..2026-10-31.")  # fmt: skip
+@click.option("--breakdown", is_flag=True, help="Show the models below each row.")
 @cost_option
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
@@ -48,24 +56,73 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     failed, message.  [default: day]
     """
     from tokentrack.reports.answer import USUAL_METRICS
-    from tokentrack.reports.render.report import MEASURES, USUAL, report_lines
+    from tokentrack.reports.render.measures import MEASURES, USUAL
+    from tokentrack.reports.render.report import report_lines
 
     by = dimensions or ("day",)
     rates = rates_for(options)
     titles = _titles(options["show"], USUAL if rates is None else _with_cost(USUAL))
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
-    answer = ask(
-        options,
-        by,
-        metrics=list(dict.fromkeys([*USUAL_METRICS, *needed])),
-        sort=_sort(options["sort"]),
-        limit=options["limit"],
-        rates=rates,
-    )
+    sort = _sort(options["sort"])
+    question = {
+        "by": by, "metrics": list(dict.fromkeys([*USUAL_METRICS, *needed])), "sort": sort,
+        "limit": options["limit"], "rates": rates,
+    }  # fmt: skip
+    parts = None
+    if options["vs"] and options["breakdown"]:
+        raise click.UsageError("--vs and --breakdown exclude each other.")
+    if options["vs"]:
+        answer = _compared(options, question, titles)
+    elif options["breakdown"]:
+        answer, parts = _broken_down(options, question)
+    else:
+        answer = ask(options, **question)
     print_answer("report", answer, options, lambda screen: report_lines(
         answer, screen, measures=titles, heading=heading(answer, options),
         empty=f"No turns found. {_hint(options)}",
-    ))  # fmt: skip
+    ), flat=parts)  # fmt: skip
+
+
+def _compared(options: dict[str, Any], question: dict[str, Any], titles: Sequence[str]) -> Answer:
+    from tokentrack.common.timestamps import now_us
+    from tokentrack.reports.answer import METRICS
+    from tokentrack.reports.compared_days import BEFORE, CHANGE, days_to_compare
+    from tokentrack.reports.comparison import compare
+    from tokentrack.reports.render.measures import MEASURES
+    from tokentrack.reports.zones import Zone
+
+    sort, now, filters = question["sort"], now_us(), filters_of(options)
+    name = sort.removeprefix("-")
+    metric = name if name in METRICS and name not in question["by"] else ""
+    if not metric:
+        metric = "credits" if "credits" in titles else MEASURES[titles[0]].metrics[0]
+    zone = Zone(options["tz"])
+    days, before = days_to_compare(filters["since"], filters["until"], options["vs"], zone, now)
+    engine_sort = "" if name in {BEFORE, CHANGE} else sort
+    metrics = list(dict.fromkeys([*question["metrics"], metric]))
+    question = {**question, "metrics": metrics, "sort": engine_sort, "limit": 0}
+    earlier = {**question, "since": before.since, "until": before.until}
+    answer, then = ask_all(options, [question, earlier], now=now)
+    compare(answer, then, metric, days, before, sort, options["limit"])
+    return answer
+
+
+def _broken_down(options: dict[str, Any], question: dict[str, Any]) -> tuple[Answer, Answer]:
+    from tokentrack.reports.answer import METRICS
+    from tokentrack.reports.breakdown import PART, break_down
+    from tokentrack.reports.question import MOST_DIMENSIONS
+
+    by = question["by"]
+    if PART in by or len(by) == MOST_DIMENSIONS:
+        raise click.UsageError(
+            f"--breakdown adds {PART} as the last of {MOST_DIMENSIONS} dimensions: name at most "
+            f"{MOST_DIMENSIONS - 1} others."
+        )
+    sort = question["sort"] if question["sort"].removeprefix("-") in METRICS else ""
+    parts_question = {**question, "by": (*by, PART), "sort": sort or "credits", "limit": 0}
+    answer, parts = ask_all(options, [question, parts_question])
+    break_down(answer, parts)
+    return answer, parts
 
 
 def _with_cost(titles: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,9 +156,16 @@ def _hint(options: dict[str, Any]) -> str:
 
 def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     """Return what an answer is about: dimensions, time, ledgers, time zone."""
+    from tokentrack.reports.render.dates import span_text
+
     parts = [f"Usage by {', '.join(answer.query.by)}"]
     since, until = options["since"] or "this-month", options["until"]
-    parts.append(since if not until else f"{since} to {until}")
+    compared = answer.comparison
+    if compared is not None:
+        times = [span_text(days.first, days.last) for days in (compared.days, compared.before)]
+        parts.append(" against ".join(times))
+    else:
+        parts.append(since if not until else f"{since} to {until}")
     where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
     parts += source_words(options) if options["files"] or not where else []
     parts += where

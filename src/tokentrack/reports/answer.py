@@ -10,6 +10,7 @@ from tokentrack.reports.pricing.money import money_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tokentrack.reports.compared_days import Comparison
     from tokentrack.reports.groups import Numbers
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.spans import When
@@ -141,10 +142,12 @@ class Answer:
             turn, whenever they were recorded), `skipped` (rows that can't be read, each with
             `file`, `line` and `reason`; line 0 is a whole file), and `source` (`index` or `scan`).
         unreadable: by the path of each ledger that could not be read, why.
+        comparison: what it is compared with; None without one.
     """
 
     __slots__ = (
-        "more_rows", "provenance", "query", "rows", "since", "total", "tz", "unreadable", "until",
+        "comparison", "more_rows", "provenance", "query", "rows", "since", "total", "tz",
+        "unreadable", "until",
     )  # fmt: skip
 
     def __init__(
@@ -165,6 +168,16 @@ class Answer:
         self.more_rows = 0
         self.total: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
+        self.comparison: Comparison | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The keys of its rows in their order."""
+        names = [*self.query.by, *[m for m in self.query.metrics if m not in self.query.by]]
+        if self.comparison is not None:
+            at = names.index(self.comparison.metric) + 1
+            names[at:at] = ["before", "change"]
+        return names
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame.
@@ -175,7 +188,7 @@ class Answer:
         from importlib import import_module
 
         pandas = import_module("pandas")  # it has no types
-        return pandas.DataFrame(self.rows, columns=[*self.query.by, *self.query.metrics])
+        return pandas.DataFrame(self.rows, columns=self.columns)
 
     def __repr__(self) -> str:
         return f"Answer(by={list(self.query.by)!r}, rows={len(self.rows)}, total={self.total!r})"

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.statements import Filter
     from tokentrack.store.paths import LedgerPaths
 
-_MOST_DIMENSIONS = 3
+MOST_DIMENSIONS = 3
 _Answer = TypeVar("_Answer")
 
 
@@ -161,8 +161,8 @@ class _Question:
         self._where = [
             (dimensions.find_filter(name), values) for name, values in asked.where.items()
         ]
-        if len(self._by) > _MOST_DIMENSIONS or len(set(asked.by)) < len(asked.by):
-            raise ValidationError([f"name one to {_MOST_DIMENSIONS} different dimensions"])
+        if len(self._by) > MOST_DIMENSIONS or len(set(asked.by)) < len(asked.by):
+            raise ValidationError([f"name one to {MOST_DIMENSIONS} different dimensions"])
         unknown = [name for name in asked.metrics if name not in METRICS]
         if unknown:
             raise ValidationError([f"unknown metric {unknown[0][:60]!r}: use {', '.join(METRICS)}"])

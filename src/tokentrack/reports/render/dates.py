@@ -21,3 +21,14 @@ def days_text(first: int, last: int) -> str:
     until = calendar.civil(last)[2]
     days = f"{since}" if since == until else f"{since}–{until}"
     return f"{days} {_MONTHS[month - 1]}"
+
+
+def span_text(first: int, last: int) -> str:
+    """Return days as `1–28 Nov 2026`, `25 Oct – 3 Nov 2026` or, of two years, with both."""
+    years = [calendar.civil(day)[0] for day in (first, last)]
+    if calendar.month_of(first) == calendar.month_of(last):
+        return f"{days_text(first, last)} {years[0]}"
+    ends = [days_text(day, day) for day in (first, last)]
+    if years[0] != years[1]:
+        ends[0] += f" {years[0]}"
+    return f"{ends[0]} – {ends[1]} {years[1]}"

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.models.columns import join_list
+from tokentrack.reports.answer import COST
+from tokentrack.reports.breakdown import BREAKDOWN
+from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
             "until": None if answer.until is None else format_us(answer.until),
             "tz": answer.tz,
             "filters": {name: list(values) for name, values in query.where.items()},
+            **_compared_with(answer),
         },
         "rows": [priced(row, answer) for row in answer.rows],
         "total": priced(answer.total, answer),
@@ -39,12 +43,28 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
     }
 
 
+def _compared_with(answer: Answer) -> dict[str, Any]:
+    found = answer.comparison
+    if found is None:
+        return {}
+    times = {"since": found.since, "until": found.until}
+    edges = {name: None if at is None else format_us(at) for name, at in times.items()}
+    return {"vs": {**edges, "metric": found.metric}}
+
+
 def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    """Return a row with its cost as an object: amount, currency, basis."""
-    rates, amount = answer.query.rates, row.get("cost")
-    if rates is None or amount is None:
+    """Return a row with its costs as objects: amount, currency, basis."""
+    rates, found = answer.query.rates, answer.comparison
+    if rates is None:
         return row
-    return {**row, "cost": {"amount": amount, "currency": "USD", "basis": rates.basis}}
+    if BREAKDOWN in row:
+        row = row | {BREAKDOWN: [priced(part, answer) for part in row[BREAKDOWN]]}
+    names = [COST, *([BEFORE, CHANGE] if found and found.metric == COST else [])]
+    return row | {
+        name: {"amount": row[name], "currency": "USD", "basis": rates.basis}
+        for name in names
+        if row.get(name) is not None
+    }
 
 
 def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
@@ -54,10 +74,12 @@ def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
         answer: the answer.
         names: the keys of its rows; by default the labels, then the metrics.
     """
-    names = names or _names(answer)
+    names, numbers = names or answer.columns, _numbers(answer)
     yield _csv_line(names)
     for row in answer.rows:
-        yield _csv_line([_csv_cell(row[name]) for name in names])
+        yield _csv_line([
+            _csv_cell(row[name], is_number=name in numbers) for name in names
+        ])  # fmt: skip
 
 
 def markdown_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
@@ -67,8 +89,9 @@ def markdown_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
         answer: the answer.
         names: the keys of its rows, without a total; by default the labels, then the metrics.
     """
-    shown = names or _names(answer)
-    is_number = [name in answer.query.metrics for name in shown]
+    shown = names or answer.columns
+    numbers = _numbers(answer)
+    is_number = [name in numbers for name in shown]
     yield _markdown_line(shown)
     yield _markdown_line(["--:" if right else "---" for right in is_number])
     for row in answer.rows:
@@ -76,23 +99,22 @@ def markdown_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
     if names:
         return
     labels = ["total", *[""] * (len(answer.query.by) - 1)] if answer.query.by else []
-    yield _markdown_line(
-        [*labels, *[_markdown_cell(answer.total[m]) for m in answer.query.metrics]]
-    )
+    cells = [_markdown_cell(answer.total[name]) for name in shown[len(labels) :]]
+    yield _markdown_line([*labels, *cells])
 
 
-def _names(answer: Answer) -> list[str]:
-    return [*answer.query.by, *answer.query.metrics]
+def _numbers(answer: Answer) -> set[str]:
+    return {*answer.query.metrics, BEFORE, CHANGE} - {*answer.query.by}
 
 
-def _csv_cell(value: Any) -> str:
+def _csv_cell(value: Any, *, is_number: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
         return safe_cell(join_list(value))
-    return safe_cell(value) if isinstance(value, str) else str(value)
+    return safe_cell(value) if isinstance(value, str) and not is_number else str(value)
 
 
 def _csv_line(cells: Sequence[str]) -> str:

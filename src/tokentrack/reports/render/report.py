@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.reports.render.bars import bar
-from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
-from tokentrack.reports.render.figures import (
-    cost_text,
-    count_text,
-    rate_text,
-    share_text,
-    time_text,
-    tokens_text,
-)
+from tokentrack.reports.render.credit_texts import UNKNOWN
+from tokentrack.reports.render.figures import share_text
+from tokentrack.reports.render.measures import MEASURES, Measure, compared
 from tokentrack.reports.render.screen import shorten
 from tokentrack.reports.render.table import Column, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.render.screen import Screen
 
 _BAR_WIDTH = 18
-_PLACES = {"credits_per_turn": 2}
+_BAR = 9  # the bar goes first
+_INDENT = "  "
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-class Measure(NamedTuple):
-    """A column of numbers: what `--show` calls it, which metrics it needs, when it is dropped."""
-
-    title: str
-    metrics: tuple[str, ...]
-    drop: int
-    text: Callable[[Mapping[str, Any], bool], str]
-
-
-def _failed(row: Mapping[str, Any], _: bool) -> str:
-    return share_text(row["failed"], row["turns"])
-
-
-def _rate(row: Mapping[str, Any], estimated: bool) -> str:
-    return rate_text(row["tokens_per_second"], is_estimated=estimated)
-
-
-def _credits_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, _: credits_text(row[metric], _PLACES.get(metric, 1))
-
-
-# In the order in which they are shown. The highest number is dropped first.
-MEASURES = {
-    measure.title: measure
-    for measure in (
-        Measure("turns", ("turns",), 0, lambda row, _: count_text(row["turns"])),
-        Measure("credits", ("credits",), 0, _credits_of("credits")),
-        Measure("cost", ("cost",), 1, lambda row, _: cost_text(row["cost"])),
-        Measure(
-            "tokens", ("tokens",), 2,
-            lambda row, estimated: tokens_text(row["tokens"], is_estimated=estimated),
-        ),
-        Measure("time", ("seconds",), 3, lambda row, _: time_text(row["seconds"])),
-        Measure("failed", ("failed", "turns"), 1, _failed),
-        Measure("wasted", ("credits_failed",), 4, _credits_of("credits_failed")),
-        Measure("rate", ("tokens_per_second",), 4, _rate),
-        Measure("cr/turn", ("credits_per_turn",), 5, _credits_of("credits_per_turn")),
-    )
-}  # fmt: skip
-USUAL = ("turns", "credits", "tokens", "time", "failed", "wasted", "cr/turn")
-_BAR = 6  # the bar goes first
 
 
 def report_lines(
@@ -86,7 +38,8 @@ def report_lines(
         empty: what to say instead where no turn was found.
     """
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
-    if not answer.total["turns"]:
+    earlier = answer.comparison.turns if answer.comparison else 0
+    if not answer.total["turns"] and not earlier:
         return [*lines, empty]
     lines += _table(answer, screen, [MEASURES[name] for name in measures])
     if answer.more_rows:
@@ -99,21 +52,27 @@ def report_lines(
 def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[str]:
     estimated = answer.provenance["tokens"]["estimated"] > 0
     names = answer.query.by
+    if answer.comparison is not None:
+        measures = compared(measures, answer.comparison.metric)
     columns = [Column(name, in_the_middle=name in {"pattern", "message"}) for name in names]
     columns += [Column(m.title, is_number=True, drop=m.drop) for m in measures]
-    shares = _shares(answer)
     columns.append(Column("", is_number=True, drop=_BAR))
 
-    def cells(row: Mapping[str, Any], share: float) -> list[str]:
-        labels = [_label(name, row[name], screen) for name in names]
-        numbers = [screen.plain(m.text(row, estimated)) for m in measures]
-        drawn = bar(share, _BAR_WIDTH, is_ascii=screen.is_ascii)
-        return [*labels, *numbers, drawn.ljust(_BAR_WIDTH)]
+    def numbers(row: Mapping[str, Any]) -> list[str]:
+        return [screen.plain(m.text(row, estimated)) for m in measures]
 
-    rows = [cells(row, share) for row, share in zip(answer.rows, shares, strict=True)]
-    total = ["total", *[""] * (len(names) - 1)]
-    total += [screen.plain(m.text(answer.total, estimated)) for m in measures]
-    return table(columns, rows, screen, total=[*total, ""])
+    rows, colours = [], []
+    for row, share in zip(answer.rows, _shares(answer), strict=True):
+        labels = [_label(name, row[name], screen) for name in names]
+        drawn = bar(share, _BAR_WIDTH, is_ascii=screen.is_ascii)
+        rows.append([*labels, *numbers(row), drawn.ljust(_BAR_WIDTH)])
+        parts = row.get("breakdown", ())
+        for part in parts:
+            model = _INDENT + _label("model", part["model"], screen)
+            rows.append([model, *[""] * (len(names) - 1), *numbers(part), ""])
+        colours += ["", *["dim"] * len(parts)]
+    total = ["total", *[""] * (len(names) - 1), *numbers(answer.total), ""]
+    return table(columns, rows, screen, total=total, colours=colours)
 
 
 def _shares(answer: Answer) -> list[float]:
