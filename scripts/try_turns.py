@@ -1,5 +1,6 @@
-"""Install the hooks of every Kiro in a temporary workspace, play turns, and show the rows.
+"""Install the hooks of every Kiro in a temporary workspace, play turns, and show what they used.
 
+Kiro's side is synthetic: the payloads, the credits of the turns, and three months of history.
 Needs `tokentrack` in the folder that `--bin` names, and only the standard library. Exit code 1: a
 hook was not silent, or a turn did not become exactly one row.
 """
@@ -12,8 +13,13 @@ import shutil
 import signal
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from support.kiro_homes import KiroHome
+from support.kiro_homes.demo import write_demo, write_numbers
 from turns import AGENT, HookRun, Machine, Turn, load_turns
 
 _INSTALLATIONS = (
@@ -21,6 +27,13 @@ _INSTALLATIONS = (
     ("init", "--surface", "cli-2", "--agent", AGENT),
     ("init", "--surface", "crew", "--scope", "user"),
 )
+# The answers that the product is for.
+_ANSWERS = (
+    ("overview",),
+    ("report", "workspace", "--since", "all"),
+    ("report", "message", "--failed", "--since", "all"),
+)
+_CREDITS = (0.31, 0.9, 0.12, 1.47)  # of the played turns that have a session, in turn
 _ROW = "{:>6}  {:<9}  {:>7}  {:<10}  {}"
 _LEAST_WIDTH, _WIDEST = 60, 100
 
@@ -65,15 +78,29 @@ def try_everything(machine: Machine) -> list[str]:
     turns = load_turns()
     for turn in turns:
         problems += _play(machine, turn)
+    if not problems:
+        _title("The credits arrive, in synthetic files of Kiro")
+        _write_credits(machine, turns)
+        problems += _run(machine, "reconcile")
     _title("tokentrack status")
-    code, text = machine.tokentrack("status")
-    print(text, end="")
-    if code:
-        problems.append(f"tokentrack status: exit code {code}")
+    problems += _run(machine, "status")
     _title("The rows of token_transactions.csv")
     _show_rows(machine)
     if not problems:
+        problems += _answer(machine)
+    if not problems:
         print(f"\n{len(turns)} turns, {len(machine.rows())} rows, every hook silent")
+    return problems
+
+
+def _answer(machine: Machine) -> list[str]:
+    _title("A synthetic Kiro home of three months")
+    home = write_demo(machine.home, datetime.now(UTC))
+    print(f"{len(home.expected)} synthetic turns, {home.total()} credits")
+    problems = [*_run(machine, "import", "--all"), *_run(machine, "plan", "set", "pro")]
+    for words in _ANSWERS:
+        _title(f"tokentrack {' '.join(words)}")
+        problems += _run(machine, *words)
     return problems
 
 
@@ -81,11 +108,28 @@ def _install(machine: Machine) -> list[str]:
     _title("Installing the hooks")
     for arguments in _INSTALLATIONS:
         print(f"$ tokentrack {' '.join(arguments)}")
-        code, text = machine.tokentrack(*arguments)
-        print(text, end="")
-        if code:
-            return [f"tokentrack {' '.join(arguments)}: exit code {code}"]
+        if problems := _run(machine, *arguments):
+            return problems
     return []
+
+
+def _run(machine: Machine, *arguments: str) -> list[str]:
+    code, text = machine.tokentrack(*arguments)
+    print(text, end="")
+    return [f"tokentrack {' '.join(arguments)}: exit code {code}"] if code else []
+
+
+def _write_credits(machine: Machine, turns: list[Turn]) -> None:
+    # Kiro writes them seconds after the hook has run.
+    home = KiroHome(machine.home)
+    surfaces = {turn.expect["ledger"]["session_id"]: turn.surface for turn in turns}
+    rows = [row for row in machine.rows() if surfaces.get(row["session_id"]) in {"v1", "cli-2"}]
+    for row, amount in zip(rows, _CREDITS, strict=True):
+        ended = datetime.fromisoformat(row["timestamp"])
+        started = ended - timedelta(seconds=float(row["elapsed_time"]))
+        at = int(started.timestamp() * 1000) * 1000
+        surface = surfaces[row["session_id"]]
+        write_numbers(home, surface, row["session_id"], str(machine.root), at, [amount])
 
 
 def _play(machine: Machine, turn: Turn) -> list[str]:

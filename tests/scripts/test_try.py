@@ -1,7 +1,9 @@
 """scripts/try plays a turn of every Kiro, and notices a hook that is broken."""
 
 import json
+import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -55,15 +57,21 @@ def test_try_plays_every_turn_and_leaves_nothing_behind(runner):
     assert errors == ""
     assert f"{len(TURNS)} turns, {len(TURNS)} rows, every hook silent" in output
     assert output.count("one row, as expected") == len(TURNS)
+    assert "4 executions updated" in output
+    numbers = re.search(r"(\d+) synthetic turns, ([\d.]+) credits", output)
+    turns, amount = int(numbers[1]) + len(TURNS), Decimal(numbers[2]) + Decimal("2.8")
+    total = re.findall(rf"^total +{turns:,} +([\d,]+\.\d) ", output, re.MULTILINE)
+    assert total == [f"{amount:,.1f}"], "the reports have the turns and the synthetic history"
     assert runner.left_behind() == []
 
 
 @pytest.mark.slow
 def test_the_turns_and_rows_fit_a_narrow_terminal(runner):
     output, _ = runner.run("try_turns.py", "--bin", BIN, COLUMNS="60")
-    turns = output[output.index("\nTurns") : output.index("\ntokentrack status\n")]
-    rows = output[output.index("\nThe rows") :]
-    assert max(len(line) for line in (turns + rows).splitlines()) <= 60
+    turns = output[output.index("\nTurns") : output.index("\nThe credits arrive")]
+    rows = output[output.index("\nThe rows") : output.index("\nA synthetic")]
+    answers = output[output.index("\ntokentrack overview\n") :]
+    assert max(len(line) for line in (turns + rows + answers).splitlines()) <= 60
 
 
 @pytest.mark.slow

@@ -9,11 +9,17 @@ class CliSession:
     """One `<uuid>.json` that is written anew with each turn, and its `.jsonl`."""
 
     def __init__(
-        self, home: KiroHome, workspace: str = "/w/alpha", reason: str = "user", **options: bool
+        self,
+        home: KiroHome,
+        workspace: str = "/w/alpha",
+        reason: str = "user",
+        session_id: str = "",
+        *,
+        newer: bool = False,
     ) -> None:
         self.home, self.workspace = home, workspace
-        self.newer = options.get("newer", False)
-        self.session_id = home.uuid()
+        self.newer = newer
+        self.session_id = session_id or home.uuid()
         folder = home.kiro / "sessions" / "cli"
         self.path = folder / f"{self.session_id}.json"
         self.messages = folder / f"{self.session_id}.jsonl"

@@ -11,9 +11,15 @@ SOURCE = "kiro-v1-session"
 class V1Session:
     """One `sess_<uuid>` folder that grows by turns."""
 
-    def __init__(self, home: KiroHome, workspace: str = "/w/alpha", bucket: str = "b1") -> None:
+    def __init__(
+        self,
+        home: KiroHome,
+        workspace: str = "/w/alpha",
+        bucket: str = "b1",
+        session_id: str = "",
+    ) -> None:
         self.home, self.workspace = home, workspace
-        self.session_id = f"sess_{home.uuid()}"
+        self.session_id = session_id or f"sess_{home.uuid()}"
         self.folder = home.kiro / "sessions" / bucket / self.session_id
         self.messages = self.folder / "messages.jsonl"
         dump(
