@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
-from tokentrack.reports.periods import PERIODS, check_period, period_bounds, period_start
+from tokentrack.reports.periods import PERIODS, check_period, days_of, hour_start
+from tokentrack.reports.zones import Zone
 from tokentrack.usage import UsageTracker
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -23,6 +24,24 @@ HOUR_US = 3600 * 1_000_000
 
 def us(text):
     return timestamps.from_datetime(datetime.fromisoformat(text))
+
+
+def period_start(at, period, zone):
+    """Return where the period of a time begins, as an aware datetime."""
+    found = Zone(zone)
+    if period == "hour":
+        start = hour_start(at, found.offset(at), found)
+    else:
+        start = found.start_of(days_of(found.local_day(at), period)[0])
+    return timestamps.to_datetime(start).astimezone(zone)
+
+
+def period_bounds(at, period, zone):
+    """Return where the period of a time begins and where the next one does."""
+    start = timestamps.from_datetime(period_start(at, period, zone))
+    # Far enough to be in the next period, and before the one after it.
+    ahead = {"hour": 90 * 60, "day": 36 * 3600, "week": 10 * 86400, "month": 45 * 86400}[period]
+    return start, timestamps.from_datetime(period_start(start + ahead * 1_000_000, period, zone))
 
 
 def hours(day, zone):

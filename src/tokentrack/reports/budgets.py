@@ -6,27 +6,26 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC
-from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import timestamps
 from tokentrack.common.formatting import counted, format_cost, format_tokens
 from tokentrack.errors import ValidationError
-from tokentrack.reports.periods import DAY, MONTH, TOTAL, WEEK, period_bounds
-from tokentrack.reports.sums import Sum
+from tokentrack.reports.periods import DAY, MONTH, TOTAL, WEEK, days_of
+from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, tzinfo
 
-    from tokentrack.reports.requests import UsageRequest
+    from tokentrack.reports.tracked_requests import TrackedRequests
     from tokentrack.store.directory import Directory
 
 BUDGET_PERIODS = (DAY, WEEK, MONTH, TOTAL)
 # Which alerts were given already, in the ledger's state folder.
 ALERTS_NAME = "usage_alerts.json"
 _MAX_FILE = 1024 * 1024
-_FOREVER = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +75,11 @@ class Budget:
         if issues:
             raise ValidationError(issues)
 
-    def covers(self, request: UsageRequest) -> bool:
-        """Tell whether a request is charged to the budget."""
-        return (
-            self.session_id in (None, request.session_id)
-            and self.user in (None, request.user)
-            and self.model_name in (None, request.model_name)
-        )
+    @property
+    def scope(self) -> dict[str, str]:
+        """What it is limited to: `session`, `user` and `model`."""
+        named = {"session": self.session_id, "user": self.user, "model": self.model_name}
+        return {name: value for name, value in named.items() if value is not None}
 
     @property
     def key(self) -> str:
@@ -147,67 +144,49 @@ class BudgetMeter:
 
     def __init__(self, budget: Budget, zone: tzinfo | None) -> None:
         self.budget = budget
-        self._zone = zone
-        self._sum = Sum()
-        self._since, self._until = 0, _FOREVER
-        self.roll()
+        self._tzinfo = zone
+        self._zone = Zone(zone)
 
-    def roll(self) -> bool:
-        """Change to the current period; tell whether it is a new one."""
-        if self.budget.period == TOTAL:
-            return False
-        bounds = period_bounds(timestamps.now_us(), self.budget.period, self._zone)
-        changed = bounds != (self._since, self._until)
-        self._since, self._until = bounds
-        return changed
-
-    def clear(self) -> None:
-        """Forget all requests."""
-        self._sum = Sum()
-
-    def add(self, request: UsageRequest, cost: Decimal | None) -> None:
-        """Charge a request if it is in the current period and in the budget's scope."""
-        if self._since <= request.at < self._until and self.budget.covers(request):
-            self._sum.add(request.usage, cost)
-
-    def status(self) -> BudgetStatus:
-        """Return how much of the budget is used."""
-        return BudgetStatus(
+    def measure(self, requests: TrackedRequests) -> tuple[BudgetStatus, list[float]]:
+        """Return how much of the budget is used, and its thresholds that are reached."""
+        first = last = start = None
+        if self.budget.period != TOTAL:
+            today = self._zone.local_day(timestamps.now_us())
+            first, following = days_of(today, self.budget.period)
+            last = following - 1
+            moment = timestamps.to_datetime(self._zone.start_of(first))
+            start = moment.astimezone(self._tzinfo)
+        spent = requests.spent(first, last, self.budget.scope)
+        tokens = spent.input + spent.output
+        share = self._share(spent.cost, tokens)
+        status = BudgetStatus(
             budget=self.budget,
-            period_start=self._period_start(),
-            spent_usd=float(self._sum.cost),
-            spent_tokens=self._sum.input + self._sum.output,
-            share=float(self._share()),
-            unpriced_requests=self._sum.unpriced,
+            period_start=start,
+            spent_usd=float(spent.cost),
+            spent_tokens=tokens,
+            share=float(share),
+            unpriced_requests=spent.unpriced,
         )
-
-    def reached(self) -> list[float]:
-        """Return the thresholds that are reached."""
-        share = self._share()
-        return [level for level in self.budget.thresholds if share >= Decimal(str(level))]
+        return status, [x for x in self.budget.thresholds if share >= Fraction(str(x))]
 
     @property
     def key(self) -> str:
         """The key of its alerts in the state file; another zone has other days."""
-        return f"{self.budget.key} {self._zone or ''}".rstrip()
+        return f"{self.budget.key} {self._tzinfo or ''}".rstrip()
 
-    def _share(self) -> Decimal:
-        # As decimals: with floats, $0.15 of $0.20 would be less than 0.75.
-        spent = (self._sum.cost, Decimal(self._sum.input + self._sum.output))
+    def _share(self, cost: Fraction, tokens: int) -> Fraction:
+        # Exactly: with floats, $0.15 of $0.20 would be less than 0.75.
         limits = (self.budget.limit_usd, self.budget.limit_tokens)
         return max(
-            used / Decimal(str(limit))
-            for used, limit in zip(spent, limits, strict=True)
+            used / Fraction(str(limit))
+            for used, limit in zip((cost, Fraction(tokens)), limits, strict=True)
             if limit is not None
         )
 
-    def _period_start(self) -> datetime | None:
-        if self.budget.period == TOTAL:
-            return None
-        return timestamps.to_datetime(self._since).astimezone(self._zone)
 
-
-def new_alerts(state: Directory, meters: Sequence[BudgetMeter]) -> list[BudgetAlert]:
+def new_alerts(
+    state: Directory, meters: Sequence[BudgetMeter], requests: TrackedRequests
+) -> list[BudgetAlert]:
     """Return the alerts that are due and were not given before, and save that they are given.
 
     The caller holds the ledger's lock.
@@ -216,25 +195,25 @@ def new_alerts(state: Directory, meters: Sequence[BudgetMeter]) -> list[BudgetAl
         OSError: the alerts can't be saved as given; they are due again next time.
     """
     given = _read(state)
-    due = [alert for meter in meters for alert in _due(meter, given)]
+    due = [alert for meter in meters for alert in _due(meter, requests, given)]
     if due:
         data = json.dumps(given, indent=1, sort_keys=True).encode()
         state.replace(ALERTS_NAME, data, durable=True)
     return due
 
 
-def _due(meter: BudgetMeter, given: dict[str, Any]) -> list[BudgetAlert]:
+def _due(meter: BudgetMeter, requests: TrackedRequests, given: dict[str, Any]) -> list[BudgetAlert]:
     # Adds the returned alerts to `given`, where the current period replaces a past one.
-    status = meter.status()
+    status, reached = meter.measure(requests)
     period = "" if status.period_start is None else status.period_start.astimezone(UTC).isoformat()
     saved = given.get(meter.key)
     if not isinstance(saved, dict) or saved.get("period") != period:
         saved = {}
     known = list(saved.get("thresholds", ()))
-    reached = [share for share in meter.reached() if share not in known]
-    if reached:
-        given[meter.key] = {"period": period, "thresholds": known + reached}
-    return [BudgetAlert(share, status) for share in reached]
+    new = [share for share in reached if share not in known]
+    if new:
+        given[meter.key] = {"period": period, "thresholds": known + new}
+    return [BudgetAlert(share, status) for share in new]
 
 
 def _read(state: Directory) -> dict[str, Any]:

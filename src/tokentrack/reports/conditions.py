@@ -5,14 +5,22 @@ from __future__ import annotations
 from tokentrack.errors import ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.dimensions import LIST
+from tokentrack.reports.index.tables import PLACE_BITS
 from tokentrack.reports.statements import Filter
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from tokentrack.reports.dimensions import Dimension
     from tokentrack.reports.groups import Words
+
+# The reset that counts is in the ledger of the request's own row.
+_SINCE_RESET = f"""(t.kind is not null or not exists (
+    select 1 from reset r join ledger g on g.n = r.ledger join segment s on s.path = g.path
+    where r.session = t.usage_session and r.place > t.usage_place
+    and s.n = t.usage_place >> {PLACE_BITS}))"""
 
 
 def filter_of(words: Words, dimension: Dimension, values: Sequence[str]) -> Filter:
@@ -31,13 +39,18 @@ def filter_of(words: Words, dimension: Dimension, values: Sequence[str]) -> Filt
     unwanted = [value[1:] for value in given if value.startswith("!")]
     tests = []
     if wanted:
-        tests.append(_is_one_of(words, dimension, wanted))
+        tests.append(is_one_of(words, dimension, wanted))
     if unwanted:
-        tests.append(f"not {_is_one_of(words, dimension, unwanted)}")
+        tests.append(f"not {is_one_of(words, dimension, unwanted)}")
     return Filter(dimension, " and ".join(tests) or "true")
 
 
-def _is_one_of(words: Words, dimension: Dimension, values: Sequence[str]) -> str:
+def is_one_of(words: Words, dimension: Dimension, values: Sequence[str]) -> str:
+    """Return the condition that a dimension has one of some values, "" for unknown.
+
+    Raises:
+        ValidationError: the dimension can't have one of the values.
+    """
     column = dimension.column
     if dimension.name == "failed":
         if not {"true", "false"}.issuperset(values):
@@ -49,3 +62,14 @@ def _is_one_of(words: Words, dimension: Dimension, values: Sequence[str]) -> str
         numbers = words.numbers(values)
     test = f"ifnull({column}, 0) in ({', '.join(map(str, numbers))})"
     return f"({test} or {column} is null)" if "" in values else f"({test})"
+
+
+def since_reset(database: sqlite3.Connection) -> list[str]:
+    """Return the conditions that a turn counts in its session: it came after the last reset.
+
+    Only programs reset a session, and only the requests that they track are before a reset or
+    after it, in the order of their ledger's files.
+    """
+    if database.execute("select 1 from reset limit 1").fetchone() is None:
+        return []
+    return [_SINCE_RESET]

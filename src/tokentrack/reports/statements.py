@@ -10,7 +10,7 @@ from tokentrack.reports import calendar
 from tokentrack.reports.aggregates import WideSum
 from tokentrack.reports.dimensions import KIND, TIME, USAGE, Dimension
 from tokentrack.reports.index.day_totals import has_totals, near, time_bounds, totals_fit
-from tokentrack.reports.index.tables import FAILED
+from tokentrack.reports.index.tables import FAILED, IS_REQUEST
 from tokentrack.reports.zones import LocalTime
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.zones import Zone
 
 MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"
+REQUESTS = "request_total"
 # What a turn's kinds tell.
 JOINS = {
     KIND: " left join ledger_kind l on l.n = t.kind",
@@ -55,7 +56,7 @@ class Source:
     @property
     def is_totals(self) -> bool:
         """Whether it has sums of turns."""
-        return self.table in {MONTHS, DATES, DAYS}
+        return self.table in {MONTHS, DATES, DAYS, REQUESTS}
 
 
 class Statements:
@@ -70,6 +71,7 @@ class Statements:
         ledger: int | None,
         *,
         is_wide: bool = False,
+        of_requests: bool = False,
     ) -> None:
         """Keep the parts of the question.
 
@@ -80,6 +82,7 @@ class Statements:
             filters: what a turn must pass.
             ledger: the number of the only ledger that is asked about, None for all.
             is_wide: whether sums can have more than 64 bits, which takes longer.
+            of_requests: whether only tracked requests are asked about.
         """
         self._database = database
         self._zone = zone
@@ -87,6 +90,7 @@ class Statements:
         self._filters = filters
         self._ledger = ledger
         self._is_wide = is_wide
+        self._of_requests = of_requests
         if is_wide:
             aggregate: Any = WideSum  # its result is text, which its stub does not know
             database.create_aggregate("wide_sum", 1, aggregate)
@@ -111,6 +115,13 @@ class Statements:
                     yield [int(value) if isinstance(value, str) else value for value in row]
             else:
                 yield from self._database.execute(statement)
+
+    def narrowed(self, more: Filter) -> Statements:
+        """Return the statements of the same question with one more filter."""
+        return Statements(
+            self._database, self._zone, self._span, [*self._filters, more], self._ledger,
+            is_wide=self._is_wide, of_requests=self._of_requests,
+        )  # fmt: skip
 
     def sources_of_turns(self) -> list[Source]:
         """Return the tables that have single turns, with all conditions on them."""
@@ -164,6 +175,8 @@ class Statements:
     def _whole_days(
         self, dimensions: Sequence[Dimension], first: int | None, last: int | None
     ) -> list[Source]:
+        if self._of_requests:
+            return [_between(REQUESTS, "day", first, last)]
         if all(d.source == TIME for d in dimensions) and not self._filters and not self._ledger:
             return [_between(DATES, "day", first, last)]
         if any(d.name in {"day", "week", "weekday"} for d in dimensions):
@@ -173,6 +186,8 @@ class Statements:
     def _turns(self, span: Span) -> Source:
         first, last, since, until = span.edges
         found = ["t.at is not null"]
+        if self._of_requests:
+            found.append(IS_REQUEST)
         if since is not None:
             found.append(f"t.at >= {since}")
         if until is not None:

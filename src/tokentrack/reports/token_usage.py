@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import ValidationError
 from tokentrack.reports.pricing import prices_in_force
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokentrack.reports.pricing import PriceTable
 
 
@@ -95,6 +97,19 @@ def usage_issues(input_tokens: int, output_tokens: int, cached_tokens: int) -> l
             f"cached_tokens ({cached_tokens}) cannot exceed input_tokens ({input_tokens})"
         )
     return issues
+
+
+class UsageRequest(NamedTuple):
+    """One tracked request; `at` is in microseconds since the epoch."""
+
+    request_id: str
+    at: int
+    session_id: str
+    model_name: str
+    usage: TokenUsage
+    user: str = ""
+    source_id: str = ""
+    tags: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,22 +33,22 @@ Step = tuple[int, int]
 
 
 class Zone:
-    """A time zone: the system's, or one of the time zone database.
+    """A time zone: the system's, one of the time zone database, or one that a program gives.
 
     Attributes:
         name: its name in the database; what the system calls its own, or "local".
         is_system: whether it is the system's.
     """
 
-    def __init__(self, name: str | None = None) -> None:
-        """Find a zone by its name; without one, the system's.
+    def __init__(self, zone: str | tzinfo | None = None) -> None:
+        """Find a zone by its name, or take one that is given; for None, the system's.
 
         Raises:
             ValidationError: there is no such zone.
         """
-        self.is_system = name is None
-        self.name = _system_name() if name is None else name
-        self._offset = _system_offset if name is None else _named_offset(name)
+        self.is_system = zone is None
+        self.name = _system_name() if zone is None else str(zone)
+        self._offset = _offset_of(zone)
 
     def offset(self, at: int) -> int:
         """Return the offset from UTC at a time."""
@@ -93,7 +93,11 @@ class Zone:
 
 
 class LocalTime:
-    """SQL expressions of a zone's local days and hours, for times between two others."""
+    """SQL expressions of a zone's local days and hours, for times between two others.
+
+    Attributes:
+        offset: the offset of `at` from UTC in microseconds.
+    """
 
     def __init__(self, zone: Zone, first: int, last: int, database: sqlite3.Connection) -> None:
         """Name the zone, the times, and the database in which the expressions are used."""
@@ -104,6 +108,7 @@ class LocalTime:
             shift = f"case when at >= {low} and at < {high} then {shift} else local_shift(at) end"
         if "local_shift" in shift:
             database.create_function("local_shift", 1, zone.offset)
+        self.offset = shift
         self._local = f"(at + {_BEFORE_1970} + {shift})"
 
     @property
@@ -124,6 +129,12 @@ def _piecewise(steps: list[Step]) -> str:
     middle = len(steps) // 2
     earlier, later = _piecewise(steps[:middle]), _piecewise(steps[middle:])
     return f"case when at < {steps[middle][0]} then {earlier} else {later} end"
+
+
+def _offset_of(zone: str | tzinfo | None) -> Callable[[int], int]:
+    if zone is None:
+        return _system_offset
+    return _named_offset(zone) if isinstance(zone, str) else _offsets_of(zone)
 
 
 def _system_offset(seconds: int) -> int:

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from tokentrack.common.formatting import format_cost, format_tokens
     from tokentrack.reports.budgets import Budget, BudgetAlert, BudgetStatus
     from tokentrack.reports.pricing import MODEL_PRICING, PriceTable
-    from tokentrack.reports.sums import PeriodUsage
     from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
+    from tokentrack.reports.tracked_requests import PeriodUsage
     from tokentrack.usage.display import format_usage_compact, format_usage_detailed
     from tokentrack.usage.usage_tracker import TrackedRequest, UsageTracker
     from tokentrack.usage.usage_tracker import UsageTracker as TokenTracker
@@ -39,7 +39,7 @@ _MODULES = {
     "Budget": "reports.budgets",
     "BudgetAlert": "reports.budgets",
     "BudgetStatus": "reports.budgets",
-    "PeriodUsage": "reports.sums",
+    "PeriodUsage": "reports.tracked_requests",
     "PriceTable": "reports.pricing",
     "SessionTokenUsage": "reports.token_usage",
     "TokenUsage": "reports.token_usage",

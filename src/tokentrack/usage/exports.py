@@ -14,7 +14,7 @@ from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
 from tokentrack.reports.export.extras import load_extra
 from tokentrack.reports.export.safe_cells import encodable, safe_cell
-from tokentrack.reports.sums import cost_of
+from tokentrack.reports.request_costs import cost_of
 from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.requests import UsageRequest
-    from tokentrack.reports.token_usage import SessionTokenUsage
+    from tokentrack.reports.token_usage import SessionTokenUsage, UsageRequest
 
     Cell = str | int | float | None
     Row = Sequence[Cell]
@@ -66,7 +65,9 @@ def request_rows(requests: Iterable[UsageRequest], prices: PriceTable) -> list[R
     sources: dict[str, str] = {}
     rows: list[Row] = []
     for request in requests:
-        model, usage, cost = request.model_name, request.usage, cost_of(request, prices)
+        model, usage = request.model_name, request.usage
+        counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        cost = cost_of(prices, model, counts, request.at)
         if model not in sources:
             sources[model] = prices.explain(model)
         rows.append(

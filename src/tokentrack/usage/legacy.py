@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import MAX_TOKENS
-from tokentrack.reports.requests import UsageRequest
-from tokentrack.reports.token_usage import TokenUsage
+from tokentrack.reports.token_usage import TokenUsage, UsageRequest
 from tokentrack.store.paths import digest
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 _MAX_FILE = 256 * 1024 * 1024
 _LATEST = 253402300799  # the end of the year 9999, in seconds since the epoch
+# Of all rows that are imported, as it is in their cell `tags`.
+IMPORT_TAG = "recorded_at=estimated"
 _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
 
 

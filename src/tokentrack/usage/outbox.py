@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokentrack.reports.budgets import BudgetAlert
-    from tokentrack.reports.requests import UsageRequest
+    from tokentrack.reports.token_usage import UsageRequest
     from tokentrack.usage.writer import UsageWriter
 
     Deliver = Callable[[list[BudgetAlert]], None]
@@ -63,7 +63,7 @@ class Outbox:
         Other threads of the parent may have held a lock, or been reading, when it forked.
         """
         self._start()
-        self._writer.start_over()
+        self._writer.index.start_over()
 
     def _start(self) -> None:
         self._waiting: deque[UsageRequest] = deque()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.errors import ValidationError
 from tokentrack.reports.periods import PERIODS, check_period
 from tokentrack.reports.pricing import MODEL_PRICING
-from tokentrack.reports.sums import Sum, by_period, by_user
 from tokentrack.usage.exports import (
     REQUEST_COLUMNS,
     SESSION_COLUMNS,
@@ -22,15 +21,18 @@ from tokentrack.usage.exports import (
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import tzinfo
 
     from tokentrack.reports.budgets import BudgetMeter, BudgetStatus
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.requests import UsageRequest
-    from tokentrack.reports.sums import PeriodUsage, SessionSum
-    from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
+    from tokentrack.reports.token_usage import (
+        SessionTokenUsage,
+        TokenUsage,
+        UsageRequest,
+        UsageTotal,
+    )
+    from tokentrack.reports.tracked_requests import PeriodUsage, TrackedRequests
     from tokentrack.usage.outbox import Outbox
-    from tokentrack.usage.writer import UsageWriter
+    from tokentrack.usage.usage_index import UsageIndex
 
 
 class UsageQueries:
@@ -38,17 +40,17 @@ class UsageQueries:
 
     def __init__(
         self,
-        writer: UsageWriter,
+        index: UsageIndex,
         outbox: Outbox,
         prices: PriceTable,
         meters: Sequence[BudgetMeter],
-        zone: tzinfo | None,
+        history_limit: int | None,
     ) -> None:
-        self._writer = writer
+        self._index = index
         self._outbox = outbox
         self._prices = prices
         self._meters = meters
-        self._zone = zone
+        self._history_limit = history_limit
 
     def get_session_usage(self, session_id: str) -> SessionTokenUsage | None:
         """Return what a session used since its last reset, None if it used nothing.
@@ -56,9 +58,8 @@ class UsageQueries:
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        with self._sessions() as sessions:
-            found = sessions.get(session_id)
-            return found.snapshot(session_id) if found else None
+        with self._requests() as requests:
+            return requests.sessions(self._history_limit, session_id).get(session_id)
 
     def get_sessions(self) -> dict[str, SessionTokenUsage]:
         """Return all sessions that used something since their last reset.
@@ -66,8 +67,8 @@ class UsageQueries:
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        with self._sessions() as sessions:
-            return {name: found.snapshot(name) for name, found in sessions.items()}
+        with self._requests() as requests:
+            return requests.sessions(self._history_limit)
 
     def get_global_usage(self) -> TokenUsage:
         """Return the tokens of all sessions since their last resets.
@@ -83,11 +84,8 @@ class UsageQueries:
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        total = Sum()
-        with self._sessions() as sessions:
-            for found in sessions.values():
-                total.merge(found.sum)
-        return total.total()
+        with self._requests() as requests:
+            return requests.total()
 
     def get_global_cost(self, model_name: str | None = None) -> float | None:
         """Return the cost of all sessions in USD, each request at its own model's price.
@@ -110,7 +108,8 @@ class UsageQueries:
             ValidationError: the period is not one of these.
         """
         check_period(period, PERIODS)
-        return by_period(self._requests(), period, self._zone, self._prices)
+        with self._requests() as requests:
+            return requests.by_period(period)
 
     def get_usage_by_user(self) -> dict[str, UsageTotal]:
         """Return the totals of each user; "" is an unknown user.
@@ -118,7 +117,8 @@ class UsageQueries:
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        return by_user(self._requests(), self._prices)
+        with self._requests() as requests:
+            return requests.by_user()
 
     def get_budget_status(self) -> list[BudgetStatus]:
         """Return how much of each budget is used.
@@ -126,8 +126,8 @@ class UsageQueries:
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        with self._sessions():
-            return [meter.status() for meter in self._meters]
+        with self._index.requests() as requests:
+            return [meter.measure(requests)[0] for meter in self._meters]
 
     def export_usage_report(self) -> dict[str, Any]:
         """Return sessions, their total and the prices as JSON values.
@@ -149,7 +149,7 @@ class UsageQueries:
         if table == "sessions":
             write_csv(path, SESSION_COLUMNS, session_rows(self.get_sessions()))
         else:
-            write_csv(path, REQUEST_COLUMNS, request_rows(self._requests(), self._prices))
+            write_csv(path, REQUEST_COLUMNS, request_rows(self._rows(), self._prices))
 
     def export_excel(self, path: str | os.PathLike[str]) -> None:
         """Write the sessions and the requests as two sheets; needs xlsxwriter (extra `excel`).
@@ -158,7 +158,7 @@ class UsageQueries:
             TokenTrackError: the extra is missing, or there are too many requests for Excel.
             FileSystemError: a file can't be read or written.
         """
-        requests = request_rows(self._requests(), self._prices)
+        requests = request_rows(self._rows(), self._prices)
         sheets = {
             "Sessions": (SESSION_COLUMNS, session_rows(self.get_sessions())),
             "Requests": (REQUEST_COLUMNS, requests),
@@ -166,21 +166,18 @@ class UsageQueries:
         write_excel(path, sheets)
 
     @contextmanager
-    def _sessions(self) -> Iterator[dict[str, SessionSum]]:
+    def _requests(self) -> Iterator[TrackedRequests]:
         # Before the file is read: a request that is written in between is then known by its id.
         waiting = self._outbox.waiting()
-        with self._writer.cache_lock:
-            self._writer.cache.refresh()
-            yield self._writer.cache.with_waiting(waiting)
+        with self._index.requests(waiting) as requests:
+            yield requests
 
-    def _requests(self) -> Iterator[UsageRequest]:
-        waiting = {request.request_id: request for request in self._outbox.waiting()}
-        with self._writer.cache_lock:
-            self._writer.cache.refresh()
-        for request in self._writer.cache.requests():
-            waiting.pop(request.request_id, None)
-            yield request
-        yield from waiting.values()
+    def _rows(self) -> list[UsageRequest]:
+        waiting = self._outbox.waiting()
+        paths = self._index.paths
+        found = self._index.read_back(lambda requests: list(requests.rows(paths)))
+        known = {request.request_id for request in found}
+        return [*found, *[request for request in waiting if request.request_id not in known]]
 
 
 def usage_report(

@@ -24,15 +24,22 @@ class Storage(NamedTuple):
     @property
     def path(self) -> str:
         """The usage ledger's path."""
-        return os.path.join(self.paths.folder, self.paths.usage)
+        return self.usage_alone.path
+
+    @property
+    def usage_alone(self) -> LedgerPaths:
+        """The usage ledger without the ledger that it may belong to."""
+        return UsageOnlyPaths(self.paths.base, self.paths.folders, self.paths.usage)
 
 
-class _UsageOnlyPaths(LedgerPaths):
-    # A usage ledger that belongs to no ledger: its lock is named after itself.
+class UsageOnlyPaths(LedgerPaths):
+    """A usage ledger without a ledger next to it: its lock is named after itself."""
+
     __slots__ = ()
 
     @property
     def usage(self) -> str:
+        """The file name of the usage ledger."""
         return self.ledger
 
 
@@ -66,4 +73,4 @@ def _paths(folder: str, name: str) -> LedgerPaths:
         return LedgerPaths(folder, (), LEDGER_NAME)
     if name.endswith(_SUFFIX) and name != _SUFFIX:
         return LedgerPaths(folder, (), name.removesuffix(_SUFFIX) + ".csv")
-    return _UsageOnlyPaths(folder, (), name)
+    return UsageOnlyPaths(folder, (), name)

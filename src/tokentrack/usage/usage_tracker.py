@@ -14,16 +14,21 @@ from tokentrack.common.redaction import redact, redact_id
 from tokentrack.config.sources import load_config
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import MAX_TOKENS
-from tokentrack.models.usage_record import user_name
+from tokentrack.models.usage_record import USAGE_COLUMNS, user_name
 from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
-from tokentrack.reports.requests import UsageRequest, new_id
-from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, usage_issues
-from tokentrack.usage.legacy import read_legacy
+from tokentrack.reports.token_usage import (
+    SessionTokenUsage,
+    TokenUsage,
+    UsageRequest,
+    usage_issues,
+)
+from tokentrack.usage.legacy import IMPORT_TAG, read_legacy
 from tokentrack.usage.outbox import Outbox
 from tokentrack.usage.queries import UsageQueries
-from tokentrack.usage.sessions import SessionCache
+from tokentrack.usage.requests import new_id
 from tokentrack.usage.storage import find_storage
+from tokentrack.usage.usage_index import UsageIndex
 from tokentrack.usage.writer import UsageWriter
 from tokentrack.workspace import kiro_home
 
@@ -33,8 +38,10 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.budgets import Budget, BudgetAlert
     from tokentrack.reports.pricing import PriceTable
+    from tokentrack.reports.tracked_requests import TrackedRequests
 
 _MAX_NAME = 1000
+_LISTED_PROBLEMS = 100
 _log = logging.getLogger("tokentrack.usage")
 
 
@@ -95,11 +102,12 @@ class UsageTracker(UsageQueries):
         prices = prices_in_force() if prices is None else prices
         zone = _zone_of(zone)
         meters = [BudgetMeter(budget, zone) for budget in budgets]
-        cache = SessionCache(storage.paths, prices, history_limit, meters)
-        writer = UsageWriter(storage.paths, cache, meters)
+        index = UsageIndex(storage.usage_alone, prices, zone)
+        writer = UsageWriter(storage.paths, index, meters)
         deliver = partial(_deliver, on_alert)
         outbox = Outbox(writer, deliver, queue_size, background=background)
-        super().__init__(writer, outbox, prices, meters, zone)
+        super().__init__(index, outbox, prices, meters, history_limit)
+        self._writer = writer
         self.path = storage.path
         self._user = load_config("", kiro_home(os.environ), os.environ)[0].user
         self._deliver = deliver
@@ -181,11 +189,11 @@ class UsageTracker(UsageQueries):
         Raises:
             FileSystemError: the usage ledger can't be read.
         """
-        with self._sessions():
-            cache = self._writer.cache
-            more = cache.damaged - len(cache.problems)
-            rest = [f"and {more} more damaged rows"] if more else []
-            return [*self._import_problems, *cache.problems, *rest]
+        with self._index.requests() as requests:
+            problems = requests.problems()
+        more = len(problems) - _LISTED_PROBLEMS
+        rest = [f"and {more} more damaged rows"] if more > 0 else []
+        return [*self._import_problems, *problems[:_LISTED_PROBLEMS], *rest]
 
     def flush(self) -> bool:
         """Write all waiting requests; return whether they are on disk now."""
@@ -206,7 +214,7 @@ class UsageTracker(UsageQueries):
     def _import(self, path: str) -> None:
         name = os.path.basename(path)
         try:
-            if self._writer.has_imported(name):
+            if self._has_imported(name):
                 return
             legacy = read_legacy(path)
             self._import_problems += legacy.problems
@@ -219,6 +227,21 @@ class UsageTracker(UsageQueries):
             self._import_problems.append(f"{name} is not imported: {error}")
         for problem in self._import_problems:
             _log.warning("%s", problem)
+
+    def _has_imported(self, name: str) -> bool:
+        # Whether the last one of the file's requests is there.
+        paths = self._index.paths
+        source = USAGE_COLUMNS.index("source_id")
+
+        def answer(requests: TrackedRequests) -> bool:
+            for cells in requests.tagged(paths, IMPORT_TAG):
+                found, _, part = cells[source].rpartition(" ")
+                number, _, count = part.partition("/")
+                if found == name and number == count:
+                    return True
+            return False
+
+        return self._index.read_back(answer)
 
 
 def _without_secrets(request: UsageRequest) -> UsageRequest:

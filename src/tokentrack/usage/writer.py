@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,19 @@ from tokentrack.errors import FileSystemError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.budgets import new_alerts
-from tokentrack.reports.requests import SessionReset, UsageRequest, encode_entry
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.ledger import lock_ledger
+from tokentrack.usage.requests import SessionReset, encode_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tokentrack.reports.budgets import BudgetAlert, BudgetMeter
-    from tokentrack.reports.requests import UsageEntry
+    from tokentrack.reports.token_usage import UsageRequest
     from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
-    from tokentrack.usage.sessions import SessionCache
+    from tokentrack.usage.requests import UsageEntry
+    from tokentrack.usage.usage_index import UsageIndex
 
 _LOCK_SECONDS = 10.0
 _log = logging.getLogger("tokentrack.usage")
@@ -34,23 +34,16 @@ class UsageWriter:
     """Writes the requests and resets of one usage ledger.
 
     Attributes:
-        cache: the sessions of the ledger.
-        cache_lock: to be held while the cache is used; taken after the ledger's lock.
+        index: the requests of the ledger; opened after the ledger's lock is taken, never before.
     """
 
     def __init__(
-        self, paths: LedgerPaths, cache: SessionCache, meters: Sequence[BudgetMeter]
+        self, paths: LedgerPaths, index: UsageIndex, meters: Sequence[BudgetMeter]
     ) -> None:
-        """Name the ledger, its cache, and the budgets that the cache charges."""
+        """Name the ledger, its index, and the budgets."""
         self._paths = paths
         self._meters = meters
-        self.cache = cache
-        self.start_over()
-
-    def start_over(self) -> None:
-        """Renew the lock and empty the cache: a forked child may have got either in use."""
-        self.cache_lock = threading.RLock()
-        self.cache.clear()
+        self.index = index
 
     def write(self, requests: Sequence[UsageRequest]) -> list[BudgetAlert]:
         """Append requests, and return the alerts that they cause.
@@ -70,23 +63,12 @@ class UsageWriter:
             OSError: the reset could not be written.
             FileSystemError: the ledger can't be read, or its lock was held for 10 s.
         """
-        with self._locked() as ledger, self.cache_lock:
-            self.cache.refresh()
-            if session_id not in self.cache.sessions:
-                return False
-            self._append(ledger, [SessionReset(timestamps.now_us(), session_id)])
-            self.cache.refresh()
-            return True
-
-    def has_imported(self, name: str) -> bool:
-        """Tell whether all requests of an older tracker's file are in the ledger.
-
-        Raises:
-            FileSystemError: the ledger can't be read.
-        """
-        with self.cache_lock:
-            self.cache.refresh()
-            return name in self.cache.imports
+        with self._locked() as ledger:
+            with self.index.requests() as requests:
+                is_known = requests.has_session(session_id)
+            if is_known:
+                self._append(ledger, [SessionReset(timestamps.now_us(), session_id)])
+            return is_known
 
     def import_requests(self, requests: Sequence[UsageRequest]) -> None:
         """Append the requests that the ledger lacks.
@@ -95,9 +77,10 @@ class UsageWriter:
             OSError: they could not be written.
             FileSystemError: the ledger can't be read, or its lock was held for 10 s.
         """
-        with self._locked() as ledger, self.cache_lock:
-            self.cache.refresh()
-            missing = [request for request in requests if not self.cache.knows(request)]
+        with self._locked() as ledger:
+            with self.index.requests() as known:
+                lacking = known.missing([request.request_id for request in requests])
+            missing = [request for request in requests if request.request_id in lacking]
             if missing:
                 self._append(ledger, missing)
 
@@ -136,9 +119,8 @@ class UsageWriter:
 
     def _alerts(self, ledger: LockedLedger) -> list[BudgetAlert]:
         try:
-            with self.cache_lock:
-                self.cache.refresh()
-                return new_alerts(ledger.state, self._meters)
+            with self.index.requests() as requests:
+                return new_alerts(ledger.state, self._meters, requests)
         except (OSError, FileSystemError) as error:
             # The requests are on disk; the next ones cause the alerts.
             _log.warning("the budgets can't be checked now: %s", error)

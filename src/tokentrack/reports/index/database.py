@@ -90,14 +90,20 @@ def open_index(
         sqlite3.Error: a private database can't be made either.
     """
     unique = {paths.path: paths for paths in ledgers}
-    opening = _Opening(list(unique.values()), zone, progress)
+    opening = Opening(list(unique.values()), zone, progress)
     return (opening.kept(path) if path else None) or opening.private()
 
 
-class _Opening:
+class Opening:
+    """What the system says of the files of some ledgers, for one look at an index."""
+
     def __init__(
-        self, ledgers: Sequence[LedgerPaths], zone: Zone, progress: Progress | None
+        self,
+        ledgers: Sequence[LedgerPaths],
+        zone: Zone | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        """Look at all files; the arguments are those of `open_index`."""
         self._ledgers = ledgers
         self._zone = zone
         self._progress = progress
@@ -162,7 +168,7 @@ class _Opening:
             return None
         refresh = None
         database.execute("begin")
-        if version < VERSION or not self._is_current(database):
+        if version < VERSION or not self.is_current(database):
             database.execute("rollback")
             database.execute("begin immediate")
             refresh = self._refreshed(database)
@@ -186,7 +192,8 @@ class _Opening:
             refresh.build()
         return refresh
 
-    def _is_current(self, database: sqlite3.Connection) -> bool:
+    def is_current(self, database: sqlite3.Connection) -> bool:
+        """Tell whether an index has all that the files have."""
         known = known_segments(database)
         if known.keys() != self._looks.keys():
             return False
@@ -200,7 +207,7 @@ class _Opening:
                 if is_settled(look, now):
                     return False  # one more look at its content, then it is trusted
                 young.append(file)
-        if is_of_another_zone(database, self._zone):
+        if self._zone is not None and is_of_another_zone(database, self._zone):
             return False
         return all(self._is_as_read(file, known[file]) for file in young)
 

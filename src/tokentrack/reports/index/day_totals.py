@@ -12,6 +12,7 @@ from tokentrack.reports.calendar import first_day_of, month_of
 from tokentrack.reports.index.tables import (
     BASIS_MASK,
     FAILED,
+    IS_REQUEST,
     STAGED_IDS,
     TIMED_MICROS,
     TIMED_TOKENS,
@@ -44,7 +45,8 @@ _FROM_TURNS = ", ".join([value for _, value in _SUMMED])
 _ADDED = ", ".join([f"sum({name})" for name, _ in _SUMMED])
 _KEYS = "ledger, kind, usage_kind"
 _REQUESTS = f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0 end)"
-_TABLES = ("date_total", "day_total", "month_total")
+_BY_DAY = ("date_total", "day_total", "request_total")
+_TABLES = (*_BY_DAY, "month_total")
 # If at least this many days are touched, all days are summed again.
 _MANY_DAYS = 100
 # The number of 1 January 1970, where day 1 is 1 January of the year 1.
@@ -82,6 +84,7 @@ class Totals:
             return
         try:
             self._sum_turns(local.day, "at is not null")
+            self._sum_requests(local.day, "at is not null")
             self._sum_days("true")
             days = "select distinct day from day_total"
             for month in sorted({month_of(day) for (day,) in self._database.execute(days)}):
@@ -123,9 +126,11 @@ class Totals:
             self._database.execute("insert or replace into meta values ('zone', ?)", (value,))
 
     def _sum_day(self, local: LocalTime, day: int) -> None:
-        self._database.execute("delete from day_total where day = ?", (day,))
-        self._database.execute("delete from date_total where day = ?", (day,))
-        self._sum_turns(local.day, f"{near(day, day)} and {local.day} = {day}")
+        for table in _BY_DAY:
+            self._database.execute(f"delete from {table} where day = ?", (day,))
+        is_that_day = f"{near(day, day)} and {local.day} = {day}"
+        self._sum_turns(local.day, is_that_day)
+        self._sum_requests(local.day, is_that_day)
         self._sum_days(f"day = {day}")
 
     def _sum_turns(self, day: str, condition: str) -> None:
@@ -134,6 +139,15 @@ class Totals:
             f"select {day}, ledger, ifnull(kind, 0), ifnull(usage_kind, 0), {_FROM_TURNS} "
             f"from turn where {condition} group by 1, 2, 3, 4"
         )
+
+    def _sum_requests(self, day: str, condition: str) -> None:
+        query = f"select 1 from usage_kind where n & {TRACKED} limit 1"
+        if self._database.execute(query).fetchone() is not None:
+            self._database.execute(
+                "insert into request_total "
+                f"select {day}, ledger, 0, usage_kind, count(*), sum(input), sum(output), "
+                f"sum(cached) from turn where {IS_REQUEST} and {condition} group by 1, 2, 4"
+            )
 
     def _sum_days(self, condition: str) -> None:
         self._database.execute(

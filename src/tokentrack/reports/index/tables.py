@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -18,6 +18,8 @@ PLACE_BITS = 40
 FAILED, IMPORTED = 1, 2
 # Bits of the number of a usage kind; the lowest two are the basis of the tokens.
 BASIS_MASK, TRACKED = 3, 4
+# A request that a program tracked, which no row of a ledger names.
+IS_REQUEST = f"kind is null and usage_kind & {TRACKED}"
 
 # Of the turns whose tokens and time are both known, by which rates are worked out.
 TIMED_TOKENS = "case when micros > 0 then tokens end"
@@ -70,6 +72,11 @@ TOTALS = (
     f"""create table month_total (
         month integer, ledger integer, kind integer, usage_kind integer, {_SUMS},
         primary key (month, ledger, kind, usage_kind)) without rowid""",
+    # Of the tracked requests alone, which have the kinds of tokens by which they are priced.
+    """create table request_total (
+        day integer, ledger integer, kind integer, usage_kind integer, turns integer,
+        input integer, output integer, cached integer,
+        primary key (day, ledger, usage_kind)) without rowid""",
 )
 TIME_INDEX = "create index turn_at on turn (at)"
 STAGING = (
