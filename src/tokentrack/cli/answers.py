@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tokentrack.cli.options import Target, json_option, target_of
+from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.errors import ValidationError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.pricing.plan import Rates
+    from tokentrack.reports.pseudonyms import Pseudonyms
     from tokentrack.reports.render.screen import Screen
     from tokentrack.store.paths import LedgerPaths
 
@@ -57,6 +59,12 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
     return function
 
 
+redact_option = click.option(
+    "--redact", is_flag=True,
+    help="Replace the names of workspaces, sessions, users and machines, and leave out texts.",
+)  # fmt: skip
+
+
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add to a command the options for how an answer is printed."""
     options = [
@@ -66,6 +74,7 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
                      show_default=True, help="When to use colour."),
         click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only."),
+        redact_option,
         click.option("--strict", is_flag=True, help="Exit with code 1 if rows were skipped."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -161,12 +170,14 @@ class Scope(NamedTuple):
         only: the one of them that is asked about.
         index_path: the path of the index; None to read the files.
         missing: by path what is missing in or next to the files that the user named.
+        pseudonyms: what replaces names; None leaves them.
     """
 
     ledgers: list[LedgerPaths]
     only: LedgerPaths | None = None
     index_path: str | None = None
     missing: Mapping[str, str] = {}
+    pseudonyms: Pseudonyms | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -174,21 +185,30 @@ class Scope(NamedTuple):
         return {"ledgers": self.ledgers, "only": self.only, "index": self.index_path}
 
     def noted(self, answer: Answer) -> Answer:
-        """Add to an answer what is missing."""
+        """Add to an answer what is missing, and take from it what is to be redacted."""
         answer.unreadable |= self.missing
-        return answer
+        return answer if self.pseudonyms is None else self.pseudonyms.answer(answer)
 
 
 def scope_of(options: dict[str, Any]) -> Scope:
     """Return the ledgers to ask; those of `--file` are neither registered nor indexed.
 
     Args:
-        options: `files`, `here` and `no_index`, as `filter_options` added them.
+        options: `files`, `here`, `no_index` and `redact`, as the options of answers added them.
     """
+    scope = _named(options) if options["files"] else _known(options)
+    return scope._replace(pseudonyms=_pseudonyms() if options["redact"] else None)
+
+
+def _pseudonyms() -> Pseudonyms:
+    from tokentrack.reports.pseudonyms import Pseudonyms, pseudonym_key
+
+    return Pseudonyms(pseudonym_key(os.environ))
+
+
+def _known(options: dict[str, Any]) -> Scope:
     from tokentrack.reports.scope import index_path
 
-    if options["files"]:
-        return _named(options)
     target = target_of(None)
     ledgers, is_registered = _known_ledgers(target)
     index = index_path(os.environ)
@@ -225,6 +245,8 @@ def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
 
 def source_words(options: dict[str, Any]) -> list[str]:
     """Return which ledgers an answer is about, for its heading."""
+    if options["files"] and options["redact"]:
+        return [f"only {counted(len(options['files']), 'path')}"]
     if options["files"]:
         names = [os.path.basename(os.path.abspath(path)) or path for path in options["files"]]
         return [f"only {', '.join(names)}"]

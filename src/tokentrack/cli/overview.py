@@ -78,8 +78,9 @@ def _most_expensive(options: dict[str, Any]) -> list[dict[str, Any]]:
     if form_of(options) not in {"table", "json"}:
         return []
     filters = {**filters_of(options), "since": "today", "until": None}
-    scope = scope_of(options).arguments
-    answer = list_turns(**filters, **scope, sort="credits", limit=_MOST_EXPENSIVE)
+    scope = scope_of(options)
+    answer = list_turns(**filters, **scope.arguments, sort="credits", limit=_MOST_EXPENSIVE)
+    answer = scope.noted(answer)
     return [row for row in answer.rows if row["credits"] is not None]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from tokentrack.cli.answers import file_option, print_line, scope_of, screen_for
+from tokentrack.cli.answers import file_option, print_line, redact_option, scope_of, screen_for
 from tokentrack.cli.options import json_option
 from tokentrack.common.timestamps import format_us, now_us
+from tokentrack.errors import TokenTrackError
 
 SCHEMA_VERSION = 1
 
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 @click.option("--no-index", is_flag=True,
               help="Read the ledgers directly instead of the index.")  # fmt: skip
 @json_option
+@redact_option
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
               show_default=True, help="When to use colour.")  # fmt: skip
 @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
@@ -39,7 +41,15 @@ def command(identity: str, **options: Any) -> None:
 
     zone = Zone(options["tz"])
     scope = scope_of({**options, "here": False})
-    found = show_turn(identity, ledgers=scope.ledgers, index=scope.index_path)
+    try:
+        found = show_turn(identity, ledgers=scope.ledgers, index=scope.index_path)
+    except TokenTrackError as error:
+        if scope.pseudonyms is None:
+            raise
+        raise TokenTrackError("the id does not name one turn") from error  # it lists ids
+    if scope.pseudonyms is not None:
+        found = scope.pseudonyms.one_turn(found)
+        identity = found.turn["id"]
     if options["as_json"]:
         document = {
             "schema_version": SCHEMA_VERSION,

@@ -61,7 +61,8 @@ def command(**options: Any) -> None:
             answer, screen, heading=_heading(answer, options),
             empty=f"No turns found. {_hint(options)}",
         ),
-        asked={"sort": sort, "grep": options["grep"], "limit": limit},
+        asked={"sort": sort, "grep": None if options["redact"] else options["grep"],
+               "limit": limit},
         columns={"csv": FIELDS, "markdown": _MARKDOWN},
     )  # fmt: skip
 
@@ -73,7 +74,7 @@ def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     parts += source_words(options) if options["files"] or not where else []
     parts += where
     if options["grep"] is not None:
-        parts.append(f"matching {options['grep']}")
+        parts.append("matching " + ("a text" if options["redact"] else options["grep"]))
     return [escape(part) for part in [*parts, answer.tz] if part]
 
 

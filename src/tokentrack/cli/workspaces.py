@@ -49,7 +49,7 @@ def command(*, forget: str | None, **options: Any) -> None:
     if forget is not None:
         _forget(forget)
         return
-    scope = scope_of({**options, "here": False, "files": ()})
+    scope = scope_of({**options, "here": False, "files": (), "redact": False})
     found = list_ledgers(scope.ledgers, index=scope.index_path)
     current = target_of(None).paths.path
     hooks = _hooks_of(scope.ledgers)

@@ -1,4 +1,4 @@
-"""Remove what tokentrack keeps in the user's state folder: registry, index, rescued events.
+"""Remove what tokentrack keeps in the user's state folder: registry, index, key, rescued events.
 
 Ledgers, their spools and their backups are in other folders and stay. Only names that tokentrack
 itself makes are touched: a user may have chosen this folder for a ledger.
@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.reports.pseudonyms import KEY_NAME
 from tokentrack.reports.scope import INDEX_NAME
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # As `rescue_folder` names it: a digest of a ledger's path, and the path's end.
 _RESCUED = re.compile(r"[0-9a-f]{16}[0-9A-Za-z-]*", re.ASCII)
 _INDEX_FILES = (f"{INDEX_NAME}-journal", INDEX_NAME)
-REGISTRY, INDEX, RESCUED = "registry", "index", "rescued events"
+REGISTRY, INDEX, KEY, RESCUED = "registry", "index", "key", "rescued events"
 
 
 class Part(NamedTuple):
@@ -31,7 +32,7 @@ class Part(NamedTuple):
 
     Attributes:
         path: its path.
-        kind: registry, index or rescued events.
+        kind: registry, index, key (of the pseudonyms) or rescued events.
         events: how many events wait in it that are in no ledger yet.
     """
 
@@ -67,7 +68,7 @@ def purge(environ: Mapping[str, str], *, discard_events: bool) -> tuple[list[Par
                 kept.append(part)
                 continue
             try:
-                if part.kind == INDEX:
+                if part.kind in {INDEX, KEY}:
                     state.remove(name)
                 else:
                     _remove_tree(state, name, with_events=discard_events)
@@ -85,6 +86,8 @@ def _part(state: Directory, name: str) -> Part | None:
     path = os.path.join(state.path, name)
     if name in _INDEX_FILES:
         return Part(path, INDEX)
+    if name == KEY_NAME:
+        return Part(path, KEY)
     if name != REGISTRY_NAME and not _RESCUED.fullmatch(name):
         return None
     try:

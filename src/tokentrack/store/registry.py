@@ -75,10 +75,19 @@ def _read(environ: Mapping[str, str]) -> Iterator[LedgerPaths]:
         return  # there is no registry yet, or it can't be read
 
 
-def _open(environ: Mapping[str, str], *, create: bool) -> Directory:
+def open_state_folder(environ: Mapping[str, str], *, create: bool) -> Directory:
+    """Open the user's state folder; with `create`, make it in a home that exists.
+
+    Raises:
+        OSError: it can't be opened.
+    """
     path = state_folder(environ)
     # A home that does not exist is not created: as root that would succeed.
-    with Directory.open(path, create=create and _has_home(path)) as state:
+    return Directory.open(path, create=create and _has_home(path))
+
+
+def _open(environ: Mapping[str, str], *, create: bool) -> Directory:
+    with open_state_folder(environ, create=create) as state:
         return state.child(REGISTRY_NAME, create=create)
 
 
