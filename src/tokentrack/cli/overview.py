@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokentrack.cli.answer_options import cost_option, filter_options, format_options
 from tokentrack.cli.answers import (
     ask_all,
-    cost_option,
-    filter_options,
     filters_of,
     form_of,
-    format_options,
     print_answer,
     rates_for,
     scope_of,

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answers import (
-    ask,
-    ask_all,
-    cost_option,
-    filter_options,
-    filters_of,
-    format_options,
-    print_answer,
-    rates_for,
-    source_words,
-)
+from tokentrack.cli.answer_options import cost_option, filter_options, format_options
+from tokentrack.cli.answers import ask, ask_all, filters_of, print_answer, rates_for, source_words
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:

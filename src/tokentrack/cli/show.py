@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tokentrack.cli.answers import file_option, print_line, redact_option, scope_of, screen_for
+from tokentrack.cli.answer_options import file_option, redact_option
+from tokentrack.cli.answers import print_line, scope_of, screen_for
 from tokentrack.cli.options import json_option
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import TokenTrackError

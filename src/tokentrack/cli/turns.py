@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answers import (
-    filter_options,
-    filters_of,
-    form_of,
-    format_options,
-    print_answer,
-    scope_of,
-    source_words,
-)
+from tokentrack.cli.answer_options import filter_options, format_options
+from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of, source_words
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
