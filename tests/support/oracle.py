@@ -32,6 +32,7 @@ class Turn(NamedTuple):
     is_request: bool
     copies: int
     superseded: int
+    is_before_reset: bool
 
 
 class Executions(NamedTuple):
@@ -44,6 +45,11 @@ class Executions(NamedTuple):
 def executions(world: World) -> Executions:
     """Count every execution once."""
     usage = [u for u in world.usage if u.cells["source"] != RESET]
+    resets: dict[tuple, tuple] = {}
+    for row in world.usage:
+        if row.cells["source"] == RESET:
+            key = (row.ledger, row.cells["session_id"])
+            resets[key] = max(row.order[2], resets.get(key, row.order[2]))
     root = _groups(world, usage)
     rows_of, usage_of = defaultdict(list), defaultdict(list)
     for row in world.rows:
@@ -55,6 +61,7 @@ def executions(world: World) -> Executions:
         turn = _turn(
             sorted(rows_of[key], key=lambda r: r.order),
             sorted(usage_of[key], key=lambda u: u.order),
+            resets,
         )
         if turn is None:
             orphans += len(usage_of[key])
@@ -84,7 +91,7 @@ def _groups(world, usage):
     return root
 
 
-def _turn(rows, usage) -> Turn | None:
+def _turn(rows, usage, resets) -> Turn | None:
     merged: dict[str, str] = {}
     for row in usage:
         merged |= {name: cell for name, cell in _known(row.cells).items() if cell}
@@ -104,11 +111,15 @@ def _turn(rows, usage) -> Turn | None:
         "surface": merged.get("surface", ""),
         **{name: merged.get(name, "") for name in ("model", "user", "machine")},
     }
+    is_before_reset = False
+    if is_request:
+        reset = resets.get((usage[-1].ledger, values["session"]))
+        is_before_reset = reset is not None and usage[-1].order[2] < reset
     return Turn(
         at, values, _items(merged.get("tags", "")), list(record.file_patterns) if record else [],
         amount, _tokens(record, merged), rows[0].micros if rows else None,
         merged.get("token_basis", "unknown"), is_request, max(0, len(rows) - 1),
-        max(0, len(usage) - 1),
+        max(0, len(usage) - 1), is_before_reset,
     )  # fmt: skip
 
 
@@ -235,6 +246,8 @@ def report(found: Executions, by, where, since, until, zone) -> dict[tuple, dict
     ]  # fmt: skip
     groups = defaultdict(list)
     for turn in chosen:
+        if "session" in by and turn.is_before_reset:
+            continue
         keys = [()]
         for name in by:
             keys = [(*key, label) for key in keys for label in labels(turn, name, zone)]

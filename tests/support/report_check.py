@@ -113,6 +113,8 @@ def check(
         numbers_of(total),
     )
     _check_provenance(answer, reference, total)
+    left_out = [turn.is_before_reset for turn in total["chosen"] if "session" in asked["by"]]
+    assert answer.provenance["before_reset"] == sum(left_out)
 
 
 NUMBERS = (

@@ -138,9 +138,11 @@ class Answer:
         total: the metrics of all turns, each counted once.
         provenance: where the numbers come from: `credits` (turns whose credits are `reported` or
             `unknown`), `tokens` (`reported`, `estimated`, `unknown`), `duplicates` and
-            `superseded` (further rows of these turns), `usage_without_turn` (usage rows of no
-            turn, whenever they were recorded), `skipped` (rows that can't be read, each with
-            `file`, `line` and `reason`; line 0 is a whole file), and `source` (`index` or `scan`).
+            `superseded` (further rows of these turns), `before_reset` (by session: requests that
+            only the total has, since their session's count was restarted after them),
+            `usage_without_turn` (usage rows of no turn, whenever they were recorded), `skipped`
+            (rows that can't be read, each with `file`, `line` and `reason`; line 0 is a whole
+            file), and `source` (`index` or `scan`).
         unreadable: by the path of each ledger that could not be read, why.
         comparison: what it is compared with; None without one.
     """

@@ -46,6 +46,7 @@ def provenance_of(
         },
         "duplicates": sums["copies"],
         "superseded": sums["superseded"],
+        "before_reset": 0,
         "usage_without_turn": _usage_without_turn(opened.database, ledger),
         "skipped": _skipped(opened.database, only),
         "source": opened.source,

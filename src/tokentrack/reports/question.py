@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
@@ -17,26 +17,24 @@ from tokentrack.reports.answer import (
     Answer,
     Query,
     metrics_of,
-    number_of,
     sums_needed,
 )
-from tokentrack.reports.dimensions import LIST, TIME
-from tokentrack.reports.groups import Numbers, Words, group, label, relabel
+from tokentrack.reports.answer_rows import add_rows
+from tokentrack.reports.dimensions import TIME
+from tokentrack.reports.groups import Numbers, Words, group, relabel
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.provenance import provenance_of
 from tokentrack.reports.spans import bounds_of, find_span
-from tokentrack.reports.statements import Statements
+from tokentrack.reports.statements import Filter, Statements
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tokentrack.reports.groups import Key
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.spans import When
-    from tokentrack.reports.statements import Filter
     from tokentrack.store.paths import LedgerPaths
 
 MOST_DIMENSIONS = 3
@@ -207,19 +205,33 @@ class _Question:
 
             asked = Asked(self._zone, self._span, filters, ledger, is_wide)
             costs = Costs(database, words, self._asked.rates, asked)
+        counted = self._since_reset(database, ask)
         if self._by:
-            rows = ask.run(self._by, sums, is_split=True)
+            rows = counted.run(self._by, sums, is_split=True)
             groups = relabel(group(rows, len(self._by)), self._by, words)
             found = {key: Numbers(parts, more) for key, parts in groups.items()}
             if costs is not None:
                 costs.add_to(found, self._by)
-            self._add_rows(answer, found, words)
+            add_rows(answer, found, words, self._by, (self._sort, self._is_reversed))
         total = Numbers(ask.run((), sums, is_split=True), more)
         if costs is not None:
             costs.add_to({(): total}, ())
         answer.total = metrics_of(self._asked.metrics, total)
         answer.provenance = provenance_of(opened, ask, ledger, only)
+        if counted is not ask:
+            rest = Numbers(counted.run((), NUMBERS, is_split=True))
+            answer.provenance["before_reset"] = total.turns - rest.turns
         return answer
+
+    def _since_reset(self, database: sqlite3.Connection, ask: Statements) -> Statements:
+        # In its session, a turn counts from the last reset on; elsewhere it counts always.
+        sessions = [d for d in self._by if d.name == "session"]
+        if sessions:
+            from tokentrack.reports.conditions import since_reset
+
+            for condition in since_reset(database):
+                ask = ask.narrowed(Filter(sessions[0], condition))
+        return ask
 
     def _filters(self, words: Words) -> list[Filter]:
         if not self._where:
@@ -227,58 +239,6 @@ class _Question:
         from tokentrack.reports.conditions import filter_of
 
         return [filter_of(words, dimension, values) for dimension, values in self._where]
-
-    def _add_rows(self, answer: Answer, groups: dict[Key, Numbers], words: Words) -> None:
-        found = list(groups.items())
-        if self._sort in METRICS:
-            found = self._best(found)
-        words.read(
-            value
-            for key, _ in found
-            for d, value in zip(self._by, key, strict=True)
-            if d.source not in {LIST, TIME} and d.name != "failed"
-        )
-        labelled = [(label(key, self._by, words), numbers) for key, numbers in found]
-        labelled.sort(key=lambda row: [_order(value) for value in row[0]])
-        self._sort_rows(labelled)
-        limit = self._asked.limit or len(labelled)
-        answer.more_rows = len(groups) - min(limit, len(labelled))
-        answer.rows = [self._row(*row) for row in labelled[:limit]]
-
-    def _row(self, labels: Key, numbers: Numbers) -> dict[str, Any]:
-        found = dict(zip(self._asked.by, labels, strict=True))
-        # By `failed`, that key tells whether all turns of the row failed or none did.
-        return found | {
-            name: value
-            for name, value in metrics_of(self._asked.metrics, numbers).items()
-            if name not in found
-        }
-
-    def _best(self, found: list[tuple[Key, Numbers]]) -> list[tuple[Key, Numbers]]:
-        # Only the rows that can be among the first need their labels.
-        limit = self._asked.limit
-        if not limit or len(found) <= limit:
-            return found
-        ranks = sorted([self._rank(numbers) for _, numbers in found])
-        return [row for row in found if self._rank(row[1]) <= ranks[limit - 1]]
-
-    def _rank(self, numbers: Numbers) -> tuple[bool, Any]:
-        value = number_of(self._sort, numbers)
-        if value is None:
-            return True, 0  # unknown comes last in both directions
-        return False, value if self._is_reversed else -value
-
-    def _sort_rows(self, labelled: list[tuple[Key, Numbers]]) -> None:
-        if self._sort in METRICS:
-            labelled.sort(key=lambda row: self._rank(row[1]))
-            return
-        index = self._asked.by.index(self._sort)
-        labelled.sort(key=lambda row: _order(row[0][index])[1:], reverse=self._is_reversed)
-        labelled.sort(key=lambda row: row[0][index] is None)
-
-
-def _order(value: Any) -> tuple[bool, Any]:
-    return value is None, "" if value is None else value
 
 
 def ledger_number(database: sqlite3.Connection, paths: LedgerPaths) -> int:

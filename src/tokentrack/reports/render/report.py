@@ -104,6 +104,9 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
         _tokens_part(found["tokens"]),
         f"{counted(len(found['skipped']), 'row')} skipped",
     ]
+    if found["before_reset"]:
+        before = counted(found["before_reset"], "request")
+        parts.append(f"{before} before a reset of the session, only in the total")
     parts += [f"not read: {escape(path)} ({why})" for path, why in answer.unreadable.items()]
     return wrapped([part for part in parts if part], screen)
 
