@@ -9,6 +9,8 @@ def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     if sys.argv[1:2] == ["hook-run"] and not (sys.argv[2:] == ["--help"] and os.isatty(1)):
         return run_hook(sys.argv[2:])
+    if sys.argv[1:2] == ["statusline"] and run_statusline(sys.argv[2:]):
+        return 0
     from tokentrack.cli import run
 
     return run()
@@ -32,6 +34,16 @@ def run_hook(words: list[str]) -> int:
         pass
     gc.freeze()  # so that the interpreter does not collect at its end either
     return 0
+
+
+def run_statusline(words: list[str]) -> bool:
+    """Print the line for a shell prompt; return False for arguments that need the commands."""
+    gc.disable()  # as for the hook
+    from tokentrack.reports.statusline import main
+
+    is_done = main(words, os.environ)
+    gc.freeze()
+    return is_done
 
 
 if __name__ == "__main__":

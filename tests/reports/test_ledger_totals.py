@@ -12,8 +12,9 @@ from support.ledgers import HEADER, Workspace, line_of, transaction
 from tokentrack import TokenTracker
 from tokentrack.models.usage_record import USAGE_COLUMNS, usage_row
 from tokentrack.reports.ledger_totals import ledger_totals
-from tokentrack.reports.scope import index_path, own_scope
+from tokentrack.reports.scope import own_scope
 from tokentrack.store import codec
+from tokentrack.store.paths import index_path
 from tokentrack.store.registry import register
 
 DAY = 86_400_000_000

@@ -8,6 +8,7 @@ READING = {
     "report": 0,
     "turns": 0,
     "show abc": 1,
+    "statusline": 0,
     "workspaces": 0,
     "plan show": 0,
     "doctor": 1,  # the program is not on PATH

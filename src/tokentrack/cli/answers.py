@@ -46,7 +46,7 @@ def own_name() -> str:
 
     Where the configuration leaves the name out of new rows, earlier rows still have it.
     """
-    from tokentrack.models.usage_record import user_name
+    from tokentrack.common.user_name import user_name
 
     tags: dict[str, str] = {}
     if "TOKENTRACK_TAGS" in os.environ:
@@ -144,7 +144,7 @@ def _pseudonyms() -> Pseudonyms:
 
 
 def _known(options: dict[str, Any]) -> Scope:
-    from tokentrack.reports.scope import index_path
+    from tokentrack.store.paths import index_path
 
     target = target_of(None)
     ledgers, is_registered = _known_ledgers(target)

@@ -100,7 +100,7 @@ def _facts(ledger: KnownLedger, current: str, hooks: dict[str, bool]) -> dict[st
 def _lines(
     found: list[KnownLedger], current: str, hooks: dict[str, dict[str, bool]], screen: Screen
 ) -> Iterator[str]:
-    from tokentrack.reports.render.credit_texts import UNKNOWN
+    from tokentrack.reports.credit_texts import UNKNOWN
     from tokentrack.reports.render.figures import count_text
     from tokentrack.reports.render.screen import shorten
     from tokentrack.reports.render.table import Column, table

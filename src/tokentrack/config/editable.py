@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.config.fields import FIELDS
+from tokentrack.config.json_file import CONFIG_NAME, read_json_object
 from tokentrack.config.schema import property_schema
-from tokentrack.config.sources import CONFIG_NAME, is_confined
-from tokentrack.config.tracker_config import TrackerConfig, read_json_object
+from tokentrack.config.sources import is_confined
+from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.errors import TokenTrackError, ValidationError
 from tokentrack.store.paths import workspace_paths
 

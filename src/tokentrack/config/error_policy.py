@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tokentrack.config.json_file import read_json_object
 from tokentrack.config.sources import HOOK_FILE
-from tokentrack.config.tracker_config import read_json_object
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:

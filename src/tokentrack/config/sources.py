@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from tokentrack.config.fields import DEFAULT_LEDGER, FIELDS, KIND_NAMES, check_value, parse_text
-from tokentrack.config.tracker_config import TrackerConfig, read_json_object
+from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
+from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.errors import ValidationError
 from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
 from tokentrack.workspace import find_root, kiro_home
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-CONFIG_NAME = "token_tracker_config.json"
-# The user's plan. It is not a setting of recording: only the user's own file may have it.
-PLAN = "plan"
 HOOK_FILE = "token-tracking.kiro.hook"
 # How the names of tokentrack's own files begin.
 _OWN_NAMES = ("token_transactions", "token_usage")

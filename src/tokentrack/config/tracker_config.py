@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
-from tokentrack.common import fastjson
 from tokentrack.config.fields import FIELDS, check_value
-from tokentrack.errors import ValidationError
-from tokentrack.store.directory import Directory, NotRegularError, read_regular
+from tokentrack.config.json_file import read_json_object
+from tokentrack.store.directory import Directory
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any, Self
-
-_MAX_FILE_BYTES = 1024 * 1024
 
 
 class TrackerConfig:
@@ -186,26 +182,3 @@ class TrackerConfig:
         # Only the fields that differ from the defaults.
         changed = {n: v for n, v in self._values().items() if v != FIELDS[n].default}
         return f"TrackerConfig({', '.join([f'{n}={v!r}' for n, v in changed.items()])})"
-
-
-def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the JSON object in a regular file of at most 1 MiB; the path may be a link.
-
-    Raises:
-        OSError: the file can't be read.
-        ValidationError: it is too large, not a regular file, or does not hold a JSON object.
-    """
-    name = os.path.basename(path)
-    try:
-        data = read_regular(os.fspath(path), _MAX_FILE_BYTES + 1, follow=True)
-    except NotRegularError:
-        raise ValidationError([f"{name} is not a regular file"]) from None
-    if len(data) > _MAX_FILE_BYTES:
-        raise ValidationError([f"{name} is larger than 1 MiB"])
-    try:
-        value = fastjson.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
-    if not isinstance(value, dict):
-        raise ValidationError([f"{name} must hold a JSON object"])
-    return value

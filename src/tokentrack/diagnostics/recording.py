@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.timestamps import format_us
-from tokentrack.config.sources import CONFIG_NAME
+from tokentrack.config.json_file import CONFIG_NAME
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.diagnostics.folders import to_read
 from tokentrack.hookfiles.entries import IDE0_FILES, quoted

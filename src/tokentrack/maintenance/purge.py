@@ -12,10 +12,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.reports.pseudonyms import KEY_NAME
-from tokentrack.reports.scope import INDEX_NAME
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
-from tokentrack.store.paths import state_folder
+from tokentrack.store.paths import INDEX_NAME, state_folder
 from tokentrack.store.registry import REGISTRY_NAME
 
 if TYPE_CHECKING:

@@ -15,9 +15,6 @@ REPORTED, ESTIMATED, UNKNOWN = "reported", "estimated", "unknown"
 # Sources of rows that a program wrote through `tokentrack.usage`.
 TRACKED_SOURCE, RESET_SOURCE = "tracked-request", "session-reset"
 
-# In this order, as Python's `getpass` has it.
-_USER_VARIABLES = ("LOGNAME", "USER", "USERNAME")
-
 USAGE_COLUMNS = (
     "agent_execution_id", "recorded_at", "session_id", "surface", "model", "input_tokens",
     "output_tokens", "cached_tokens", "credits", "context_percent", "token_basis",
@@ -83,32 +80,6 @@ def _all_input(usage: Mapping[str, int]) -> int | None:
 
 def _cell(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-def user_name(configured: str | None = None, tags: Mapping[str, str] | None = None) -> str:
-    """Return whose rows these are: one rule for hook, API, import and reports.
-
-    Args:
-        configured: the name that an option or the configuration gives, None if none does; "" leaves
-            the name out.
-        tags: the row's tags; the tag `user` names the user.
-    """
-    if configured is not None:
-        return configured
-    found = (tags or {}).get("user")
-    for variable in _USER_VARIABLES:
-        found = found or os.environ.get(variable)
-    return found or _user_of_system()
-
-
-def _user_of_system() -> str:
-    # Only without any of the variables: the answer may come from the network.
-    try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, AttributeError, KeyError, OSError):
-        return ""  # not POSIX, or the user is not in the database
 
 
 def _machine() -> str:

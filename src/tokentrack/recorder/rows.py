@@ -5,6 +5,7 @@ from __future__ import annotations
 from tokentrack.common import fastjson
 from tokentrack.common.redaction import redact, truncate_prompt
 from tokentrack.common.timestamps import now_us
+from tokentrack.common.user_name import user_name
 from tokentrack.models.columns import COLUMNS, COMPLETED, STARTED, is_duration
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import (
@@ -13,7 +14,6 @@ from tokentrack.models.usage_record import (
     UNKNOWN,
     USAGE_COLUMNS,
     usage_row,
-    user_name,
 )
 from tokentrack.recorder.execution_state import file_key
 from tokentrack.store import codec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.reports.groups import decimal_text
+from tokentrack.reports.credit_texts import decimal_text
 from tokentrack.reports.pricing.money import money_text
 
 if TYPE_CHECKING:

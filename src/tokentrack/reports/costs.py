@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS
 from tokentrack.reports.conditions import filter_of
+from tokentrack.reports.credit_texts import units_of
 from tokentrack.reports.groups import Numbers, group, relabel
-from tokentrack.reports.index.cells import units_of
 from tokentrack.reports.index.day_totals import time_bounds
-from tokentrack.reports.spans import Span
+from tokentrack.reports.span import Span
 from tokentrack.reports.statements import Filter, Statements
 from tokentrack.reports.zones import Zone
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tokentrack.reports import dimensions
+from tokentrack.reports.credit_texts import units_of
 from tokentrack.reports.dimensions import LIST, TIME
-from tokentrack.reports.index.cells import PRIME, key_of_text, units_of
+from tokentrack.reports.index.cells import PRIME, key_of_text
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     # Whether the turns failed, then their sums.
     Part = Sequence[Any]
 
-_PLACES = 27
 # Up to this many words are looked up by number; beyond that, all words are read.
 _FEW_WORDS = 500
 
@@ -44,6 +44,10 @@ class Numbers:
         "cost", "credits", "failed", "failed_credits", "known", "micros", "more", "requests",
         "tokens", "turns",
     )  # fmt: skip
+    turns: int
+    known: int
+    requests: int
+    failed: int
 
     def __init__(self, parts: Iterable[Part], more: Sequence[str] = ()) -> None:
         """Add up parts.
@@ -85,12 +89,6 @@ def _plus(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return one + other
-
-
-def decimal_text(units: int) -> str:
-    """Return units of 10^-27 as exact decimal text."""
-    whole, part = divmod(units, 10**_PLACES)
-    return f"{whole}.{part:0{_PLACES}d}".rstrip("0").rstrip(".")
 
 
 class Words:

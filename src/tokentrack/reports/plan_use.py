@@ -7,15 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import calendar
+from tokentrack.reports.allowance import days_left, first_asked
+from tokentrack.reports.index.cells import PLACES, scaled
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.reports.projection import project
 
 if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.pricing.plan import Rates
-
-# So far back is looked for the first turn; a projection needs four weeks of them.
-_DAYS_BACK = 62
 
 
 class PlanUse:
@@ -53,8 +52,9 @@ class PlanUse:
         self.used = sum(used, Decimal(0))
         self.left = rates.plan.credits - self.used
         self.projection = project(days, self.first, day, self.end)
-        pace = self.projection.a_day if self.projection else Decimal(0)
-        self.days_left = int(self.left / pace) if pace > 0 and self.left > 0 else None
+        units = {at: scaled(format(amount, "f"), PLACES) for at, amount in days.items()}
+        spent = sum(units[at] for at in units if self.first <= at <= day)
+        self.days_left = days_left(units, rates.plan.units - spent, day)
 
     @property
     def share(self) -> float:
@@ -102,7 +102,7 @@ def plan_question(rates: Rates, day: int) -> dict[str, Any]:
         rates: the plan and its prices.
         day: the number of today.
     """
-    first = min(rates.plan.month_of(day)[0], day - _DAYS_BACK)
+    first = first_asked(rates.plan.month_of(day)[0], day)
     users = [rates.user, ""] if rates.user else [""]
     return {
         "by": ("day",), "where": {"user": users}, "since": calendar.day_name(first),

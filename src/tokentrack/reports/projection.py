@@ -6,13 +6,13 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.reports.allowance import history
 from tokentrack.reports.calendar import weekday_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DAYS = 28
-_LEAST_DAYS = 7
 _WEEK = 7
 # Student's t of an interval of 80 %, with 21 and with 6 degrees of freedom.
 _T_OF_WEEKDAYS, _T_OF_FEW = 1.323, 1.440
@@ -47,17 +47,16 @@ def project(days: Mapping[int, Decimal], first: int, today: int, end: int) -> Pr
         today: the number of today, whose credits so far are in `days`.
         end: the first day after the month.
     """
-    began = min(days, default=today)
-    history = range(max(began, today - _DAYS), today)
-    if len(history) < _LEAST_DAYS:
+    past = history(min(days, default=today), today)
+    if past is None:
         return None
     used = sum((days.get(day, Decimal(0)) for day in range(first, today + 1)), Decimal(0))
-    values = [float(days.get(day, 0)) for day in history]
+    values = [float(days.get(day, 0)) for day in past]
     left = range(today + 1, end)
-    if len(history) == _DAYS:
-        more, spread, method = (*_by_weekday(values, history, left), WEEKDAYS)
+    if len(past) == _DAYS:
+        more, spread, method = (*_by_weekday(values, past, left), WEEKDAYS)
     else:
-        more, spread, method = (*_by_mean(values, len(left)), FEW_DAYS.format(len(history)))
+        more, spread, method = (*_by_mean(values, len(left)), FEW_DAYS.format(len(past)))
     return Projection(
         used + _rounded(more),
         used + _rounded(max(0, more - spread)),
@@ -67,11 +66,11 @@ def project(days: Mapping[int, Decimal], first: int, today: int, end: int) -> Pr
     )
 
 
-def _by_weekday(values: Sequence[float], history: range, left: range) -> tuple[float, float]:
+def _by_weekday(values: Sequence[float], past: range, left: range) -> tuple[float, float]:
     # The mean of the days that are left, and half of the interval: the spread of single days
     # around the means of their weekdays, and of these means.
     by_weekday: dict[int, list[float]] = {}
-    for day, value in zip(history, values, strict=True):
+    for day, value in zip(past, values, strict=True):
         by_weekday.setdefault(weekday_of(day), []).append(value)
     means = {weekday: sum(found) / len(found) for weekday, found in by_weekday.items()}
     squares = sum((v - means[w]) ** 2 for w, found in by_weekday.items() for v in found)

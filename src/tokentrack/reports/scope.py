@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypedDict
 
-from tokentrack.store.paths import state_folder
+from tokentrack.store.paths import index_path
 from tokentrack.store.registry import registered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tokentrack.store.paths import LedgerPaths
-
-INDEX_NAME = "index.db"
 
 
 class Scope(TypedDict):
@@ -28,11 +25,6 @@ class Scope(TypedDict):
     ledgers: Sequence[LedgerPaths]
     only: LedgerPaths | None
     index: str | None
-
-
-def index_path(environ: Mapping[str, str]) -> str:
-    """Return the path of the user's index."""
-    return os.path.join(state_folder(environ), INDEX_NAME)
 
 
 def own_scope(paths: LedgerPaths, environ: Mapping[str, str]) -> Scope:

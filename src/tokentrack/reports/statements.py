@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tokentrack.reports.aggregates import Sum
-    from tokentrack.reports.spans import Span
+    from tokentrack.reports.span import Span
     from tokentrack.reports.zones import Zone
 
 MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"

@@ -18,7 +18,7 @@ from tokentrack.reports.index.day_totals import time_bounds
 from tokentrack.reports.periods import HOUR, HOUR_LENGTH, days_of, hour_start
 from tokentrack.reports.request_costs import RequestSum, request_sums
 from tokentrack.reports.row_reader import ChangedError, RowReader
-from tokentrack.reports.spans import Span
+from tokentrack.reports.span import Span
 from tokentrack.reports.statements import JOINS, Filter, Statements
 from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageRequest, UsageTotal
 from tokentrack.reports.zones import LocalTime, Zone

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.common.timestamps import format_us
 from tokentrack.models.columns import COLUMNS, split_list
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
+from tokentrack.reports.credit_texts import decimal_text, units_of
 from tokentrack.reports.grep import PROMPT
-from tokentrack.reports.groups import decimal_text
-from tokentrack.reports.index.cells import key_of_text, units_of
+from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.row_reader import ChangedError
 from tokentrack.reports.statements import JOINS, Source

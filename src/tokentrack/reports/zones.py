@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
 
 from tokentrack.errors import ValidationError
 
@@ -25,7 +24,6 @@ DAY = 86_400 * SECOND
 _BEFORE_1970 = 719_163 * DAY
 _FIRST, _LAST = 0, 4_102_444_800 * SECOND  # 1970 to 2100
 _PROBED = 3 * DAY
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # The time since when an offset from UTC is in force, and the offset, both in microseconds.
@@ -169,8 +167,12 @@ def _find_zone(name: str) -> tzinfo:
 
 
 def _offsets_of(zone: tzinfo) -> Callable[[int], int]:
+    from datetime import UTC, datetime, timedelta
+
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+
     def offset(seconds: int) -> int:
-        moment = _EPOCH + timedelta(seconds=seconds)
+        moment = epoch + timedelta(seconds=seconds)
         try:
             found = moment.astimezone(zone).utcoffset()
         except OverflowError:  # within a day of the calendar's ends

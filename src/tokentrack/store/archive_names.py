@@ -30,21 +30,23 @@ def names_in(folder: Directory, active: str) -> list[str]:
 
 def archives_in(folder: Directory, active: str) -> list[str]:
     """Return the names of an active file's archives, the oldest first; only regular files."""
+    return [name for name in archives_among(folder.names(), active) if folder.is_file(name)]
+
+
+def archives_among(names: list[str], active: str) -> list[str]:
+    """Return the names that an active file's archives have, the oldest first."""
     start = f"{stem_of(active)}_"
-    names = [name for name in folder.names() if name.startswith(start)]
-    present = set(names)
-    archives = [
-        (*key, name)
-        for name in names
-        if (key := _date_and_number(name, start))
-        and not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in present)
-        and folder.is_file(name)
+    named = [name for name in names if name.startswith(start)]
+    keys = [(_key(name, start), name) for name in named]
+    return [
+        name
+        for _, name in sorted([(key, name) for key, name in keys if key is not None])
+        if not (name.endswith(COMPRESSED) and name.removesuffix(COMPRESSED) in named)
     ]
-    return [name for _, _, name in sorted(archives)]
 
 
-def _date_and_number(name: str, start: str) -> tuple[str, int] | None:
-    # What archives are sorted by, None for another file.
+def _key(name: str, start: str) -> tuple[str, int] | None:
+    # The date and the number by which archives are sorted, None for another file.
     if not name.removesuffix(COMPRESSED).endswith(".csv"):
         return None
     date, mark, number = stem_of(name)[len(start) :].partition("_")

@@ -14,6 +14,7 @@ LEDGER_NAME = "token_transactions.csv"
 USAGE_NAME = "token_usage.csv"
 STATE_NAME = ".tokentrack"
 KIRO_FOLDER = ".kiro"
+INDEX_NAME = "index.db"
 
 _IGNORE = ".gitignore"
 _IGNORED = b".kiro/.tokentrack"  # in the block that `init` writes
@@ -143,6 +144,11 @@ def state_folder(environ: Mapping[str, str]) -> str:
         home = environ.get("HOME") or os.path.expanduser("~")
         parent = os.path.join(home, ".local", "state")
     return os.path.join(parent, "tokentrack")
+
+
+def index_path(environ: Mapping[str, str]) -> str:
+    """Return the path of the index over all of the user's ledgers, which may be deleted."""
+    return os.path.join(state_folder(environ), INDEX_NAME)
 
 
 def rescue_folder(paths: LedgerPaths, environ: Mapping[str, str]) -> str:

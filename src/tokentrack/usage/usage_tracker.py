@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tokentrack.common import timestamps
 from tokentrack.common.redaction import redact, redact_id
+from tokentrack.common.user_name import user_name
 from tokentrack.config.sources import load_config
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import MAX_TOKENS
-from tokentrack.models.usage_record import USAGE_COLUMNS, user_name
+from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
 from tokentrack.reports.token_usage import (

@@ -13,8 +13,9 @@ from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
+from tokentrack.reports.credit_texts import units_of
 from tokentrack.reports.index import cell_columns
-from tokentrack.reports.index.cells import UNKNOWN, key_of, key_of_text, units_of
+from tokentrack.reports.index.cells import UNKNOWN, key_of, key_of_text
 
 PLAIN = dict(zip(COLUMNS, (
     "2026-01-01T00:00:00Z", "", "1", "1", "", "", "", "id", "", "", "false", "",

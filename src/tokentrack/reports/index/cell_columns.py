@@ -11,9 +11,9 @@ from itertools import repeat
 from operator import add, itemgetter, mul, sub
 from typing import TYPE_CHECKING
 
+from tokentrack.reports.index.cell_times import EPOCH
 from tokentrack.reports.index.cells import (
     CREDIT_UNITS,
-    EPOCH,
     PLACES,
     UNKNOWN,
     UNKNOWN_LIMBS,

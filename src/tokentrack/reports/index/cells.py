@@ -7,7 +7,6 @@ backslash escapes. So the bytes of a whole block are decoded once, and most cell
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
 
 from tokentrack.store.codec import unescape
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 # The remainder of an id's bytes stands for the id: two of a million meet with 2 in 10^7.
 PRIME = 2**61 - 1
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 PLACES = 27
 CREDIT_UNITS = [10 ** (PLACES - n) for n in range(PLACES + 1)]
 
@@ -57,17 +54,6 @@ def key_of_text(text: str) -> int:
     return remainder(int.from_bytes(text.encode("utf-8", "surrogatepass"), "big"))
 
 
-def time_of(cell: str) -> int:
-    """Return a time in UTC, as this program writes it, in microseconds since the epoch.
-
-    Raises:
-        ValueError: it is another form of time, or not a time.
-    """
-    if cell[-1:] != "Z" or len(cell) < 19:
-        raise ValueError(cell)
-    return (datetime.fromisoformat(cell) - EPOCH) // MICROSECOND
-
-
 def count_of(cell: str, most_digits: int) -> int:
     """Return a whole number of at most `most_digits` digits.
 
@@ -100,11 +86,6 @@ def limbs_of(units: int) -> Limbs:
     high, rest = divmod(units, 10**20)
     middle, low = divmod(rest, 10**9)
     return high, middle, low
-
-
-def units_of(high: int, middle: int, low: int) -> int:
-    """Return the units of 10^-27 that three integers, or sums of them, stand for."""
-    return (high * 10**11 + middle) * 10**9 + low
 
 
 def scaled(text: str, places: int) -> int:

@@ -6,9 +6,8 @@ has the sums of all ledgers alone, the others have them by ledger and kind.
 
 from __future__ import annotations
 
-import sqlite3
-
 from tokentrack.reports.calendar import first_day_of, month_of
+from tokentrack.reports.index import sqlite
 from tokentrack.reports.index.tables import (
     BASIS_MASK,
     FAILED,
@@ -22,6 +21,7 @@ from tokentrack.reports.zones import DAY, SECOND, LocalTime
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection
 
     from tokentrack.reports.zones import Zone
@@ -89,7 +89,7 @@ class Totals:
             days = "select distinct day from day_total"
             for month in sorted({month_of(day) for (day,) in self._database.execute(days)}):
                 self._sum_month(month)
-        except sqlite3.OperationalError as error:
+        except sqlite.OperationalError as error:
             if "overflow" not in str(error):
                 raise
         else:
@@ -108,7 +108,7 @@ class Totals:
                 first = (first_day_of(month),)
                 self._database.execute("delete from month_total where month = ?", first)
                 self._sum_month(month)
-        except sqlite3.OperationalError as error:
+        except sqlite.OperationalError as error:
             if "overflow" not in str(error):
                 raise
             self.sum_all()
@@ -177,13 +177,24 @@ def has_totals(database: sqlite3.Connection) -> bool:
     return database.execute("select 1 from meta where key = 'zone'").fetchone() is not None
 
 
-def totals_fit(database: sqlite3.Connection, zone: Zone) -> bool:
-    """Tell whether there are totals, and a zone has the days that they have."""
+def totals_fit(database: sqlite3.Connection, zone: Zone, since: int | None = None) -> bool:
+    """Tell whether there are totals, and a zone has the days that they have.
+
+    Args:
+        database: the index.
+        zone: the zone.
+        since: from when on the days matter, in microseconds since the epoch; None for always.
+    """
     found = database.execute("select value from meta where key = 'zone'").fetchone()
     if found is None:
         return False
-    first, last = map(int, found[0].split()[:2])
-    return bool(found[0] == _zone_text(zone, first, last))
+    first, last, *numbers = map(int, found[0].split())
+    steps = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if since is not None and since > first:
+        in_force = [offset for at, offset in steps if at <= since][-1]
+        steps = [(since, in_force), *[step for step in steps if step[0] > since]]
+        first = since
+    return steps == zone.steps(first, last)
 
 
 def _zone_text(zone: Zone, first: int, last: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tokentrack.store.archive_names import names_in
+import stat
+
+from tokentrack.store.archive_names import COMPRESSED, archives_among
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -14,8 +16,13 @@ if TYPE_CHECKING:
 
 # Inode, size, and the times of the last change of content and of status.
 Look = tuple[int, int, int, int]
+# The CRC-32 of some bytes, and their number modulo 2^32.
+Content = tuple[int, int]
 
+# Some systems have inodes and times beyond what SQLite can hold.
+_MASK = 2**63 - 1
 _SETTLED = 2_000_000_000
+_TRAILER = 8  # of a file made by gzip
 
 
 def looks_in(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str, Look]]:
@@ -26,27 +33,49 @@ def looks_in(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str,
     Raises:
         OSError: the folder can't be read.
     """
-    for is_usage, name in paths.chosen or _all_names(folder, paths):
+    for is_usage, name, is_archive in _names(folder, paths):
         try:
-            yield is_usage, name, look_at(folder.status(name))
+            status = folder.status(name)
         except FileNotFoundError:
             continue
+        # An archive must be a regular file. Other files count whatever they are: to open
+        # a link is an error.
+        if not is_archive or stat.S_ISREG(status.st_mode):
+            yield is_usage, name, look_at(status)
 
 
-def _all_names(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str]]:
-    kinds = [(False, paths.ledger), (True, paths.usage)]
+def _names(folder: Directory, paths: LedgerPaths) -> Iterator[tuple[bool, str, bool]]:
+    if paths.chosen:
+        for is_usage, name in paths.chosen:
+            yield is_usage, name, False
+        return
+    names, usage = folder.names(), paths.usage
+    kinds = [(False, paths.ledger), (True, usage)]
     # A usage ledger without a ledger next to it has the name of a ledger.
-    for is_usage, active in kinds if paths.usage != paths.ledger else kinds[1:]:
-        for name in names_in(folder, active):
-            yield is_usage, name
+    for is_usage, active in kinds if usage != paths.ledger else kinds[1:]:
+        for name in archives_among(names, active):
+            yield is_usage, name, True
+        yield is_usage, active, False
 
 
 def look_at(status: os.stat_result) -> Look:
     """Return what a file's status says."""
-    # Some systems have inodes and times beyond what SQLite can hold.
-    mask = 2**63 - 1
-    times = (status.st_mtime_ns & mask, status.st_ctime_ns & mask)
-    return (status.st_ino & mask, status.st_size, *times)
+    return (
+        status.st_ino & _MASK, status.st_size, status.st_mtime_ns & _MASK,
+        status.st_ctime_ns & _MASK,
+    )  # fmt: skip
+
+
+def content_of_packed(folder: Directory, name: str, look: Look) -> Content | None:
+    """Return what the trailer of a compressed file says of its content, None for other files.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    if not name.endswith(COMPRESSED) or look[1] < _TRAILER:
+        return None
+    trailer = folder.read_tail(name, _TRAILER)
+    return int.from_bytes(trailer[:4], "little"), int.from_bytes(trailer[4:], "little")
 
 
 def is_settled(look: Look, now: int) -> bool:

@@ -70,16 +70,25 @@ class Refresh:
         Raises:
             OSError: the files of a ledger kept changing while they were opened.
         """
+        try:
+            if self.follow():
+                return
+        except MustRebuildError as reason:
+            self.rebuilt_because = str(reason)
+        self.build()
+
+    def follow(self) -> bool:
+        """Follow the files; return False where none is known yet.
+
+        Raises:
+            MustRebuildError: they can't be followed.
+            OSError: the files of a ledger kept changing while they were opened.
+        """
         known = known_segments(self._database)
         if known:
-            try:
-                self._check_zone()
-                self._update(known)
-            except MustRebuildError as reason:
-                self.rebuilt_because = str(reason)
-            else:
-                return
-        self.build()
+            self._check_zone()
+            self._update(known)
+        return bool(known)
 
     def build(self) -> None:
         """Drop everything and read all files."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from tokentrack.reports.index.looks import looks_in
-from tokentrack.store.archive_names import COMPRESSED
+from tokentrack.reports.index.looks import content_of_packed, looks_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -126,8 +125,5 @@ def is_packed_copy(file: File, look: Look, folder: Directory, segment: Segment) 
     Raises:
         OSError: it can't be read.
     """
-    if not file.name.endswith(COMPRESSED) or look.size < 8:
-        return False
-    trailer = folder.read_tail(file.name, 8)
-    crc, size = (int.from_bytes(part, "little") for part in (trailer[:4], trailer[4:]))
-    return (crc, size) == (segment.crc, segment.bytes % 2**32)
+    packed = content_of_packed(folder, file.name, look)
+    return packed == (segment.crc, segment.bytes % 2**32)

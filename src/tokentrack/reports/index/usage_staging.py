@@ -17,6 +17,7 @@ from tokentrack.reports.index.cell_columns import (
     shifted,
     times,
 )
+from tokentrack.reports.index.cell_times import time_of
 from tokentrack.reports.index.cells import (
     UNKNOWN,
     UNKNOWN_LIMBS,
@@ -24,7 +25,6 @@ from tokentrack.reports.index.cells import (
     credits_of,
     key_of,
     text_of,
-    time_of,
 )
 from tokentrack.reports.index.names import RESET
 from tokentrack.reports.index.staging import FileStaging, StagedRow, has_no_zone

@@ -8,10 +8,9 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.config.sources import CONFIG_NAME, PLAN
-from tokentrack.config.tracker_config import read_json_object
+from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
 from tokentrack.errors import ValidationError
-from tokentrack.reports import calendar
+from tokentrack.reports.allowance import billing_month
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.store.directory import Directory
 from tokentrack.workspace import kiro_home
@@ -56,14 +55,7 @@ class Plan(NamedTuple):
 
     def month_of(self, day: int) -> tuple[int, int]:
         """Return the first day of a day's billing month, and the first day after it."""
-        month = calendar.month_of(day)
-        if day < self._begin(month):
-            month -= 1
-        return self._begin(month), self._begin(month + 1)
-
-    def _begin(self, month: int) -> int:
-        first, following = calendar.first_day_of(month), calendar.first_day_of(month + 1)
-        return min(first + self.billing_day - 1, following - 1)
+        return billing_month(day, self.billing_day)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values, amounts as exact decimal text."""

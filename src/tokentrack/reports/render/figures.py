@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tokentrack.common.formatting import format_tokens
-from tokentrack.reports.render.credit_texts import UNKNOWN
+from tokentrack.reports.credit_texts import UNKNOWN
 
 
 def count_text(number: int | None) -> str:

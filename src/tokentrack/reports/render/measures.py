@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.reports.compared_days import BEFORE, CHANGE
-from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
+from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
     cost_text,
     count_text,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
+from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.bars import bar, sparkline
-from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.dates import days_text
 from tokentrack.reports.render.figures import cost_text, share_text, time_text
 from tokentrack.reports.render.plan_use import INDENT, LABEL, plan_lines

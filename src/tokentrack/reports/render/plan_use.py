@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
+from tokentrack.reports.credit_texts import credits_text
 from tokentrack.reports.render.bars import gauge
-from tokentrack.reports.render.credit_texts import credits_text
 from tokentrack.reports.render.dates import days_text
 from tokentrack.reports.render.figures import cost_text
 from tokentrack.reports.render.screen import pad, shorten

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
+from tokentrack.reports.credit_texts import UNKNOWN
 from tokentrack.reports.render.bars import bar
-from tokentrack.reports.render.credit_texts import UNKNOWN
 from tokentrack.reports.render.figures import share_text
 from tokentrack.reports.render.measures import MEASURES, Measure, compared
 from tokentrack.reports.render.screen import shorten

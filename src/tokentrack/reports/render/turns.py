@@ -8,7 +8,7 @@ from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us, parse
 from tokentrack.models.usage_record import ESTIMATED
-from tokentrack.reports.render.credit_texts import UNKNOWN, credits_text
+from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import time_text, tokens_text
 from tokentrack.reports.render.report import provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tokentrack.reports.render.credit_texts import credits_text
+from tokentrack.reports.credit_texts import credits_text
 
 
 @pytest.mark.parametrize(
