@@ -13,7 +13,7 @@ import pytest
 from programs import hostile
 from support.ledgers import HEADER, Workspace, posix_only
 from tokentrack.common.timestamps import now_us
-from tokentrack.recorder import drain, execution_state
+from tokentrack.recorder import journal
 from tokentrack.store import directory
 
 if TYPE_CHECKING:
@@ -181,11 +181,11 @@ OUTSIDE = (
 
 def forged(part: str, name: str) -> str:
     empty = {"appends": [], "state": {"running": {}, "closed": {}}, "spool": []}
-    event = {"version": "v1", "hooks": []}
+    event = {"at": 1, "done": 1, "fingerprint": "hooks"}
     state = {
         "written": {"running": {}, "closed": {name: event}},
         "removed": {"running": {name: None}, "closed": {}},
-        "half good": {"running": {}, "closed": {"s-good": {}, name: event}},
+        "half good": {"running": {}, "closed": {"s-good": event, name: event}},
     }
     if part == "from the spool":
         return json.dumps({**empty, "spool": [["own", name]]})
@@ -219,8 +219,8 @@ def test_a_forged_journal_changes_nothing_outside_and_keeps_no_event_waiting(
 
 def test_without_the_look_at_names_a_forged_journal_does_write_outside(tmp_path, monkeypatch):
     # The control: the program is forked, so the flaw goes along.
-    for module in (directory, drain, execution_state):
-        monkeypatch.setattr(module, "is_entry_name", lambda _: True)
+    monkeypatch.setattr(directory, "is_entry_name", lambda _: True)
+    monkeypatch.setattr(journal, "_SHAPE", lambda _: True)
     space = Workspace(tmp_path, durability="none")
     outside = tmp_path / "victim"
     outside.write_text("mine")

@@ -26,6 +26,7 @@ OWN = {
     "tokentrack.models.transaction",
     "tokentrack.models.usage_record",
     "tokentrack.recorder",
+    "tokentrack.recorder.completion",
     "tokentrack.recorder.event_fields",
     "tokentrack.recorder.events",
     "tokentrack.recorder.execution_state",
@@ -35,7 +36,9 @@ OWN = {
     "tokentrack.recorder.payload",
     "tokentrack.recorder.recorder",
     "tokentrack.recorder.rows",
+    "tokentrack.recorder.sweep",  # once an hour
     "tokentrack.recorder.tokens",
+    "tokentrack.recorder.under_lock",
     "tokentrack.store",
     "tokentrack.store.append",
     "tokentrack.store.codec",

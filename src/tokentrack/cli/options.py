@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
+_SPOOL_SECONDS = 1.0
 WORKSPACE_HELP = "Root of the workspace.  [default: found from the current folder]"
 
 workspace_option = click.option(
@@ -104,10 +106,19 @@ def register(target: Target) -> None:
         add(target.paths, os.environ)
 
 
+def work_off(target: Target, seconds: float) -> None:
+    """Record for some seconds what waits in spools that a hook set aside as a whole."""
+    from tokentrack.recorder.set_aside import work_off as work
+
+    with suppress(OSError):  # it keeps waiting, and `status` counts it
+        work(target.paths, target.config, os.environ, seconds)
+
+
 def run_due(target: Target) -> None:
     """Run the maintenance that is due, and report it on stderr."""
     from tokentrack.maintenance.schedule import run_due as run
 
+    work_off(target, _SPOOL_SECONDS)
     for sentence in run(target.paths, target.config, os.environ):
         click.echo(escape(sentence), err=True)
 

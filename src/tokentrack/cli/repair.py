@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokentrack.cli.options import dry_run_option, run_due, say, target_of, workspace_option
+from tokentrack.cli.options import (
+    dry_run_option,
+    run_due,
+    say,
+    target_of,
+    work_off,
+    workspace_option,
+)
 from tokentrack.cli.verify import FOREIGN, show
 from tokentrack.common.formatting import counted
 from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.verify import Examined
+
+_SPOOL_SECONDS = 60.0
 
 
 @click.command("repair")
@@ -29,10 +38,12 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     from tokentrack.maintenance.locked import lock_for_repair
     from tokentrack.maintenance.repair import repair
     from tokentrack.maintenance.verify import verify
-    from tokentrack.store.ledger import QUARANTINE_NAME
+    from tokentrack.store.quarantine import QUARANTINE_NAME
 
     target = target_of(workspace)
     paths, config, _ = target
+    if not dry_run:
+        work_off(target, _SPOOL_SECONDS)
     damaged = [file for file in verify(paths, config) if file.found.findings]
     if not damaged:
         say("nothing to repair: every file is healthy")

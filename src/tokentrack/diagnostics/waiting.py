@@ -9,7 +9,7 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.recorder.log import LOG_NAME
 from tokentrack.recorder.rescue import LOSSES_NAME, losses, open_states
 from tokentrack.store import spool
-from tokentrack.store.ledger import QUARANTINE_NAME
+from tokentrack.store.quarantine import QUARANTINE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,6 +19,7 @@ from tokentrack.maintenance.open_executions import close_recorded, forget_offset
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.recorder import Recorder
+from tokentrack.recorder.set_aside import work_off
 from tokentrack.store import archive_names, archives, spool
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.atomic import remove_temporaries
@@ -185,6 +186,7 @@ def _drain(
     try:
         with with_path(paths.folder, paths.ledger):
             Recorder(paths, config, environ).write((), seconds)
+            work_off(paths, config, environ, seconds)
     except OSError as error:
         return sentence_of(error)
     return ""
@@ -229,26 +231,11 @@ def _pattern(paths: LedgerPaths) -> re.Pattern[str]:
 
 
 def _count_queued(ledger: LockedLedger, environ: Mapping[str, str]) -> int:
-    count = _count_readable(spool.open_new(ledger.state))
+    count = len(spool.waiting(ledger.state))
     rescued = rescue_folder(ledger.paths, environ)
     if os.path.isdir(rescued):
         with Directory.open(rescued) as parent:
-            count += _count_readable(spool.open_new(parent))
-    return count
-
-
-def _count_readable(new: Directory | None) -> int:
-    # An item that can't be read is not an event: no drain will ever take it.
-    if new is None:
-        return 0
-    count = 0
-    with new:
-        for name in new.names():
-            try:
-                spool.read(new, name)
-            except OSError:
-                continue
-            count += 1
+            count += len(spool.waiting(parent))
     return count
 
 

@@ -13,7 +13,7 @@ from tokentrack.models.usage_record import ESTIMATED, USAGE_COLUMNS, usage_row
 from tokentrack.store import codec
 from tokentrack.store.archive_names import COMPRESSED, names_in, stem_of
 from tokentrack.store.archives import compress, open_in
-from tokentrack.store.ledger import QUARANTINE_NAME
+from tokentrack.store.quarantine import QUARANTINE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,23 +1,21 @@
 """Record what waits in the spools, oldest first, exactly once however often it is interrupted.
 
-`Drain` takes batches from the spools. `Journal` keeps the changes of a batch in the state folder:
-they are written there first, and the next process that gets the lock finishes an interrupted batch.
+What is not an event, or can't be recorded, is moved out of the way of the others.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.common import fastjson
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder import spooled
 from tokentrack.recorder.events import Event
+from tokentrack.recorder.journal import Journal
 from tokentrack.recorder.rows import expect_numbers, new_lines
-from tokentrack.store import spool
-from tokentrack.store.directory import is_entry_name
-from tokentrack.store.ledger import JOURNAL_NAME
+from tokentrack.store import quarantine, spool
+from tokentrack.store.directory import NotRegularError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,64 +26,33 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
     from tokentrack.store.ledger import LockedLedger
 
-_DONE = "drained.json"
-_MAX_REMEMBERED = 2000
-# The limit of the journal: rows, opened executions and names of one batch, with room to spare.
-_MAX_BYTES = 128 * 1024 * 1024
 _BATCH_ITEMS = 40
 _BATCH_BYTES = 256 * 1024
+# In characters. What is longer has no journal: that would need more memory than a hook may take.
+_MOST_TEXT = 1024 * 1024
+_MOST_MOVED = 1000
 
 
-class Journal:
-    """The journal in the state folder of a locked ledger."""
+class Source(NamedTuple):
+    """A spool with waiting items.
 
-    def __init__(self, state: Directory) -> None:
-        self._state = state
+    Attributes:
+        parent: the folder of the spool.
+        new: its folder of waiting items.
+    """
 
-    def pending(self) -> dict[str, Any] | None:
-        """Return the changes of an interrupted batch, None without one.
+    parent: Directory
+    new: Directory
 
-        {} stands for a journal that can't be read: no drain will ever finish it.
-        """
-        changes = self._read(JOURNAL_NAME)
-        return {} if changes is None and self._state.has(JOURNAL_NAME) else changes
+    def close(self) -> None:
+        """Close the folder of waiting items; the other belongs to the caller."""
+        self.new.close()
 
-    def done(self) -> list[str]:
-        """Return the names of the spool files that were recorded last."""
-        names = (self._read(_DONE) or {}).get("names")
-        return names if isinstance(names, list) else []
 
-    def begin(self, changes: Mapping[str, Any], *, durable: bool) -> None:
-        """Write the changes of a batch to the journal.
-
-        Raises:
-            OSError: they can't be written; then nothing may be changed.
-        """
-        self._write(JOURNAL_NAME, changes, durable=durable)
-
-    def end(self, names: list[str], *, durable: bool) -> None:
-        """Note that a batch is recorded, and the names of its spool files.
-
-        Raises:
-            OSError: it can't be noted; then all is done again, which changes nothing.
-        """
-        self._write(_DONE, {"names": names[-_MAX_REMEMBERED:]}, durable=False)
-        self._state.remove(JOURNAL_NAME)
-        if durable:
-            self._state.sync()
-
-    def _read(self, name: str) -> dict[str, Any] | None:
-        try:
-            size = self._state.status(name).st_size
-            if size > _MAX_BYTES:
-                return None
-            value = fastjson.loads(self._state.read_tail(name, size).decode("ascii"))
-        except (OSError, ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
-
-    def _write(self, name: str, value: Mapping[str, Any], *, durable: bool) -> None:
-        self._state.replace(name, fastjson.dumps(value).encode("ascii"), durable=durable)
+class _Waiting(NamedTuple):
+    kind: str
+    name: str
+    item: Event | FinishedExecution | None  # None is recorded already
 
 
 class Drain:
@@ -96,17 +63,17 @@ class Drain:
         held: LockedLedger,
         state: ExecutionState,
         executions: Executions,
-        spools: Mapping[str, Directory],
+        sources: Mapping[str, Source],
         *,
         durable: bool,
     ) -> None:
-        """Take the ledger, its executions, and by kind the folders with waiting items."""
+        """Take the ledger, its executions, and by kind the spools with waiting items."""
         self._held = held
         self._state = state
         self._executions = executions
-        self._spools = spools
+        self._sources = sources
         self._durable = durable
-        self._journal = Journal(held.state)
+        self._journal = Journal(held.state, held.paths)
         self._taken = self._journal.done()
 
     def finish_interrupted(self) -> None:
@@ -119,16 +86,14 @@ class Drain:
         if changes is None:
             return
         try:
-            appends = [(str(a[0]), int(a[1]), str(a[2]).encode()) for a in changes["appends"]]
-            files = _spool_files(changes)
-            names = {name for name, _ in self._files()}
-            appends = [change for change in appends if change[0] in names]
-            # Last, since nothing of a foreign journal may take effect.
             self._state.stage(changes["state"])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            self._held.quarantine_file(JOURNAL_NAME, "drain journal")
-            return
-        self._do(appends, files)
+            appends = [(name, size, text.encode()) for name, size, text in changes["appends"]]
+            self._do(appends, [(kind, name) for kind, name in changes["spool"]])
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  (a journal that can't be finished must block no event)
+            self._state.forget()
+            self._journal.give_up()
 
     def take(self, seconds: float) -> tuple[int, bool]:
         """Record waiting items for some seconds, but at least one batch.
@@ -141,60 +106,102 @@ class Drain:
         Raises:
             OSError: they can't be recorded now and keep waiting.
         """
-        names = self._waiting()
+        names = self._look()
         # Reading the names of a very large spool takes longer than the rest: it must be worth it.
         deadline = time.monotonic() + seconds
         taken = 0
         while names:
             batch, names = self._read_batch(names)
-            self._take_batch(batch)
             taken += len(batch)
+            while batch:
+                batch = batch[self._take_batch(batch) :]
             if time.monotonic() >= deadline:
                 break
+        if names and not taken:
+            # So many unreadable files: the events among them can't be found in time.
+            for source in self._sources.values():
+                spool.set_aside(source.parent)
+            names = []
         return taken, not names
 
-    def _waiting(self) -> list[tuple[str, str]]:
+    def _look(self) -> list[tuple[str, str]]:
         # The names begin with the time: one order for all spools.
-        found = [(name, kind) for kind, new in self._spools.items() for name in new.names()]
+        found: list[tuple[str, str]] = []
+        for kind, source in self._sources.items():
+            events, others, is_all = spool.look(source.new)
+            if not is_all and spool.set_aside(source.parent):
+                continue
+            for name in others[:_MOST_MOVED]:
+                self._move_away(kind, name, "not an event")
+            found += [(name, kind) for name in events]
         return [(kind, name) for name, kind in sorted(found)]
 
     def _read_batch(
         self, names: list[tuple[str, str]]
-    ) -> tuple[dict[tuple[str, str], bytes], list[tuple[str, str]]]:
-        batch: dict[tuple[str, str], bytes] = {}
+    ) -> tuple[list[_Waiting], list[tuple[str, str]]]:
+        batch: list[_Waiting] = []
         size = 0
         for count, (kind, name) in enumerate(names[:_BATCH_ITEMS], start=1):
+            if name in self._taken:
+                batch.append(_Waiting(kind, name, None))
+                continue
             try:
-                batch[kind, name] = spool.read(self._spools[kind], name)
+                data = spool.read(self._sources[kind].new, name)
+                item = spooled.decode(data)
+            except (NotRegularError, TooLargeError, PermissionError, ValueError):
+                self._move_away(kind, name, "spooled event")
             except OSError:
                 continue  # a file that can't be read must not keep the others waiting
-            size += len(batch[kind, name])
+            else:
+                batch.append(_Waiting(kind, name, item))
+                size += len(data)
+                del data
             if size > _BATCH_BYTES:
                 return batch, names[count:]
         return batch, names[_BATCH_ITEMS:]
 
-    def _take_batch(self, batch: Mapping[tuple[str, str], bytes]) -> None:
+    def _take_batch(self, batch: Sequence[_Waiting]) -> int:
+        # Returns how many of the batch are recorded or moved away.
+        try:
+            return self._record(batch)
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  (one of these fails each time: it must block no event)
+            self._state.forget()
+            self._journal.cancel()
+            if len(batch) > 1:
+                return sum(self._take_batch([one]) for one in batch)
+            self._move_away(batch[0].kind, batch[0].name, "event that fails")
+            return 1
+
+    def _record(self, batch: Sequence[_Waiting]) -> int:
         finished: list[FinishedExecution] = []
-        seen = set(self._taken)
-        for (_, name), data in batch.items():
-            item = None if name in seen else spooled.decode(data)
+        length = count = 0
+        for _, _, item in batch:
             if isinstance(item, Event):
-                finished += self._executions.apply(item)
-            elif item is not None:
-                finished.append(item)
-            elif name not in seen:
-                self._held.quarantine([data], "spooled event")
-        files = list(batch)
+                ended = self._executions.apply(item)
+                length += len(item.prompt)
+            else:
+                ended = [] if item is None else [item]
+            finished += ended
+            length += sum(len(done.transaction.prompt_text) for done in ended)
+            count += 1
+            if length > _BATCH_BYTES:
+                break
+        files = [(kind, name) for kind, name, _ in batch[:count]]
         appends = self._appends(finished)
-        changes = {
-            "appends": [(name, size, data.decode()) for name, size, data in appends],
-            "state": self._state.staged(),
-            "spool": files,
-        }
-        self._journal.begin(changes, durable=self._durable)
+        if length <= _MOST_TEXT:
+            changes = {
+                "appends": [(name, size, data.decode()) for name, size, data in appends],
+                "state": self._state.staged(),
+                "spool": files,
+            }
+            self._journal.begin(changes, durable=self._durable)
+            del changes
         self._do(appends, files)
         if appends:
             expect_numbers(self._held.state, finished)
+        return count
 
     def _appends(self, finished: list[FinishedExecution]) -> list[tuple[str, int, bytes]]:
         rows = new_lines(self._held, finished, repeated=True) if finished else []
@@ -214,23 +221,28 @@ class Drain:
         paths = self._held.paths
         return [(paths.ledger, COLUMNS), (paths.usage, USAGE_COLUMNS)]
 
-    def _do(self, appends: list[tuple[str, int, bytes]], files: list[Any]) -> None:
+    def _do(self, appends: list[tuple[str, int, bytes]], files: list[tuple[str, str]]) -> None:
         columns = dict(self._files())
         for name, size, data in appends:
             self._held.append_missing(name, columns[name], size, data)
         self._state.commit(durable=self._durable)
         for kind, name in files:
-            if kind in self._spools:
-                self._spools[kind].remove(name)
+            if kind in self._sources:
+                self._remove(kind, name)
         if self._durable:
-            for new in self._spools.values():
-                new.sync()
+            for source in self._sources.values():
+                source.new.sync()
         self._taken = [*self._taken, *[name for _, name in files]]
         self._journal.end(self._taken, durable=self._durable)
 
+    def _remove(self, kind: str, name: str) -> None:
+        new = self._sources[kind].new
+        try:
+            new.remove(name)
+        except OSError:
+            if not quarantine.clear_way(self._sources[kind].parent, new, name):
+                raise
 
-def _spool_files(changes: Mapping[str, Any]) -> list[tuple[str, str]]:
-    files = [(str(kind), str(name)) for kind, name in changes["spool"]]
-    if not all(is_entry_name(name) for _, name in files):
-        raise ValueError("a name that a spool file can't have")
-    return files
+    def _move_away(self, kind: str, name: str, reason: str) -> None:
+        source = self._sources[kind]
+        quarantine.set_aside(source.parent, source.new, name, reason)

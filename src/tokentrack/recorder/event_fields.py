@@ -1,4 +1,4 @@
-"""Read the fields of an event from a payload, and check those of an event from a file."""
+"""Read the fields of an event from a payload, and the shapes of those of an event in a file."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ MAX_PATH = 4096
 MAX_PATTERNS = 200
 MAX_TAGS = 50
 MAX_TAG = 200
+# In a file of the state folder: what a configuration allows, and more than any other text has.
+_LONGEST_PROMPT = 1_000_000
+_LONGEST_TEXT = 64 * 1024
 
 
 class PayloadFields:
@@ -152,35 +155,40 @@ def first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return ""
 
 
-def is_valid(name: str, value: Any) -> bool:
-    """Return whether this program can have written an event with this value to a file."""
-    return _CHECKS.get(name, _is_text)(value)
+def is_text(value: Any) -> bool:
+    """Tell whether a value is a text that may be in any file of the state folder."""
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def is_count(value: Any) -> bool:
+    """Tell whether a value is a whole number from 0 on; the sum of two fits the ledger's column."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
-def _is_count(value: Any) -> bool:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    return number and 0 <= value < 2**62  # the sum of two fits the column
+def _is_name(value: Any) -> bool:
+    return is_text(value) and value != ""
 
 
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-# The attributes that are not text.
-_CHECKS: dict[str, Callable[[Any], bool]] = {
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_PATTERNS and all(map(_is_name, value))
+
+
+# The attributes of an event in a file that are not just text; see `fastjson.fits`.
+SHAPES: dict[str, Any] = {
     "at": is_time,
-    "elapsed": lambda value: value is None or is_duration(value),
+    "elapsed": (None, is_duration),
     "error": _is_flag,
-    "event_id": lambda value: _is_text(value) and value != "",
-    "ledger_size": _is_count,
-    "patterns": lambda value: isinstance(value, list) and all(v and _is_text(v) for v in value),
+    "event_id": _is_name,
+    "ledger_size": is_count,
+    "patterns": _are_names,
+    "prompt": lambda value: isinstance(value, str) and len(value) <= _LONGEST_PROMPT,
     "prompt_is_cut": _is_flag,
-    "prompt_tokens": _is_count,
-    "response_tokens": _is_count,
-    "tags": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
-    "usage": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+    "prompt_tokens": is_count,
+    "response_tokens": is_count,
+    "tags": {is_text: is_text},
+    "usage": {is_text: is_count},
 }

@@ -8,9 +8,10 @@ Changes are staged: the rows of a batch of events are written first, then its st
 from __future__ import annotations
 
 from tokentrack.common import fastjson
-from tokentrack.recorder.events import Event
-from tokentrack.store import spool
-from tokentrack.store.directory import is_entry_name
+from tokentrack.recorder.completion import COMPLETION_SHAPE, Completion
+from tokentrack.recorder.events import EVENT_SHAPE, Event
+from tokentrack.store.directory import NotRegularError, TooLargeError
+from tokentrack.store.ledger import replace_in_state
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -20,120 +21,104 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 _MAX_FILE = 16 * 1024 * 1024
-_SWEPT = "swept"
+# All files together that one process reads here, in bytes of JSON.
+_MAX_READ = 12 * 1024 * 1024
+_MOST_VALUES = 2000
+_MOST_NAMES = 2000
+_MOST_SHOWN = 100_000
+RUNNING, CLOSED = "running", "closed"
+# In `closed/`. An empty file was written when a sweep ended; another says where it goes on.
+SWEPT = "swept"
 _SWEEP_SECONDS = 3600
-RUNNING = "running"
 NAMED = "id-"  # in `closed/`, an execution that its caller gave an id; others go by session
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-~")
+_LONGEST_NAME = 250
 
 
-class Completion:
-    """What is remembered of a completion, so that it is recognised when it is reported again.
+def _is_state_name(name: str) -> bool:
+    return 0 < len(name.strip(".")) <= _LONGEST_NAME and _PLAIN.issuperset(name.replace(".", ""))
 
-    Attributes:
-        at: when it was reported, in microseconds since the epoch; None is unknown.
-        done: when it was recorded, the same.
-        fingerprint: its event's, "" where the caller gave an execution id.
-        execution_id: that id, "" for any other completion.
-        search_from: the offset in the ledger from which on the row of that id is; None is unknown.
-        recorded: whether that row was seen before a rotation moved it to an archive.
-    """
 
-    __slots__ = ("at", "done", "execution_id", "fingerprint", "recorded", "search_from")
-
-    def __init__(
-        self,
-        at: int | None,
-        done: int | None,
-        *,
-        fingerprint: str = "",
-        execution_id: str = "",
-        search_from: int | None = None,
-        recorded: bool = False,
-    ) -> None:
-        self.at = at
-        self.done = done
-        self.fingerprint = fingerprint
-        self.execution_id = execution_id
-        self.search_from = search_from
-        self.recorded = recorded
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the completion as JSON data."""
-        data: dict[str, Any] = {"at": self.at, "done": self.done}
-        if not self.execution_id:
-            return {**data, "fingerprint": self.fingerprint}
-        data |= {"since": self.search_from, "execution_id": self.execution_id}
-        return {**data, "recorded": True} if self.recorded else data
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Completion:
-        """Return the completion of JSON data; a value of another type is unknown."""
-        fingerprint, execution_id = data.get("fingerprint"), data.get("execution_id")
-        return cls(
-            _whole(data.get("at")),
-            _whole(data.get("done")),
-            fingerprint=fingerprint if isinstance(fingerprint, str) else "",
-            execution_id=execution_id if isinstance(execution_id, str) else "",
-            search_from=_whole(data.get("since")),
-            recorded=data.get("recorded") is True,
-        )
+# What `ExecutionState.staged` returns.
+STAGED_SHAPE = {
+    "running": {_is_state_name: (None, EVENT_SHAPE)},
+    "closed": {_is_state_name: COMPLETION_SHAPE},
+}
 
 
 class ExecutionState:
-    """The open and the just completed executions; a file that can't be read is ignored."""
+    """The open and the just completed executions.
 
-    def __init__(self, state: Directory) -> None:
-        """Open the two folders.
+    A file that this program did not write goes to the quarantine; one that can't be read is
+    ignored.
+    """
+
+    def __init__(self, state: Directory, most_names: int = _MOST_NAMES) -> None:
+        """Open the two folders of a locked ledger's state.
+
+        Args:
+            state: the state folder.
+            most_names: at how many open executions to look.
 
         Raises:
             OSError: they can't be opened or made.
         """
         self._state = state
-        self._running_folder = state.child(RUNNING, create=True)
-        self._closed_folder = self._running_folder
+        self._most_names = most_names
+        self._left = _MAX_READ
+        self.running_folder = _open(state, RUNNING)
         try:
-            self._closed_folder = state.child("closed", create=True)
-            self._names = {name for name in self._running_folder.names() if name.endswith(".json")}
+            self.closed_folder = _open(state, CLOSED)
         except OSError:
-            self.close()
+            self.running_folder.close()
             raise
+        self._found: set[str] | None = None  # the names of open executions, once they are needed
+        self._read: list[tuple[Directory, str]] = []  # the files that were read since `mark`
         self._running: dict[str, Event | None] = {}  # staged: None is to be removed
         self._closed: dict[str, Completion] = {}  # staged
 
     def close(self) -> None:
         """Close the folders."""
-        self._running_folder.close()
-        self._closed_folder.close()
+        self.running_folder.close()
+        self.closed_folder.close()
 
     def running(self, name: str) -> Event | None:
         """Return the start of an open execution by the name of its file."""
         if name in self._running:
             return self._running[name]
-        return _event(self._running_folder, name) if name in self._names else None
+        data = self._load(self.running_folder, name, EVENT_SHAPE)
+        return None if data is None else Event.from_dict(data)
 
     def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:
         """Return the open executions whose file name starts with `prefix`, the oldest first."""
-        names = [name for name in self._names if name.startswith(prefix)]
+        names = [name for name in self._names() if name.startswith(prefix)]
         found = [(name, event) for name in names if (event := self.running(name)) is not None]
         return sorted(found, key=lambda item: item[1].at)
+
+    def _names(self) -> set[str]:
+        if self._found is None:
+            self._found = set()
+            for name in self.running_folder.scan():
+                if len(self._found) >= self._most_names:
+                    break
+                if name.endswith(".json"):
+                    self._found.add(name)
+        return (self._found | self._running.keys()) - {n for n, e in self._running.items() if not e}
 
     def open(self, name: str, event: Event) -> None:
         """Stage an open execution."""
         self._running[name] = event
-        self._names.add(name)
 
     def discard(self, name: str) -> None:
         """Stage the removal of an open execution."""
         self._running[name] = None
-        self._names.discard(name)
 
     def last_completion(self, key: str) -> Completion | None:
         """Return the last completion of a session, or that of an execution id; None without one."""
         if key in self._closed:
             return self._closed[key]
-        data = _load(self._closed_folder, key)
-        return Completion.from_dict(data) if data else None
+        data = self._load(self.closed_folder, key, COMPLETION_SHAPE)
+        return None if data is None else Completion.from_dict(data)
 
     def remember_completion(self, key: str, completion: Completion) -> None:
         """Stage the last completion of a session, or that of an execution id."""
@@ -142,7 +127,7 @@ class ExecutionState:
     def named_completions(self) -> list[tuple[str, Completion]]:
         """Return the completions with an execution id whose rows were not yet seen in a ledger."""
         found = []
-        for key in self._closed_folder.names():
+        for key in self.closed_folder.scan():
             done = self.last_completion(key) if key.startswith(NAMED) else None
             if done and done.execution_id and done.search_from is not None and not done.recorded:
                 found.append((key, done))
@@ -155,21 +140,34 @@ class ExecutionState:
         return {"running": running, "closed": closed}
 
     def stage(self, data: Mapping[str, Any]) -> None:
-        """Stage again what `staged` returned.
-
-        Raises:
-            KeyError, TypeError, ValueError, AttributeError: `staged` did not return this.
-        """
-        running = {n: e and Event.from_dict(e) for n, e in data["running"].items()}
-        closed = {name: Completion.from_dict(done) for name, done in data["closed"].items()}
-        if not all(is_entry_name(name) for name in (*running, *closed)):
-            raise ValueError("a name that a file of this folder can't have")
-        for name, event in running.items():
+        """Stage again what `staged` returned, which has the shape `STAGED_SHAPE`."""
+        for name, event in data["running"].items():
             if event is None:
                 self.discard(name)
             else:
-                self.open(name, event)
-        self._closed.update(closed)
+                self.open(name, Event.from_dict(event))
+        self._closed.update({n: Completion.from_dict(done) for n, done in data["closed"].items()})
+
+    def mark(self) -> tuple[dict[str, Event | None], dict[str, Completion]]:
+        """Return what is staged now, for `blame`."""
+        self._read.clear()
+        return dict(self._running), dict(self._closed)
+
+    def blame(self, mark: tuple[dict[str, Event | None], dict[str, Completion]]) -> bool:
+        """Move the files that were read since a mark to the quarantine, and go back to the mark.
+
+        Returns whether there were any.
+        """
+        from tokentrack.store.quarantine import set_aside
+
+        self._running, self._closed = mark
+        moved = [set_aside(self._state, *file, "state file that fails") for file in self._read]
+        return any(moved)
+
+    def forget(self) -> None:
+        """Take back what is staged."""
+        self._running.clear()
+        self._closed.clear()
 
     def commit(self, *, durable: bool) -> None:
         """Write the staged changes.
@@ -180,54 +178,82 @@ class ExecutionState:
         # Executions are opened first: if that fails, those that they replace must still exist.
         for name, event in self._running.items():
             if event is not None:
-                data = fastjson.dumps(event.to_dict()).encode("ascii")
-                self._running_folder.replace(name, data, durable=durable, sync_folder=False)
+                self._replace(self.running_folder, name, event.to_dict(), durable=durable)
         if durable and self.opens():
-            self._running_folder.sync()
+            self.running_folder.sync()
         for name, event in self._running.items():
             if event is None:
-                self._running_folder.remove(name)
+                self._remove(name)
         for name, completion in self._closed.items():
             # If this is lost, a hook that is installed twice may count one turn twice.
-            data = fastjson.dumps(completion.to_dict()).encode("ascii")
-            self._closed_folder.replace(name, data, durable=False)
-        self._running.clear()
-        self._closed.clear()
+            self._replace(self.closed_folder, name, completion.to_dict(), durable=False)
+        if self._found is not None:
+            self._found = self._names()
+        self.forget()
 
     def opens(self) -> bool:
         """Tell whether an execution is staged to be opened."""
         return any(event is not None for event in self._running.values())
 
-    def start_sweep(self, now_seconds: float) -> bool:
-        """Return whether to look for old executions now, which is once an hour."""
+    def must_sweep(self, now_seconds: float) -> bool:
+        """Tell whether an hourly sweep has to begin or to go on; see `recorder.sweep`."""
         try:
-            last = self._closed_folder.status(_SWEPT).st_mtime
+            status = self.closed_folder.status(SWEPT)
         except OSError:
-            last = 0.0
-        if 0 <= now_seconds - last < _SWEEP_SECONDS:
-            return False
-        self._closed_folder.replace(_SWEPT, b"", durable=False)
-        return True
+            return True
+        return status.st_size > 0 or not 0 <= now_seconds - status.st_mtime < _SWEEP_SECONDS
 
-    def sweep(self, now_seconds: float) -> None:
-        """Remove completions that are too old to be reported again, and temporary files."""
-        spool.remove_leftovers(self._state, now_seconds - _SWEEP_SECONDS)
-        for folder in (self._closed_folder, self._running_folder):
-            for name in folder.names():
-                disposable = folder is self._closed_folder and name != _SWEPT
-                if disposable or name.endswith(".tmp"):
-                    folder.remove_old(name, now_seconds - _SWEEP_SECONDS)
+    def _replace(
+        self, folder: Directory, name: str, value: dict[str, Any], *, durable: bool
+    ) -> None:
+        data = fastjson.dumps(value).encode("ascii")
+        replace_in_state(self._state, folder, name, data, durable=durable)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self.running_folder.remove(name)
+        except OSError:
+            from tokentrack.store.quarantine import clear_way
+
+            if not clear_way(self._state, self.running_folder, name):
+                raise
+
+    def _load(self, folder: Directory, name: str, shape: Any) -> dict[str, Any] | None:
+        if self._left <= 0:
+            return None
+        try:
+            data = folder.read_whole(name, _MAX_FILE)
+            self._left -= len(data)
+            value: dict[str, Any] = fastjson.load_checked(data, shape, _MOST_VALUES)
+        except (NotRegularError, TooLargeError, ValueError):
+            from tokentrack.store.quarantine import set_aside
+
+            set_aside(self._state, folder, name, "damaged state file")
+            return None
+        except OSError:
+            return None
+        self._read.append((folder, name))
+        return value
 
 
 def running_events(state: Directory) -> list[Event]:
-    """Return the starts of the open executions without creating a folder.
+    """Return the starts of the open executions without changing anything.
 
     Raises:
         OSError: the folder does not exist or can't be opened.
     """
+    found: list[Event] = []
     with state.child(RUNNING) as folder:
-        found = [_event(folder, name) for name in folder.names() if name.endswith(".json")]
-    return [event for event in found if event is not None]
+        for name in folder.scan():
+            if len(found) >= _MOST_SHOWN:
+                break
+            try:
+                data = folder.read_whole(name, _MAX_FILE)
+                event = fastjson.load_checked(data, EVENT_SHAPE, _MOST_VALUES)
+            except (OSError, ValueError):
+                continue
+            found.append(Event.from_dict(event))
+    return found
 
 
 def file_key(text: str) -> str:
@@ -239,21 +265,10 @@ def file_key(text: str) -> str:
     return f"h-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def _event(folder: Directory, name: str) -> Event | None:
-    data = _load(folder, name)
+def _open(state: Directory, name: str) -> Directory:
     try:
-        return Event.from_dict(data) if data is not None else None
-    except (KeyError, TypeError, ValueError):
-        return None
+        return state.child(name, create=True)
+    except OSError:
+        from tokentrack.store.quarantine import open_own_folder
 
-
-def _load(folder: Directory, name: str) -> dict[str, Any] | None:
-    try:
-        value = fastjson.loads(folder.read(name, _MAX_FILE).decode("ascii"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+        return open_own_folder(state, name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tokentrack.common.timestamps import now_us
+from tokentrack.recorder.completion import Completion
 from tokentrack.recorder.event_fields import MAX_PATTERNS
 from tokentrack.recorder.events import ACTIVITY, COMPLETION, START, Event
-from tokentrack.recorder.execution_state import NAMED, Completion, ExecutionState, file_key
+from tokentrack.recorder.execution_state import NAMED, ExecutionState, file_key
 from tokentrack.recorder.rows import FinishedExecution, aborted, completed
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -27,7 +28,6 @@ class Executions:
             config: when a start is too old, and within which time completions are the same.
             ledger_size: the ledger's size now; the row of an execution that starts now comes after.
         """
-        self.has_swept = False  # whether `expire` did its hourly look
         self._state = state
         self._ledger_size = ledger_size
         self._config = config
@@ -35,6 +35,18 @@ class Executions:
 
     def apply(self, event: Event) -> list[FinishedExecution]:
         """Stage what an event changes, and return the executions that it ended."""
+        mark = self._state.mark()
+        try:
+            return self._apply(event)
+        except OSError:
+            raise
+        except Exception:
+            # A file of an earlier execution can be what fails: the event counts without it.
+            if not self._state.blame(mark):
+                raise
+            return self._apply(event)
+
+    def _apply(self, event: Event) -> list[FinishedExecution]:
         if event.kind == START:
             return self._start(event)
         if event.kind == COMPLETION:
@@ -43,19 +55,13 @@ class Executions:
             self._add_files(event)
         return []
 
-    def expire(self, now: int) -> list[FinishedExecution]:
-        """Stage the end of executions that started too long ago, and return them; once an hour."""
-        if not self._state.start_sweep(now / _SECOND_US):
-            return []
-        self.has_swept = True
+    def expire(self, name: str, now: int) -> list[FinishedExecution]:
+        """Stage the end of an open execution that started too long ago, and return it."""
         hours = self._config.stale_execution_hours
-        ended = [
-            self._abort(name, started, f"no completion within {hours:g} h")
-            for name, started in self._state.all_running()
-            if started.at < now - int(hours * _HOUR_US)
-        ]
-        self._state.sweep(now / _SECOND_US)
-        return ended
+        started = self._state.running(name)
+        if started is None or started.at >= now - int(hours * _HOUR_US):
+            return []
+        return [self._abort(name, started, f"no completion within {hours:g} h")]
 
     def _start(self, event: Event) -> list[FinishedExecution]:
         name = _file_name(event)

@@ -77,7 +77,11 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     recorder = Recorder(ledger_paths(ledger_root, config, environ), config, environ)
     problems = [*arguments.problems, *problems, *config_problems]
     tags = {**tags_of_environment(environ), **arguments.tags}
-    event, refused = build_event(fields, root, config, environ, tags)
+    try:
+        event, refused = build_event(fields, root, config, environ, tags)
+    except BaseException as error:
+        recorder.count_loss(error)
+        raise
     if event.kind == events.OTHER:
         # A `.kiro` created for a line in a log would make the folder a workspace.
         if os.path.isdir(recorder.paths.folder):
@@ -101,9 +105,13 @@ def build_event(
         return event, refused
     event.prompt_is_cut = _is_cut(environ, fields)
     event.tags = tags
-    refused += MetadataCollector(config, root=root, environ=environ).complete(event)
-    if config.redact_secrets:
-        events.redact_event(event)
+    try:
+        refused += MetadataCollector(config, root=root, environ=environ).complete(event)
+        if config.redact_secrets:
+            events.redact_event(event)
+    except Exception as error:  # noqa: BLE001  (the event counts without what was being collected)
+        event.workspace_folder, event.branch, event.patterns, event.tags = "", "", [], {}
+        refused.append(f"the metadata could not be collected ({type(error).__name__})")
     event.tags = {key[:MAX_TAG]: value[:MAX_TAG] for key, value in event.tags.items()}
     return event, refused
 

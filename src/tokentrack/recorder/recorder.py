@@ -10,33 +10,24 @@ import os
 import time
 
 from tokentrack.common.timestamps import now_us
-from tokentrack.models.columns import COLUMNS
-from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.events import Event
-from tokentrack.recorder.execution_state import ExecutionState
-from tokentrack.recorder.executions import Executions
-from tokentrack.recorder.rows import expect_numbers, new_lines
+from tokentrack.recorder.under_lock import UnderLock
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
 from tokentrack.store.ledger import JOURNAL_NAME, LockedLedger, lock_ledger
 from tokentrack.store.paths import rescue_folder
-from tokentrack.store.pending import due_notes, is_of_ide
-from tokentrack.workspace import kiro_home
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tokentrack.config.tracker_config import TrackerConfig
+    from tokentrack.recorder.events import Event
     from tokentrack.recorder.rows import FinishedExecution
     from tokentrack.store.paths import LedgerPaths
 
     Item = Event | FinishedExecution
 
 _DRAIN_SECONDS = 0.2
-_FILL_SECONDS = 0.005
-# This many notes are due only if none can be answered; then the oldest are given up.
-_MANY_NOTES = 100
 
 
 class Recorder:
@@ -63,8 +54,11 @@ class Recorder:
         """
         try:
             return self.write(items, seconds)
-        except Exception as error:  # noqa: BLE001  (an event must not be lost, whatever is wrong)
-            return self.rescue(items, error)
+        except BaseException as error:
+            safe = self.rescue(items, error)
+            if not isinstance(error, Exception):
+                raise
+            return safe
 
     def write(self, items: Sequence[Item], seconds: float, *, repeated: bool = False) -> int:
         """Write items to the ledger, or to the spool if the lock is not free in time.
@@ -87,17 +81,23 @@ class Recorder:
                 safe = self._write_locked(held, items, repeated=repeated)[1]
         try:
             self.drain()
-        except OSError:
-            pass  # older items keep waiting; these are safe
-        if self._must_register:
-            self._register()
+            if self._must_register:
+                self._register()
+        except Exception:  # noqa: BLE001, S110  (older items keep waiting; these are safe)
+            pass
         return safe
 
-    def rescue(self, items: Sequence[Item], cause: Exception) -> int:
+    def rescue(self, items: Sequence[Item], cause: BaseException) -> int:
         """Keep items that can't be written in a spool; return how many are safe."""
         from tokentrack.recorder.rescue import rescue
 
         return rescue(items, self.paths, self._config, self._environ, cause)
+
+    def count_loss(self, cause: BaseException) -> None:
+        """Count an event that is lost before it could be recorded."""
+        from tokentrack.recorder.rescue import count_loss
+
+        count_loss(self.paths, self._environ, now_us(), cause)
 
     def drain(self) -> None:
         """Record what waits in the spool, unless another process holds the lock and will do it.
@@ -144,68 +144,16 @@ class Recorder:
         self, held: LockedLedger, items: Sequence[Item], *, repeated: bool
     ) -> tuple[int, int]:
         # Returns how many items were taken from the spool, and how many of the given are safe.
-        spools: dict[str, Directory] = {}
-        ledger_size = held.size_if_complete()
-        state = ExecutionState(held.state)
+        work = UnderLock(held, self._config, self._environ)
         try:
-            executions = Executions(state, self._config, ledger_size)
-            self._add_spools(spools, held)
-            taken, is_empty = 0, True
-            if spools or held.state.has(JOURNAL_NAME):
-                taken, is_empty = self._drain_locked(held, state, executions, spools)
+            taken, is_empty = work.drain(_DRAIN_SECONDS)
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # what came before is still there
-            # Only the notes of earlier executions: Kiro has not yet written about these.
-            due = due_notes(held.state, time.time()) if items else []
-            self._process(held, state, executions, items, repeated=repeated)
-            if due and (len(due) > _MANY_NOTES or self._has_places(due)):
-                self._fill_in(held, due)
+            work.write(items, repeated=repeated)
+            self._must_register = self._must_register or work.has_swept
             return taken, len(items)
         finally:
-            state.close()
-            for new in spools.values():
-                new.close()
-
-    def _drain_locked(
-        self,
-        held: LockedLedger,
-        state: ExecutionState,
-        executions: Executions,
-        spools: Mapping[str, Directory],
-    ) -> tuple[int, bool]:
-        # Returns how many items were taken, and whether the spools are empty now.
-        from tokentrack.recorder.drain import Drain
-
-        drain = Drain(held, state, executions, spools, durable=self._durable)
-        drain.finish_interrupted()
-        return drain.take(_DRAIN_SECONDS)
-
-    def _process(
-        self,
-        held: LockedLedger,
-        state: ExecutionState,
-        executions: Executions,
-        items: Sequence[Item],
-        *,
-        repeated: bool,
-    ) -> None:
-        finished = executions.expire(now_us())
-        for item in items:
-            finished += executions.apply(item) if isinstance(item, Event) else [item]
-        self._must_register = executions.has_swept
-        rows = new_lines(held, finished, repeated=repeated) if finished else []
-        if rows:
-            # The usage row first: a ledger row must never lack the source of its numbers.
-            held.append_usage(USAGE_COLUMNS, [row[1] for row in rows], durable=self._durable)
-            held.append(COLUMNS, [row[0] for row in rows], durable=self._durable)
-            expect_numbers(held.state, finished)
-        must_open = state.opens()
-        try:
-            state.commit(durable=self._durable)
-        except OSError:
-            # With its row written an execution is safe: if it stays open, its id is recognised.
-            if must_open:
-                raise
+            work.close()
 
     def _register(self) -> None:
         # Once an hour, after the items are safe: answers over all workspaces look for this ledger.
@@ -214,25 +162,6 @@ class Recorder:
             from tokentrack.store.registry import register
 
             register(self.paths, self._environ)
-
-    def _has_places(self, due: list[str]) -> bool:
-        # Whether Kiro has any files on this machine that could answer a note.
-        if os.path.isdir(os.path.join(kiro_home(self._environ), "sessions")):
-            return True
-        if not any(is_of_ide(name) for name in due):
-            return False
-        from tokentrack.kiro.kiro_paths import KiroPaths
-
-        return any(os.path.isdir(path) for path in KiroPaths(self._environ).ide_storages)
-
-    def _fill_in(self, held: LockedLedger, due: list[str]) -> None:
-        # The real numbers of earlier executions, as far as Kiro has written them.
-        from tokentrack.kiro.reconcile.fill_in import fill_in
-
-        try:
-            fill_in(held, due, self._environ, self._config, seconds=_FILL_SECONDS)
-        except OSError:
-            pass  # they stay due; the items are safe
 
     def _leave_in_spool(self, items: Sequence[Item]) -> int:
         from tokentrack.recorder import spooled
@@ -272,24 +201,3 @@ class Recorder:
                 return spool.is_waiting(parent)
         except OSError:
             return False
-
-    def _add_spools(self, spools: dict[str, Directory], held: LockedLedger) -> None:
-        # The folders with waiting items: the ledger's own, and the user's.
-        _add_spool(spools, "own", held.state)
-        rescued = rescue_folder(self.paths, self._environ)
-        if os.path.isdir(rescued):
-            try:
-                with Directory.open(rescued) as parent:
-                    _add_spool(spools, "rescue", parent)
-            except OSError:
-                pass  # another user's, after a run as root: what is here does not wait for it
-
-
-def _add_spool(found: dict[str, Directory], kind: str, parent: Directory) -> None:
-    new = spool.open_new(parent)
-    if new is None:
-        return
-    if spool.is_empty(new):
-        new.close()
-    else:
-        found[kind] = new

@@ -33,7 +33,7 @@ def rescue(
     paths: LedgerPaths,
     config: TrackerConfig,
     environ: Mapping[str, str],
-    cause: Exception,
+    cause: BaseException,
 ) -> int:
     """Leave items in the ledger's own spool, else in the user's; return how many are safe.
 
@@ -48,21 +48,32 @@ def _rescue_one(
     paths: LedgerPaths,
     config: TrackerConfig,
     environ: Mapping[str, str],
-    cause: Exception,
+    cause: BaseException,
 ) -> bool:
-    data, at = spooled.encode(item), spooled.time_of(item)
+    at = spooled.time_of(item)
+    try:
+        data = spooled.encode(item)
+    except Exception as error:  # noqa: BLE001  (what has no form can only be counted)
+        count_loss(paths, environ, at, error)
+        return False
     for open_folder in _folders(paths, environ):
         try:
             with open_folder() as folder:
-                spool.remove_leftovers(folder, now_us() / 1_000_000 - _LEFT_SECONDS)
                 spool.put(folder, at, data, durable=config.durability == "fsync")
-                message = f"an event is queued in the spool ({_kind_of(cause)})"
-                write_log(folder, config.log_level, "ERROR", [message])
-        except OSError:
+                _note(folder, config, cause)
+        except Exception:  # noqa: BLE001, S112  (whatever is wrong here, the next may take it)
             continue
         return True
-    _count_loss(paths, environ, at, cause)
+    count_loss(paths, environ, at, cause)
     return False
+
+
+def _note(folder: Directory, config: TrackerConfig, cause: BaseException) -> None:
+    # The item is safe by now.
+    with suppress(Exception):
+        spool.remove_leftovers(folder, now_us() / 1_000_000 - _LEFT_SECONDS)
+        message = f"an event is queued in the spool ({_kind_of(cause)})"
+        write_log(folder, config.log_level, "ERROR", [message])
 
 
 def open_states(paths: LedgerPaths, environ: Mapping[str, str]) -> Iterator[Directory]:
@@ -127,20 +138,23 @@ def _open_state(paths: LedgerPaths, *, create: bool) -> Directory:
         return folder.child(paths.state, create=create)
 
 
-def _kind_of(cause: Exception) -> str:
+def _kind_of(cause: BaseException) -> str:
     # Its kind alone: a message can quote the event.
     if isinstance(cause, OSError):
         return f"errno={cause.errno}"
     return type(cause).__name__
 
 
-def _count_loss(paths: LedgerPaths, environ: Mapping[str, str], at: int, cause: Exception) -> None:
+def count_loss(
+    paths: LedgerPaths, environ: Mapping[str, str], at: int, cause: BaseException
+) -> None:
+    """Count an event that is lost, with its time and the kind of error, where that is possible."""
     line = f"{format_us(at)} {_kind_of(cause)}\n".encode("ascii", "replace")
     for open_folder in _folders(paths, environ, losses=True):
         try:
             with open_folder() as folder:
                 _append(folder, line)
-        except OSError:
+        except Exception:  # noqa: BLE001, S112  (whatever is wrong here, the next may take it)
             continue
         return
 

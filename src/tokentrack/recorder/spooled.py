@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tokentrack.common import fastjson
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.recorder.events import Event
+from tokentrack.recorder.events import EVENT_SHAPE, Event
 from tokentrack.recorder.rows import FinishedExecution
 
 
@@ -20,26 +22,33 @@ def encode(item: Event | FinishedExecution) -> bytes:
     return fastjson.dumps(data).encode("ascii")
 
 
-def decode(data: bytes) -> Event | FinishedExecution | None:
-    """Return the item of these bytes, None where they are not an item's JSON."""
+_MOST_VALUES = 4000
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_SHAPE = (
+    {"event": EVENT_SHAPE},
+    {"row": [_is_cell] * len(COLUMNS), "usage": [_is_cell] * len(USAGE_COLUMNS)},
+)
+
+
+def decode(data: bytes) -> Event | FinishedExecution:
+    """Return the item of these bytes.
+
+    Raises:
+        ValueError: they are not an item's JSON.
+    """
+    value = fastjson.load_checked(data, _SHAPE, _MOST_VALUES)
+    if "event" in value:
+        return Event.from_dict(value["event"])
     try:
-        value = fastjson.loads(data.decode("ascii"))
-        if "event" in value:
-            return Event.from_dict(value["event"])
-        transaction = TokenTransaction.from_csv_row(_cells(value["row"], len(COLUMNS)))
-        return FinishedExecution(
-            transaction, _cells(value["usage"], len(USAGE_COLUMNS)), from_caller=True
-        )
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
-        return None
-
-
-def _cells(value: object, width: int) -> list[str]:
-    if not isinstance(value, list) or len(value) != width:
-        raise TypeError("not a row")
-    if not all(isinstance(cell, str) for cell in value):
-        raise TypeError("a cell that is not text")
-    return value
+        transaction = TokenTransaction.from_csv_row(value["row"])
+    except ValidationError as error:
+        raise ValueError("not a row of the ledger") from error
+    return FinishedExecution(transaction, value["usage"], from_caller=True)
 
 
 def time_of(item: Event | FinishedExecution) -> int:

@@ -36,6 +36,13 @@ class NotRegularError(OSError):
     """A link that is not followed, a folder, a FIFO or a device, where a file is needed."""
 
 
+class TooLargeError(OSError):
+    """A file is larger than any that this program writes in its place."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EFBIG, "larger than this program writes it", name)
+
+
 def open_regular(path: str, flags: int = os.O_RDONLY, *, follow: bool) -> int:
     """Open a regular file, without ever waiting, and return its descriptor.
 
@@ -199,6 +206,22 @@ class Directory:
         finally:
             os.close(descriptor)
 
+    def read_whole(self, name: str, limit: int) -> bytes:
+        """Return a file of at most `limit` bytes.
+
+        Raises:
+            TooLargeError: it is larger.
+            OSError: it can't be read.
+        """
+        descriptor = self.open_file(name, os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > limit:
+                raise TooLargeError(name)
+            return read_at(descriptor, size, 0)
+        finally:
+            os.close(descriptor)
+
     def read_tail(self, name: str, length: int) -> bytes:
         """Return the last `length` bytes of a file.
 
@@ -291,8 +314,10 @@ class Directory:
         """
         os.rmdir(self._name(name), dir_fd=self._at)
 
-    def remove_old(self, name: str, before: float) -> None:
+    def remove_old(self, name: str, before: float) -> bool:
         """Remove a file if it was last changed before a time, in seconds since the epoch.
+
+        Returns whether it is gone.
 
         Raises:
             OSError: it can't be removed.
@@ -300,9 +325,10 @@ class Directory:
         try:
             is_old = self.status(name).st_mtime < before
         except FileNotFoundError:
-            return
+            return True
         if is_old:
             self.remove(name)
+        return is_old
 
     def names(self) -> list[str]:
         """Return the names in the folder, sorted."""
@@ -313,6 +339,12 @@ class Directory:
         with os.scandir(self._descriptor if _AT else self.path) as entries:
             for entry in entries:
                 yield entry.name
+
+    def scan_files(self) -> Iterator[tuple[str, bool]]:
+        """Yield each name in the folder as `scan` does, and whether it is a regular file."""
+        with os.scandir(self._descriptor if _AT else self.path) as entries:
+            for entry in entries:
+                yield entry.name, entry.is_file(follow_symlinks=False)
 
     def has(self, name: str) -> bool:
         """Tell whether there is an entry of this name."""

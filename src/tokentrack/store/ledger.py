@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.store import append, codec, lock
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
 _TAIL_BYTES = 128 * 1024
 _MAX_SEARCHED_BYTES = 32 * 1024 * 1024
 
-QUARANTINE_NAME = "quarantine"
 # Written by `tokentrack.recorder.drain` while it moves events from the spool to the ledger.
 JOURNAL_NAME = "drain.json"
 
@@ -79,13 +75,17 @@ class LockedLedger:
             OSError: they could not be written.
         """
         end = self.remove_torn_line(name, columns)
-        found = self.folder.read_tail(name, end - size) if end > size else b""
-        present = found.split(b"\n")
+        # Nothing else was appended since, but perhaps a header and the end of a line.
+        most = len(data) + len(codec.encode_line(list(columns))) + 1
+        found = self.folder.read_tail(name, min(end - size, most)) if end > size else b""
+        present: dict[bytes, int] = {}
+        for line in found.split(b"\n"):
+            present[line] = present.get(line, 0) + 1
         missing = []
         # Each line is compared: after a power loss any sectors of a write may be missing.
         for line in data.split(b"\n")[:-1]:
-            if line in present:
-                present.remove(line)
+            if present.get(line):
+                present[line] -= 1
             else:
                 missing.append(line + b"\n")
         self._append(name, columns, missing, durable=True)
@@ -132,18 +132,9 @@ class LockedLedger:
         Raises:
             OSError: they could not be written.
         """
-        with self.state.child(QUARANTINE_NAME, create=True) as folder:
-            folder.replace(_quarantine_name(reason), chunks, durable=True)
+        from tokentrack.store.quarantine import keep
 
-    def quarantine_file(self, name: str, reason: str) -> None:
-        """Move an entry of the state folder to the quarantine unchanged, whatever its kind.
-
-        Raises:
-            OSError: it could not be moved.
-        """
-        with self.state.child(QUARANTINE_NAME, create=True) as folder:
-            self.state.rename_to(name, folder, _quarantine_name(reason))
-            folder.sync()
+        keep(self.state, chunks, reason)
 
     def close(self) -> None:
         """Release the lock."""
@@ -158,9 +149,24 @@ class LockedLedger:
         self.close()
 
 
-def _quarantine_name(reason: str) -> str:
-    stamp = format_us(now_us()).replace(":", "").replace("-", "")
-    return f"{stamp}-{reason.replace(' ', '-')}-{os.urandom(3).hex()}.bin"
+def replace_in_state(
+    state: Directory, folder: Directory, name: str, data: bytes, *, durable: bool
+) -> None:
+    """Replace a file of a state folder; a folder in its place goes to the quarantine.
+
+    With `durable`, the caller makes the folder durable.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    try:
+        folder.replace(name, data, durable=durable, sync_folder=False)
+    except OSError:
+        from tokentrack.store.quarantine import clear_way
+
+        if not clear_way(state, folder, name):
+            raise
+        folder.replace(name, data, durable=durable, sync_folder=False)
 
 
 def lock_ledger(paths: LedgerPaths, seconds: float, *, create: bool) -> LockedLedger | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Kiro writes its numbers within seconds; after this long they will not come any more.
 GIVE_UP_SECONDS = 7 * 24 * 3600
 
-_FOLDER = "pending"
+PENDING = "pending"
 _DUE_DIGITS = 12
 _MAX_NOTES = 2000
 
@@ -24,8 +24,8 @@ def put_note(state: Directory, due: int, rest: str, data: bytes) -> None:
     Raises:
         OSError: it could not be written.
     """
-    with state.child(_FOLDER, create=True) as folder:
-        if len(folder.names()) < _MAX_NOTES:
+    with state.child(PENDING, create=True) as folder:
+        if sum(1 for _ in zip(range(_MAX_NOTES), folder.scan(), strict=False)) < _MAX_NOTES:
             folder.create(note_name(due, rest), data, durable=False)
 
 
@@ -35,7 +35,7 @@ def open_notes(state: Directory) -> Directory:
     Raises:
         OSError: there is none.
     """
-    return state.child(_FOLDER)
+    return state.child(PENDING)
 
 
 def due_notes(state: Directory, now_seconds: float) -> list[str]:
@@ -43,7 +43,8 @@ def due_notes(state: Directory, now_seconds: float) -> list[str]:
     try:
         with open_notes(state) as folder:
             limit = note_name(int(now_seconds), "~")
-            return [name for name in folder.names() if name <= limit]
+            names = zip(range(_MAX_NOTES), folder.scan(), strict=False)
+            return sorted([name for _, name in names if name <= limit])
     except OSError:
         return []
 

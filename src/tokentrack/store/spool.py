@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
 MAX_EVENTS = 20_000
 MAX_BYTES = 256 * 1024 * 1024
 # The longest prompt that a configuration allows takes 12 MB.
-MAX_EVENT_BYTES = 32 * 1024 * 1024
+MAX_EVENT_BYTES = 16 * 1024 * 1024
 # Older events are still recorded; `status` and `doctor` warn about them.
 OVERDUE_DAYS = 30
 
 _DAY_US = 24 * 3600 * 1_000_000
+# A folder with more names than this was not filled by this program.
+_MOST_NAMES = MAX_EVENTS + 1000
+_MOST_COUNTED = 10 * MAX_EVENTS
+_MOST_LEFTOVERS = 100
+_NEW, _ASIDE = "new", "aside-"
+_TIME_DIGITS = (17, 18)  # 18 from the year 5138 on
+_SETTLED_SECONDS = 60
+_HEX = frozenset("0123456789abcdef")
 
 
 class SpoolFullError(OSError):
@@ -75,22 +84,34 @@ def _check_room(new: Directory, size: int) -> None:
             raise SpoolFullError
 
 
+def is_event_name(name: str) -> bool:
+    """Tell whether `put` can have given a file this name."""
+    return 0 < _size_of(name) <= MAX_EVENT_BYTES
+
+
 def _size_of(name: str) -> int:
-    parts = name.split(".")
-    return int(parts[1]) if len(parts) == 3 and parts[1].isascii() and parts[1].isdigit() else 0
+    # The size in the name of an event's file; 0 for any other name.
+    at, _, rest = name.partition("-")
+    parts = rest.split(".")
+    if len(at) not in _TIME_DIGITS or len(parts) != 3 or len(parts[0]) != 12 or parts[2] != "json":
+        return 0
+    digits = at + parts[1]
+    if not (digits.isascii() and digits.isdigit() and _HEX.issuperset(parts[0])):
+        return 0
+    return int(parts[1]) if 0 < len(parts[1]) <= 9 else 0
 
 
 def open_new(parent: Directory) -> Directory | None:
     """Open the folder of waiting events; None when there is none."""
     try:
         with parent.child("spool") as spool:
-            return spool.child("new")
+            return spool.child(_NEW)
     except OSError:
         return None
 
 
 def is_waiting(parent: Directory) -> bool:
-    """Tell whether an event is waiting, without listing all of them."""
+    """Tell whether anything is waiting, without listing all of it."""
     new = open_new(parent)
     if new is None:
         return False
@@ -103,13 +124,94 @@ def is_empty(new: Directory) -> bool:
     return next(new.scan(), None) is None
 
 
+def look(new: Directory, most: int = _MOST_NAMES) -> tuple[list[str], list[str], bool]:
+    """Look at the names in an open folder of waiting events, at `most` of them.
+
+    Returns the events, the other entries, and whether those are all.
+    """
+    events: list[str] = []
+    others: list[str] = []
+    for name, is_file in new.scan_files():
+        if len(events) + len(others) >= most:
+            return events, others, False
+        (events if is_file and is_event_name(name) else others).append(name)
+    return events, others, True
+
+
 def waiting(parent: Directory) -> list[str]:
-    """Return the names of the waiting events, the oldest first."""
-    new = open_new(parent)
-    if new is None:
-        return []
-    with new:
-        return new.names()
+    """Return the names of the waiting events, the oldest first, in all folders of the spool."""
+    found: list[str] = []
+    try:
+        with parent.child("spool") as spool:
+            for name in [_NEW, *_set_aside(spool)]:
+                if spool.has(name):
+                    with spool.child(name) as folder:
+                        found += look(folder, _MOST_COUNTED)[0]
+    except OSError:
+        pass  # no spool, or something else of that name
+    return sorted(found)
+
+
+def set_aside(parent: Directory) -> bool:
+    """Rename the folder of waiting events as a whole, for `take_back`; return whether it worked.
+
+    That takes the same time whatever is in it.
+    """
+    try:
+        with parent.child("spool") as spool:
+            spool.rename_to(_NEW, spool, f"{_ASIDE}{int(time.time()):012d}-{os.urandom(6).hex()}")
+    except OSError:
+        return False
+    return True
+
+
+def has_set_aside(parent: Directory) -> bool:
+    """Tell whether a folder waits for `take_back`."""
+    try:
+        with parent.child("spool") as spool:
+            return _set_aside(spool) != []
+    except OSError:
+        return False
+
+
+def take_back(parent: Directory, most: int) -> bool:
+    """Move events from the folders that were set aside back to those that are waiting.
+
+    What is not an event goes to the quarantine with its folder when no event is left in it.
+    Returns whether an event is left.
+
+    Args:
+        parent: the folder of the spool; the caller holds the ledger's lock.
+        most: how many events to move.
+
+    Raises:
+        OSError: they can't be moved.
+    """
+    from tokentrack.store import quarantine
+
+    moved = 0
+    if not has_set_aside(parent):
+        return False
+    with parent.child("spool") as spool, spool.child(_NEW, create=True) as new:
+        for name in _set_aside(spool):
+            with spool.child(name) as folder:
+                for event, is_file in folder.scan_files():
+                    if is_file and is_event_name(event):
+                        if moved >= most:
+                            return True
+                        folder.rename_to(event, new, event)
+                        moved += 1
+                has_more = not is_empty(folder)
+            if not has_more:
+                spool.remove_folder(name)
+            elif f"{_ASIDE}{int(time.time()) - _SETTLED_SECONDS:012d}" > name:
+                # A process that opened the folder before it was renamed has put its event by now.
+                quarantine.set_aside(parent, spool, name, "not events")
+    return False
+
+
+def _set_aside(spool: Directory) -> list[str]:
+    return [name for name in spool.scan() if name.startswith(_ASIDE)][:_MOST_LEFTOVERS]
 
 
 def overdue(names: list[str], now: int) -> int:
@@ -127,32 +229,33 @@ def read(new: Directory, name: str) -> bytes:
     """Return a waiting event.
 
     Raises:
-        OSError: it can't be read, or is larger than an event can be.
+        TooLargeError: it is larger than an event can be.
+        OSError: it can't be read.
     """
-    size = new.status(name).st_size
-    if size > MAX_EVENT_BYTES:
-        raise OSError(errno.EFBIG, "larger than an event can be", name)
-    return new.read_tail(name, size)
+    return new.read_whole(name, MAX_EVENT_BYTES)
 
 
 def remove_leftovers(parent: Directory, before: float) -> None:
-    """Remove the unfinished files of killed processes, in a folder and in its spool's `tmp/`.
+    """Remove some unfinished files of killed processes, in a folder and in its spool's `tmp/`.
 
     Args:
         parent: the folder of the spool.
         before: a time in seconds since the epoch; newer files may still be in use.
     """
     try:
-        _remove_old(parent, [name for name in parent.names() if name.endswith(".tmp")], before)
+        _remove_old(parent, before, ".tmp")
         with parent.child("spool") as spool, spool.child("tmp") as tmp:
-            _remove_old(tmp, tmp.names(), before)
+            _remove_old(tmp, before, "")
     except OSError:
         pass  # no spool, or something else of that name
 
 
-def _remove_old(folder: Directory, names: list[str], before: float) -> None:
-    for name in names:
-        try:
-            folder.remove_old(name, before)
-        except OSError:
-            continue  # a folder of this name
+def _remove_old(folder: Directory, before: float, end: str) -> None:
+    for count, name in enumerate(folder.scan()):
+        if count >= _MOST_LEFTOVERS:
+            return
+        if name.endswith(end):
+            try:
+                folder.remove_old(name, before)
+            except OSError:
+                continue  # a folder of this name

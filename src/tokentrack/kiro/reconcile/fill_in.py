@@ -19,6 +19,7 @@ from tokentrack.kiro.turn import CLI_DATABASE
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
 from tokentrack.store.pending import open_notes
+from tokentrack.store.quarantine import set_aside
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -69,12 +70,12 @@ def fill_in(
         for name in names:
             try:
                 note = PendingNote(folder, name)
+                answer = search.answer(note)
             except OSError:
                 continue  # not a file that the recorder wrote
-            except (ValueError, KeyError, TypeError, RecursionError):
-                done.append(name)  # damaged, or not written by the recorder
+            except Exception:  # noqa: BLE001  (damaged, or it would fail each time)
+                set_aside(ledger.state, folder, name, "pending note")
                 continue
-            answer = search.answer(note)
             lines += answer.lines
             filled += answer.has_turn
             if answer.is_final:

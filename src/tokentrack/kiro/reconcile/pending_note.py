@@ -17,11 +17,25 @@ _SECOND = 1_000_000
 _DAY = 24 * 3600 * _SECOND
 _FIRST_PAUSE, _LONGEST_PAUSE = 5, 6 * 3600
 _MAX_NOTE = 256 * 1024
+_MOST_VALUES = 100
 
 _EXECUTION = USAGE_COLUMNS.index("agent_execution_id")
 _RECORDED = USAGE_COLUMNS.index("recorded_at")
 _SESSION = USAGE_COLUMNS.index("session_id")
 _SURFACE = USAGE_COLUMNS.index("surface")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_OLD_SHAPE = {
+    "at": is_time,
+    "elapsed": (None, is_duration),
+    "trigger": _is_text,
+    "usage": [_is_text] * len(USAGE_COLUMNS),
+}
+_SHAPE = ({**_OLD_SHAPE, "folder": _is_text}, _OLD_SHAPE)
 
 
 class PendingNote:
@@ -42,21 +56,17 @@ class PendingNote:
 
         Raises:
             OSError: it can't be read.
-            KeyError, TypeError, ValueError, RecursionError: the recorder did not write it.
+            ValueError: the recorder did not write it.
         """
-        data = fastjson.loads(folder.read(name, _MAX_NOTE).decode("ascii"))
+        data = fastjson.load_checked(folder.read_whole(name, _MAX_NOTE), _SHAPE, _MOST_VALUES)
         due, _, self._rest = name.partition("-")
         self._due = int(due)
-        self.cells = [str(cell) for cell in data["usage"]]
-        if len(self.cells) != len(USAGE_COLUMNS):
-            raise ValueError("wrong number of cells in the usage row")
+        self.cells: list[str] = data["usage"]
         self.surface = self.cells[_SURFACE]
         self.session = self.cells[_SESSION]
         self.session.encode("utf-8")  # raises for a lone surrogate, which no session id has
-        self.folder = str(data.get("folder", ""))
+        self.folder: str = data.get("folder", "")
         elapsed, ended = data["elapsed"], data["at"]
-        if not ((elapsed is None or is_duration(elapsed)) and is_time(ended)):
-            raise ValueError("invalid times")
         started: int | None = None if elapsed is None else ended - int(elapsed * _SECOND)
         is_aborted = data["trigger"] == STARTED
         if is_aborted:
