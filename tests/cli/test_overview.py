@@ -342,4 +342,4 @@ def test_without_a_plan_there_is_a_hint_and_no_dollar(busy):
     assert "`tokentrack plan set`" in text
     assert "$" not in text
     assert document(busy)["plan"] is None
-    assert "cost" not in document(busy)["total"]
+    assert document(busy)["total"]["cost"] is None

@@ -72,8 +72,8 @@ def test_a_row_has_the_documented_keys(space):
     assert answer.provenance == {
         "credits": {"reported": 2, "unknown": 1},
         "tokens": {"reported": 0, "estimated": 2, "unknown": 1},
-        "duplicates": 0, "superseded": 0, "before_reset": 0, "usage_without_turn": 0, "skipped": [],
-        "source": "scan",
+        "unpriced_turns": None, "duplicates": 0, "superseded": 0, "before_reset": 0,
+        "usage_without_turn": 0, "skipped": [], "source": "scan",
     }  # fmt: skip
 
 

@@ -65,11 +65,19 @@ def set_plan(name: str, **given: Any) -> None:
 @json_option
 def show(*, as_json: bool) -> None:
     """Show the plan that is set."""
-    from tokentrack.reports.pricing.plan import plan_in_force
+    from tokentrack.common.timestamps import format_us, now_us
+    from tokentrack.reports.pricing.plan import plan_in_force, plan_path
 
     plan = plan_in_force(os.environ)
     if as_json:
-        document = {"schema_version": SCHEMA_VERSION, "plan": plan and plan.to_dict()}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "command": "plan",
+            "generated_at": format_us(now_us()),
+            "query": {},
+            "plan": plan and plan.to_dict(),
+            "provenance": {"file": None if plan is None else plan_path(os.environ)},
+        }
         click.echo(json.dumps(document, indent=2))
     elif plan is None:
         say(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answer_options import cost_option, filter_options, format_options
-from tokentrack.cli.answers import ask, ask_all, filters_of, print_answer, rates_for, source_words
+from tokentrack.cli.answers import (
+    ask,
+    ask_all,
+    filters_of,
+    form_of,
+    print_answer,
+    rates_for,
+    source_words,
+)
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
@@ -54,6 +62,8 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     rates = rates_for(options)
     titles = _titles(options["show"], USUAL if rates is None else _with_cost(USUAL))
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
+    if form_of(options) == "json" and not options["show"]:
+        needed = [] if rates is None else ["cost"]  # the keys that every report has
     sort = _sort(options["sort"])
     question = {
         "by": by, "metrics": list(dict.fromkeys([*USUAL_METRICS, *needed])), "sort": sort,

@@ -50,7 +50,7 @@ def command(*, forget: str | None, **options: Any) -> None:
         _forget(forget)
         return
     scope = scope_of({**options, "here": False, "files": (), "redact": False})
-    found = list_ledgers(scope.ledgers, index=scope.index_path)
+    found, source = list_ledgers(scope.ledgers, index=scope.index_path)
     current = target_of(None).paths.path
     hooks = _hooks_of(scope.ledgers)
     if options["as_json"]:
@@ -58,7 +58,9 @@ def command(*, forget: str | None, **options: Any) -> None:
             "schema_version": SCHEMA_VERSION,
             "command": "workspaces",
             "generated_at": format_us(now_us()),
+            "query": {},
             "ledgers": [_facts(ledger, current, hooks[ledger.path]) for ledger in found],
+            "provenance": {"source": source},
         }
         click.echo(json.dumps(document, indent=2))
         return

@@ -137,7 +137,8 @@ class Answer:
         more_rows: how many rows the limit left out.
         total: the metrics of all turns, each counted once.
         provenance: where the numbers come from: `credits` (turns whose credits are `reported` or
-            `unknown`), `tokens` (`reported`, `estimated`, `unknown`), `duplicates` and
+            `unknown`), `tokens` (`reported`, `estimated`, `unknown`), `unpriced_turns` (turns whose
+            cost is unknown; None where costs were not asked for), `duplicates` and
             `superseded` (further rows of these turns), `before_reset` (by session: requests that
             only the total has, since their session's count was restarted after them),
             `usage_without_turn` (usage rows of no turn, whenever they were recorded), `skipped`

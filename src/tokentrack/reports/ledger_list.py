@@ -21,6 +21,13 @@ join ledger on n = t.ledger group by path
 """
 
 
+class KnownLedgers(NamedTuple):
+    """The ledgers ordered by path, and where the counts come from: `index` or `scan`."""
+
+    ledgers: list[KnownLedger]
+    source: str
+
+
 class KnownLedger(NamedTuple):
     """A ledger.
 
@@ -41,7 +48,7 @@ class KnownLedger(NamedTuple):
 
 def list_ledgers(
     ledgers: Sequence[LedgerPaths], *, index: str | None = None, progress: Progress | None = None
-) -> list[KnownLedger]:
+) -> KnownLedgers:
     """Return the ledgers with their turns, ordered by path.
 
     A turn that lies in several ledgers is counted in each.
@@ -55,7 +62,7 @@ def list_ledgers(
         FileSystemError: the ledgers can't be read.
     """
 
-    def answer(opened: OpenIndex) -> list[KnownLedger]:
+    def answer(opened: OpenIndex) -> KnownLedgers:
         counts = {
             os.fsdecode(path): (turns, last)
             for path, turns, last in opened.database.execute(_COUNTS)
@@ -67,6 +74,6 @@ def list_ledgers(
             is_known = paths.path in counts or (exists and not problem)
             turns, last = counts.get(paths.path, (0 if is_known else None, None))
             found.append(KnownLedger(paths.path, exists, turns, last, problem))
-        return found
+        return KnownLedgers(found, opened.source)
 
     return ask_index(index, ledgers, progress, answer)

@@ -132,9 +132,13 @@ def _row(line: Line, *, is_counted: bool) -> dict[str, Any]:
         "file": line.file.path,
         "line": line.line,
         "kind": "usage" if line.file.is_usage else "ledger",
-        "recorded_at": line.cells[time],
+        "recorded_at": _in_utc(line.cells[time]),
         "counts": is_counted,
     }
+
+
+def _in_utc(text: str) -> str:
+    return timestamps.format_us(timestamps.parse(text))
 
 
 def _fields(
@@ -190,7 +194,7 @@ def _fact(
         "value": value,
         "basis": basis,
         "source": source or None,
-        "read_at": line.cells["recorded_at"] if line is not None and is_usage else None,
+        "read_at": _in_utc(line.cells["recorded_at"]) if line is not None and is_usage else None,
         "file": line.file.path if line else None,
         "line": line.line if line else None,
     }

@@ -20,6 +20,8 @@ def provenance_of(
     ask: Statements,
     ledger: int | None,
     only: LedgerPaths | None,
+    *,
+    is_priced: bool = False,
 ) -> dict[str, Any]:
     """Return the counts of an answer's turns by what is known of them, and the skipped rows.
 
@@ -28,6 +30,7 @@ def provenance_of(
         ask: the question.
         ledger: the number of the only ledger that is asked about.
         only: that ledger.
+        is_priced: whether the turns were priced.
     """
     parts = [part for part in ask.run((), PROVENANCE, is_split=False) if part[0]]
     names = [found.name for found in PROVENANCE]
@@ -44,6 +47,7 @@ def provenance_of(
             "estimated": sums["estimated"],
             "unknown": turns - sums["reported"] - sums["estimated"],
         },
+        "unpriced_turns": turns - sums["known"] if is_priced else None,
         "duplicates": sums["copies"],
         "superseded": sums["superseded"],
         "before_reset": 0,

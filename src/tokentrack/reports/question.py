@@ -217,7 +217,7 @@ class _Question:
         if costs is not None:
             costs.add_to({(): total}, ())
         answer.total = metrics_of(self._asked.metrics, total)
-        answer.provenance = provenance_of(opened, ask, ledger, only)
+        answer.provenance = provenance_of(opened, ask, ledger, only, is_priced=costs is not None)
         if counted is not ask:
             rest = Numbers(counted.run((), NUMBERS, is_split=True))
             answer.provenance["before_reset"] = total.turns - rest.turns

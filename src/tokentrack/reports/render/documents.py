@@ -25,6 +25,7 @@ SCHEMA_VERSION = 1
 def json_document(command: str, answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON values; credits are exact decimal text, unknown is null."""
     query = answer.query
+    shown = priced if query.by else _unpriced  # lists of turns have no cost
     return {
         "schema_version": SCHEMA_VERSION,
         "command": command,
@@ -37,8 +38,8 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
             "filters": {name: list(values) for name, values in query.where.items()},
             **_compared_with(answer),
         },
-        "rows": [priced(row, answer) for row in answer.rows],
-        "total": priced(answer.total, answer),
+        "rows": [shown(row, answer) for row in answer.rows],
+        "total": shown(answer.total, answer),
         "provenance": {**answer.provenance, "unreadable": answer.unreadable},
     }
 
@@ -53,18 +54,23 @@ def _compared_with(answer: Answer) -> dict[str, Any]:
 
 
 def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    """Return a row with its costs as objects: amount, currency, basis."""
+    """Return a row with its costs as objects: amount, currency, basis; null without a plan."""
     rates, found = answer.query.rates, answer.comparison
+    row = {**row, COST: row.get(COST)}
+    if BREAKDOWN in row:
+        row |= {BREAKDOWN: [priced(part, answer) for part in row[BREAKDOWN]]}
     if rates is None:
         return row
-    if BREAKDOWN in row:
-        row = row | {BREAKDOWN: [priced(part, answer) for part in row[BREAKDOWN]]}
     names = [COST, *([BEFORE, CHANGE] if found and found.metric == COST else [])]
     return row | {
         name: {"amount": row[name], "currency": "USD", "basis": rates.basis}
         for name in names
         if row.get(name) is not None
     }
+
+
+def _unpriced(row: dict[str, Any], _answer: Answer) -> dict[str, Any]:
+    return row
 
 
 def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
