@@ -35,6 +35,7 @@ MORE = {
     "tokentrack.models.rules": (
         "register_rule", "remove_rule", "registered_rules", "rule_in_force",
     ),
+    "tokentrack.reports": ("Answer", "Query", "query"),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from support.report_world import LEDGER, START, USAGE, ReportWorld
 from tokentrack.common import timestamps
-from tokentrack.errors import ValidationError
+from tokentrack.errors import MissingExtraError, ValidationError
 from tokentrack.reports import query
 from tokentrack.reports.question import query as defined
 
@@ -256,6 +256,12 @@ def test_rows_become_a_table_of_pandas(space):
     table = ask(space, "day").to_pandas()
     assert list(table.columns)[:2] == ["day", "turns"]
     assert list(table["turns"]) == [1]
+
+
+def test_without_pandas_the_error_names_the_extra(space, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match="extra 'pandas'"):
+        ask(space, "day").to_pandas()
 
 
 def test_the_package_loads_nothing_before_it_is_asked():

@@ -19,6 +19,7 @@ PUBLIC = {
     "tokentrack.hook": ["TokenTrackingHook"],
     "tokentrack.metadata_collector": ["MetadataCollector"],
     "tokentrack.models": ["TokenTransaction", "TrackerConfig"],
+    "tokentrack.reports": ["Answer", "Query", "query"],
     "tokentrack.tracker": ["TokenTracker"],
     "tokentrack.usage": ["SessionTokenUsage", "TokenUsage", "UsageTracker"],
 }

@@ -164,20 +164,12 @@ def _named(options: dict[str, Any]) -> Scope:
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
-    # The registered ledgers, the current one and the user's, and whether to use the index. It is
-    # not used with an unregistered ledger, which would come and go with the current folder.
-    from tokentrack.store.paths import user_paths
-    from tokentrack.store.registry import register, registered
-    from tokentrack.workspace import kiro_home
+    # All ledgers to ask, and whether to use the index.
+    from tokentrack.reports.known_ledgers import known_ledgers
 
-    ledgers = registered(os.environ)
-    known = {paths.path for paths in ledgers}
-    own = {paths.path: paths for paths in (target.paths, user_paths(kiro_home(os.environ)))}
-    added = [p for path, p in own.items() if path not in known and os.path.lexists(path)]
     may_register = target.config.registry_enabled
-    # A list: each of them is to be registered.
-    registrations = [may_register and register(paths, os.environ) for paths in added]
-    return [*ledgers, *added], bool(known or added) and all(registrations)
+    ledgers, index = known_ledgers(target.paths, os.environ, may_register=may_register)
+    return ledgers, index is not None
 
 
 def source_words(options: dict[str, Any]) -> list[str]:

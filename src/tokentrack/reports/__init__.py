@@ -1,4 +1,4 @@
-"""From rows to answers: the index, questions, totals, periods, prices, exports."""
+"""From rows to answers: `query` asks all ledgers of the user, or files."""
 
 from __future__ import annotations
 

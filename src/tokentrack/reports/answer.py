@@ -183,15 +183,15 @@ class Answer:
         return names
 
     def to_pandas(self) -> Any:
-        """Return the rows as a pandas DataFrame.
+        """Return the rows as a pandas DataFrame; credits and costs stay exact text.
 
         Raises:
-            ImportError: pandas is not installed.
+            MissingExtraError: pandas is not installed.
         """
-        from importlib import import_module
+        from tokentrack.reports.export.extras import load_extra
 
-        pandas = import_module("pandas")  # it has no types
-        return pandas.DataFrame(self.rows, columns=self.columns)
+        columns = list(self.rows[0]) if self.rows else [*self.query.by, *self.query.metrics]
+        return load_extra("pandas", "pandas").DataFrame(self.rows, columns=columns)
 
     def __repr__(self) -> str:
         return f"Answer(by={list(self.query.by)!r}, rows={len(self.rows)}, total={self.total!r})"

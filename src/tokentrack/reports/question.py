@@ -44,7 +44,8 @@ _Answer = TypeVar("_Answer")
 def query(  # noqa: PLR0913  (each is a part of the question)
     by: Sequence[str] = (),
     *,
-    ledgers: Sequence[LedgerPaths],
+    ledgers: Sequence[LedgerPaths] | None = None,
+    files: Sequence[str | os.PathLike[str]] = (),
     metrics: Sequence[str] = USUAL_METRICS,
     where: Mapping[str, Sequence[str]] | None = None,
     since: When = None,
@@ -60,9 +61,12 @@ def query(  # noqa: PLR0913  (each is a part of the question)
 ) -> Answer:
     """Return the turns of some ledgers by their dimensions; see `Query` for the question.
 
+    Without `ledgers` and `files`, these are all ledgers of the user, as for the commands.
+
     Args:
         by: up to three dimensions.
         ledgers: all ledgers of which an index is kept.
+        files: paths of ledgers, archives, backups, or folders of them, instead of `ledgers`.
         metrics: the numbers of each row.
         where: by dimension the accepted values.
         since: the first day or time.
@@ -83,10 +87,26 @@ def query(  # noqa: PLR0913  (each is a part of the question)
     asked = Query(
         tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit, rates
     )
+    missing: Mapping[str, str] = {}
+    if files:
+        ledgers, missing = _named(files)
+    elif ledgers is None:
+        from tokentrack.reports.known_ledgers import ledgers_around
+
+        ledgers, index = ledgers_around(os.environ)
     (answer,) = query_all(
         [asked], ledgers=ledgers, only=only, index=index, progress=progress, now=now
     )
+    answer.unreadable |= missing
     return answer
+
+
+def _named(files: Sequence[str | os.PathLike[str]]) -> tuple[list[LedgerPaths], dict[str, str]]:
+    from tokentrack.models.columns import COLUMNS
+    from tokentrack.store.foreign import find_named
+
+    found = find_named([os.fspath(path) for path in files], COLUMNS)
+    return found.ledgers, found.missing
 
 
 def query_all(
