@@ -18,6 +18,7 @@ from support.commands import tokentrack
 from support.kiro import Machine
 from support.ledgers import Workspace, posix_only
 from tokentrack.common.timestamps import now_us
+from tokentrack.diagnostics.setup import Setup
 from tokentrack.diagnostics.status import collect_status
 from tokentrack.recorder import rescue, spooled
 from tokentrack.recorder.rescue import losses
@@ -106,7 +107,7 @@ def test_where_no_disk_can_be_written_a_loss_is_counted_in_memory(machine, tmp_p
     machine.send("Stop", "lost without a trace")
     machine.environment["XDG_RUNTIME_DIR"] = str(tmp_path / "runtime")
     machine.send("Stop", "lost")
-    facts = collect_status(str(machine.root), machine.environment)
+    facts = collect_status(Setup(str(machine.root), machine.environment, drains=False))
     assert facts["waiting"]["lost"] == 1
     (line,) = (tmp_path / "runtime").rglob("lost.log")
     assert line.read_text().endswith(f"errno={errno.ENOTDIR}\n")
@@ -197,7 +198,7 @@ def test_what_waited_too_long_is_told_and_recorded_all_the_same(space):
     with space.tracker.open_state() as state:
         assert spool.overdue(spool.waiting(state), now_us()) == 1
     with space.locked():
-        facts = collect_status(str(space.root), space.environ)
+        facts = collect_status(Setup(str(space.root), space.environ, drains=False))
     assert (facts["waiting"]["spooled"], facts["waiting"]["overdue"]) == (2, 1)
     assert any("2 events can't be recorded yet" in text and "1 for over 30 days" in text
                for text in facts["problems"])  # fmt: skip

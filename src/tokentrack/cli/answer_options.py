@@ -70,6 +70,10 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+reconcile_option = click.option(
+    "--no-reconcile", is_flag=True,
+    help="Do not add credits that Kiro has written since.",
+)  # fmt: skip
 cost_option = click.option(
     "--cost", "cost", type=click.Choice(["plan", "list"]), default="plan", show_default=True,
     help="Price credits by the plan, or all at its overage rate.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.pseudonyms import Pseudonyms
     from tokentrack.reports.render.screen import Screen
+    from tokentrack.reports.scope import Scope
     from tokentrack.store.paths import LedgerPaths
 
 
@@ -99,42 +100,21 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class Scope(NamedTuple):
-    """The ledgers to ask.
-
-    Attributes:
-        ledgers: all ledgers of which an index is kept.
-        only: the one of them that is asked about.
-        index_path: the path of the index; None to read the files.
-        missing: by path what is missing in or next to the files that the user named.
-        pseudonyms: what replaces names; None leaves them.
-    """
-
-    ledgers: list[LedgerPaths]
-    only: LedgerPaths | None = None
-    index_path: str | None = None
-    missing: Mapping[str, str] = {}
-    pseudonyms: Pseudonyms | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of a question."""
-        return {"ledgers": self.ledgers, "only": self.only, "index": self.index_path}
-
-    def noted(self, answer: Answer) -> Answer:
-        """Add to an answer what is missing, and take from it what is to be redacted."""
-        answer.unreadable |= self.missing
-        return answer if self.pseudonyms is None else self.pseudonyms.answer(answer)
-
-
 def scope_of(options: dict[str, Any]) -> Scope:
     """Return the ledgers to ask; those of `--file` are neither registered nor indexed.
 
+    The first time, credits that Kiro has written since are added to these ledgers, unless
+    `--no-reconcile` is given or the command has no such option.
+
     Args:
-        options: `files`, `here`, `no_index` and `redact`, as the options of answers added them.
+        options: `files`, `here`, `no_index` and `redact`, as the options of answers added them;
+            keeps the result.
     """
-    scope = _named(options) if options["files"] else _known(options)
-    return scope._replace(pseudonyms=_pseudonyms() if options["redact"] else None)
+    if "scope" not in options:
+        scope = _named(options) if options["files"] else _known(options)
+        options["scope"] = scope._replace(pseudonyms=_pseudonyms() if options["redact"] else None)
+    found: Scope = options["scope"]
+    return found
 
 
 def _pseudonyms() -> Pseudonyms:
@@ -144,17 +124,34 @@ def _pseudonyms() -> Pseudonyms:
 
 
 def _known(options: dict[str, Any]) -> Scope:
+    scope = scope_at(target_of(None), here=options["here"], no_index=options["no_index"])
+    if not options.get("no_reconcile", True):
+        add_new_numbers(scope)
+    return scope
+
+
+def scope_at(target: Target, *, here: bool, no_index: bool = False) -> Scope:
+    """Return what is asked in a workspace: all known ledgers or, `here`, its own."""
+    from tokentrack.reports.scope import Scope
     from tokentrack.store.paths import index_path
 
-    target = target_of(None)
     ledgers, is_registered = _known_ledgers(target)
-    index = index_path(os.environ)
-    has_index = is_registered and not options["no_index"]
-    return Scope(ledgers, target.paths if options["here"] else None, index if has_index else None)
+    use_index = is_registered and not no_index
+    return Scope(
+        ledgers, target.paths if here else None, index_path(os.environ) if use_index else None
+    )
+
+
+def add_new_numbers(scope: Scope) -> None:
+    """Add the credits that Kiro has written since to the ledgers that are asked."""
+    from tokentrack.maintenance.real_numbers import add_new_numbers as add
+
+    add(scope.ledgers if scope.only is None else [scope.only], os.environ)
 
 
 def _named(options: dict[str, Any]) -> Scope:
     from tokentrack.models.columns import COLUMNS
+    from tokentrack.reports.scope import Scope
     from tokentrack.store.foreign import find_named
 
     if options["here"]:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answer_options import cost_option, filter_options, format_options
+from tokentrack.cli.answer_options import (
+    cost_option,
+    filter_options,
+    format_options,
+    reconcile_option,
+)
 from tokentrack.cli.answers import (
     ask_all,
     filters_of,
@@ -32,6 +37,7 @@ _MOST_EXPENSIVE = 3
 
 @click.command("overview")
 @filter_options
+@reconcile_option
 @cost_option
 @format_options
 def command(**options: Any) -> None:

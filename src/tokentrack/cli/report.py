@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answer_options import cost_option, filter_options, format_options
+from tokentrack.cli.answer_options import (
+    cost_option,
+    filter_options,
+    format_options,
+    reconcile_option,
+)
 from tokentrack.cli.answers import (
     ask,
     ask_all,
@@ -45,6 +50,7 @@ _METRICS = {
               help="Compare with another time: last-month, yesterday, 7d, or "
               "2026-10-01..2026-10-31.")  # fmt: skip
 @click.option("--breakdown", is_flag=True, help="Show the models below each row.")
+@reconcile_option
 @cost_option
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tokentrack.cli.answer_options import file_option, redact_option
+from tokentrack.cli.answer_options import file_option, reconcile_option, redact_option
 from tokentrack.cli.answers import print_line, scope_of, screen_for
 from tokentrack.cli.options import json_option
 from tokentrack.common.timestamps import format_us, now_us
@@ -23,6 +23,7 @@ SCHEMA_VERSION = 1
 @file_option
 @click.option("--no-index", is_flag=True,
               help="Read the ledgers directly instead of the index.")  # fmt: skip
+@reconcile_option
 @json_option
 @redact_option
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",

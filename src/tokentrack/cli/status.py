@@ -1,101 +1,138 @@
-"""`tokentrack status`: what has been recorded, and whether the hooks work."""
+"""`tokentrack status`: whether turns are recorded, and what is in the way."""
 
 from __future__ import annotations
 
 import json
 import os
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import tokentrack
-from tokentrack.cli.options import json_option, root_of, run_due, target_at, workspace_option
+from tokentrack.cli.answer_options import reconcile_option
+from tokentrack.cli.answers import add_new_numbers, scope_at
+from tokentrack.cli.options import json_option, root_of, target_at, workspace_option
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import wrap
-from tokentrack.common.timestamps import now_us, parse
+from tokentrack.common.timestamps import format_us, now_us, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tokentrack.diagnostics.setup import Setup
 
 SCHEMA_VERSION = 1
 _INDENT = 14
 
 
 @click.command("status")
+@click.option("--dismiss", is_flag=True, help="Show the last problem in the logs no more.")
+@reconcile_option
 @json_option
 @workspace_option
-def command(*, as_json: bool, workspace: str | None) -> None:
-    """Show what has been recorded and whether the hooks work.
+def command(*, dismiss: bool, no_reconcile: bool, as_json: bool, workspace: str | None) -> None:
+    """Show whether turns are recorded, and what is in the way.
+
+    It is about the ledger of this workspace; `tokentrack` shows what was used in all of them.
 
     Exit code 0 if all is well, 1 if there is a problem.
     """
+    from tokentrack.diagnostics.setup import Setup
     from tokentrack.diagnostics.status import collect_status
+    from tokentrack.diagnostics.waiting import dismiss_last_problem
 
     root = root_of(workspace)
-    facts = collect_status(root, os.environ)
+    target = target_at(root)
+    if dismiss:
+        dismiss_last_problem(target.paths, os.environ)
+    scope = scope_at(target, here=True)
+    if not no_reconcile:
+        add_new_numbers(scope)
+    setup = Setup(root, os.environ, scope, drains=False)
+    facts = collect_status(setup)
     if as_json:
-        head = {"schema_version": SCHEMA_VERSION, "version": tokentrack.__version__}
+        head = {
+            "schema_version": SCHEMA_VERSION,
+            "command": "status",
+            "generated_at": format_us(now_us()),
+            "version": tokentrack.__version__,
+            "query": {"workspace": workspace},
+        }
         click.echo(json.dumps({**head, **facts}, indent=2))
     else:
-        for line in _lines(facts):
+        for line in _lines(facts, setup):
             click.echo("\n".join(wrap(line, _INDENT)))
-    run_due(target_at(root))
     if facts["problems"]:
         raise SystemExit(1)
 
 
-def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    ledger, waiting = facts["ledger"], facts["waiting"]
-    name = facts["workspace"] or "no workspace here: your own ledger"
-    yield _row("recording", "on" if facts["enabled"] else "off")
-    yield _row("workspace", name)
-    yield _row("ledger", f"{ledger['path']} ({_ledger_state(ledger)})")
-    if ledger["rows"]:
-        yield from _totals(ledger)
-    yield from _credits(facts["credits"], ledger["rows"])
+def _lines(facts: Mapping[str, Any], setup: Setup) -> Iterator[str]:
+    from tokentrack.diagnostics.hook_lines import hook_lines
+
+    waiting = facts["waiting"]
+    where = f"in {_shown(facts['workspace'])}" if facts["workspace"] else "outside any workspace"
+    yield _row("recording", f"on {where}" if facts["enabled"] else f"off {where}")
+    for number, line in enumerate(hook_lines(setup.hooks)):
+        yield _row("" if number else "hooks", line)
+    yield _row("ledger", _ledger(facts["ledger"]))
+    yield from _today(facts["today"])
+    if facts["credits"]["waiting"]:
+        turns = counted(facts["credits"]["waiting"], "turn")
+        yield _row("pending", f"{turns} without credits: Kiro has not written them yet")
     yield from _account(facts["account"])
-    yield from _hooks(facts["hooks"])
-    yield _row("running", counted(waiting["running"], "execution"))
-    yield _row("not recorded",
-               f"{waiting['spooled']} spooled, {waiting['quarantined']} quarantined, "
-               f"{waiting['lost']} lost")  # fmt: skip
-    yield _row("last problem", waiting["last_error"] or "none logged")
+    if waiting["running"]:
+        yield _row("running", counted(waiting["running"], "execution"))
+    queued = [f"{counted(waiting[name], noun)} {state}" for name, noun, state in (
+        ("spooled", "event", "queued: the next turn or `tokentrack maintain` records them"),
+        ("quarantined", "file", "in quarantine"), ("lost", "event", "lost"),
+    ) if waiting[name]]  # fmt: skip
+    for number, text in enumerate(queued):
+        yield _row("" if number else "not recorded", text)
+    if waiting["last_error"]:
+        yield _row("last problem", waiting["last_error"])
+        yield _row("", "`tokentrack status --dismiss` hides it")
     for problem in facts["problems"]:
         yield _row("PROBLEM", problem)
     for note in facts["notes"]:
         yield _row("note", note)
 
 
-def _totals(ledger: Mapping[str, Any]) -> Iterator[str]:
-    day = ledger["last_24_hours"]
-    yield _row("rows", f"{ledger['rows']:,}, {ledger['errors']:,} with an error")
-    yield _row("tokens", f"{ledger['tokens']:,} ({_shares(ledger)})")
-    yield _row("first", ledger["first"])
-    yield _row("last", ledger["last"])
-    yield _row("last 24 h", f"{counted(day['rows'], 'row')}, {counted(day['tokens'], 'token')}")
+def _ledger(ledger: Mapping[str, Any]) -> str:
+    path = _shown(ledger["path"])
+    if not ledger["exists"] and not ledger["rows"]:
+        return f"{path} (not created yet)"
+    rows = counted(ledger["rows"], "row")
+    if ledger["last"] is None:
+        return f"{path} ({rows})"
+    age = _age(max(0, now_us() - parse(ledger["last"])) // 1_000_000)
+    return f"{path} ({rows}, the last {age})"
 
 
-def _credits(found: Mapping[str, Any], rows: int) -> Iterator[str]:
-    parts = []
-    if found["rows"]:
-        parts.append(
-            f"{_short(found['total'])} in {found['rows']:,} of {counted(rows, 'row')}, reported"
-        )
-    if found["waiting"]:
-        parts.append(f"{found['waiting']:,} pending from Kiro")
-    if parts:
-        yield _row("credits", "; ".join(parts))
+def _today(today: Mapping[str, Any]) -> Iterator[str]:
+    from tokentrack.reports.render.credit_texts import credits_text
+
+    turns, unknown = today["turns"], today["credits_unknown"]
+    if not turns:
+        return
+    text = counted(turns, "turn")
+    if today["credits"] is not None:
+        text += f", {credits_text(today['credits'], 2)} credits"
+    if unknown:
+        text += f", credits unknown for {'all' if unknown == turns else unknown} of them"
+    yield _row("today", text)
 
 
 def _account(account: Mapping[str, Any] | None) -> Iterator[str]:
+    from tokentrack.reports.render.credit_texts import credits_text
+
     if account is None:
         return
-    limit = f" of {_short(account['limit'])}" if account["limit"] else ""
+    limit = f" of {credits_text(account['limit'], 2)}" if account["limit"] else ""
     age = _age(account["age_seconds"])
     is_dated = account["as_of_basis"] == "value"
     when = f"as of {age}" if is_dated else f"as the IDE last saved it, file of {age}"
-    yield _row("account", f"{_short(account['used'])}{limit} credits {when}{_renewal(account)}")
+    used = credits_text(account["used"], 2)
+    yield _row("account", f"{used}{limit} credits {when}{_renewal(account)}")
 
 
 def _renewal(account: Mapping[str, Any]) -> str:
@@ -106,13 +143,6 @@ def _renewal(account: Mapping[str, Any]) -> str:
     return f"; that period ended {day}" if is_past else f"; renews {day}"
 
 
-def _short(number: str) -> str:
-    # Only --json prints all digits.
-    amount = Decimal(number)
-    small = 0 < amount < Decimal("0.01")
-    return f"{amount:.2g}" if small else f"{amount:,.2f}"
-
-
 def _age(seconds: int) -> str:
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
@@ -120,28 +150,11 @@ def _age(seconds: int) -> str:
     return "less than a minute ago"
 
 
-def _shares(ledger: Mapping[str, Any]) -> str:
-    shares = [(basis, count) for basis, count in ledger["basis"].items() if count]
-    return ", ".join(f"{basis} in {counted(count, 'row')}" for basis, count in shares)
-
-
-def _hooks(hooks: list[dict[str, Any]]) -> Iterator[str]:
-    for hook in hooks:
-        note = f" ({hook['note']})" if hook["note"] else ""
-        state = f"fires{note}" if hook["fires"] else f"does not fire: {hook['reason']}"
-        yield _row("hook", f"{hook['surface']} {hook['trigger']}, {hook['scope']}: {state}")
-        yield _row("", _shown(hook["path"]))
-
-
 def _shown(path: str) -> str:
     try:
         return path.removeprefix(os.getcwd() + os.sep)
     except OSError:  # the current folder is gone, and --workspace names another
         return path
-
-
-def _ledger_state(ledger: Mapping[str, Any]) -> str:
-    return counted(ledger["bytes"], "byte") if ledger["exists"] else "not created yet"
 
 
 def _row(name: str, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answer_options import filter_options, format_options
+from tokentrack.cli.answer_options import filter_options, format_options, reconcile_option
 from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of, source_words
 from tokentrack.common.terminal import escape
 
@@ -29,6 +29,7 @@ _MARKDOWN = ("id", "when", "workspace", "model", "credits", "seconds", "tokens",
 @click.option("-n", "limit", metavar="NUMBER", type=click.IntRange(0),
               help="Show at most NUMBER turns; 0 shows all.  [default: 20 in tables, else all]",
 )  # fmt: skip
+@reconcile_option
 @format_options
 def command(**options: Any) -> None:
     """Show single turns with their prompts, the newest first.

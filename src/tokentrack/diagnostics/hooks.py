@@ -48,7 +48,7 @@ def check_any_hook(setup: Setup) -> Iterator[Finding]:
 def check_hooks(setup: Setup) -> Iterator[Finding]:
     """Yield each installed hook: whether it fires, and if not, whether that loses turns."""
     hooks = setup.hooks
-    silent = _silent(hooks)
+    silent = silent_hooks(hooks)
     is_recorded = any(hook.fires and _ends_a_turn(hook) for hook in hooks)
     for hook in hooks:
         if hook in silent:
@@ -83,7 +83,7 @@ def check_double_hooks(setup: Setup) -> Iterator[Finding]:
 
 def check_missing_hooks(setup: Setup) -> Iterator[Finding]:
     """Yield the surfaces in use that have no hook, once any hook is installed."""
-    silent = _silent(setup.hooks)
+    silent = silent_hooks(setup.hooks)
     # A hook that does not fire has already been reported, with its fix.
     known = {hook.surface for hook in setup.hooks if hook.fires or hook in silent}
     if any(hook.cause == INERT for hook in silent):
@@ -104,7 +104,7 @@ def check_hook_files(setup: Setup) -> Iterator[Finding]:
     major = 1 if next(v1_sessions(setup.kiro_home), None) else None
     report = check_paths([p for p in places if os.path.isdir(p)], ide_major=major)
     ours = {hook.path for hook in setup.hooks}
-    reported = {hook.path for hook in _silent(setup.hooks)}
+    reported = {hook.path for hook in silent_hooks(setup.hooks)}
     for file in report.files:
         for finding in file.findings if file.path not in reported else ():
             fix = _fix_for_file(file, finding, setup, is_ours=file.path in ours)
@@ -122,8 +122,8 @@ def _ends_a_turn(hook: InstalledHook) -> bool:
     return not hook.trigger or kind_of(hook.trigger) == COMPLETION
 
 
-def _silent(hooks: list[InstalledHook]) -> list[InstalledHook]:
-    # The hooks that do not fire, but should: no other one does their work.
+def silent_hooks(hooks: list[InstalledHook]) -> list[InstalledHook]:
+    """Return the hooks that do not fire, but should: no other one does their work."""
     return [hook for hook in hooks if not hook.fires and not _twin(hook, hooks)]
 
 

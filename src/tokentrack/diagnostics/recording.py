@@ -41,11 +41,11 @@ def check_enabled(setup: Setup) -> Iterator[Finding]:
 def check_ledger(setup: Setup) -> Iterator[Finding]:
     """Yield whether the ledger can't be read, and its damaged lines."""
     ledger = setup.ledger
-    if ledger["problem"]:
-        yield Finding(_AREA, PROBLEM, ledger["problem"], _fix_for_reading(setup.paths))
-    if ledger["damaged"]:
-        first = ledger["damaged"][0]
-        lines = counted(len(ledger["damaged"]), "damaged line")
+    if ledger.problem:
+        yield Finding(_AREA, PROBLEM, ledger.problem, _fix_for_reading(setup.paths))
+    if ledger.damaged:
+        first = ledger.damaged[0]
+        lines = counted(ledger.damaged_count, "damaged line")
         message = f"{lines}, the first in {first['file']}, line {first['line']}: {first['problem']}"
         yield Finding(_AREA, PROBLEM, message, "tokentrack repair")
 
@@ -53,13 +53,15 @@ def check_ledger(setup: Setup) -> Iterator[Finding]:
 def check_waiting(setup: Setup) -> Iterator[Finding]:
     """Yield how many events still wait to be recorded, and what keeps them waiting."""
     waiting, obstacle = setup.waiting, setup.obstacle
-    if not waiting.spooled:
+    # Another process may be about to record them.
+    is_stuck = bool(obstacle or waiting.overdue or setup.drains)
+    if not waiting.spooled or not is_stuck:
         return
     message = f"{counted(waiting.spooled, 'event')} can't be recorded yet"
     message += f": {obstacle}" if obstacle else ""
     if waiting.overdue:
         message += f"; {waiting.overdue:,} for over {spool.OVERDUE_DAYS} days"
-    again = "run `tokentrack status` again"
+    again = "run `tokentrack maintain`"
     yield Finding(_AREA, PROBLEM, message, f"fix that, then {again}" if obstacle else again)
 
 
@@ -83,7 +85,7 @@ def check_other_ledgers(setup: Setup) -> Iterator[Finding]:
         if ledger and os.path.isdir(os.path.dirname(ledger)):
             root = os.path.dirname(os.path.dirname(ledger))
             yield Finding(_AREA, WARNING, f"{events} of {ledger} can't be recorded yet",
-                          f"tokentrack status --workspace {quoted(root)}")  # fmt: skip
+                          f"tokentrack maintain --workspace {quoted(root)}")  # fmt: skip
         else:
             owner = f"{ledger}, which is gone" if ledger else "an unknown ledger"
             yield Finding(
@@ -96,7 +98,7 @@ def check_other_ledgers(setup: Setup) -> Iterator[Finding]:
 def check_first_turn(setup: Setup) -> Iterator[Finding]:
     """Yield a warning while the ledger is empty and no execution is running."""
     ledger = setup.ledger
-    is_empty = not ledger["rows"] and not ledger["problem"] and not setup.waiting.running
+    is_empty = not ledger.rows and not ledger.problem and not setup.waiting.running
     if setup.hooks and is_empty:
         yield _NO_TURN
 
@@ -107,7 +109,7 @@ def check_last_runs(setup: Setup) -> Iterator[Finding]:
     Hooks of one surface and trigger count as one: they write the same rows.
     """
     seen = setup.last_fired
-    if not seen and setup.hooks and setup.ledger["rows"]:
+    if not seen and setup.hooks and setup.ledger.rows:
         yield _NO_TURN
     installed = dict.fromkeys((hook.surface, hook.trigger) for hook in setup.hooks)
     for surface, trigger in installed if seen else ():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokentrack import workspace
 from tokentrack.config.sources import load_config
-from tokentrack.diagnostics.last_fired import last_fired
-from tokentrack.diagnostics.waiting import Waiting, count_waiting
+from tokentrack.diagnostics.waiting import Waiting, count_waiting, obstacle_of
+from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
-from tokentrack.reports.totals import summarise_ledger
+from tokentrack.reports.ledger_totals import LedgerTotals, ledger_totals, unknown_totals
+from tokentrack.reports.scope import own_scope
 from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tokentrack.diagnostics.fixes import FixPlanner
     from tokentrack.diagnostics.last_fired import Moments
+    from tokentrack.reports.scope import Scope
 
 
 class Setup:
@@ -31,11 +33,20 @@ class Setup:
         config: the configuration in force.
         config_problems: what is wrong with its sources, a sentence each.
         paths: the ledger's paths.
-        obstacle: what keeps events from being recorded, "" if nothing does.
+        scope: the ledger and its index.
+        drains: whether the events that wait for the ledger are recorded first.
+        obstacle: what keeps events from being recorded, "" if nothing is known that does.
     """
 
-    def __init__(self, root: str, environ: Mapping[str, str]) -> None:
-        """Load the configuration, and record the events that wait for the ledger."""
+    def __init__(
+        self,
+        root: str,
+        environ: Mapping[str, str],
+        scope: Scope | None = None,
+        *,
+        drains: bool = True,
+    ) -> None:
+        """Load the configuration, and record the events that wait for the ledger if asked to."""
         self.root = root
         self.environ = environ
         self.kiro_home = workspace.kiro_home(environ)
@@ -43,7 +54,9 @@ class Setup:
         self.config, self.config_problems = load_config(root, self.kiro_home, environ)
         tracker = TokenTracker.for_workspace(root, self.config, environ)
         self.paths = tracker.paths
-        self.obstacle = tracker.drain()
+        self.scope = scope or own_scope(self.paths, environ)
+        self.drains = drains
+        self.obstacle = tracker.drain() if drains else obstacle_of(self.paths)
 
     @property
     def is_enabled(self) -> bool:
@@ -63,9 +76,12 @@ class Setup:
         return FixPlanner(self.root, self.kiro_home, self.environ)
 
     @cached_property
-    def ledger(self) -> dict[str, Any]:
-        """The ledger's totals and damage, as `summarise_ledger` returns them."""
-        return summarise_ledger(self.paths)
+    def ledger(self) -> LedgerTotals:
+        """The ledger's totals and damage."""
+        try:
+            return ledger_totals(self.scope)
+        except FileSystemError as error:
+            return unknown_totals(str(error))
 
     @cached_property
     def waiting(self) -> Waiting:
@@ -75,4 +91,6 @@ class Setup:
     @cached_property
     def last_fired(self) -> Moments:
         """For each surface and kind of event, when a hook last recorded one."""
-        return last_fired(self.paths)
+        from tokentrack.diagnostics.last_fired import last_fired  # `status` does not need it
+
+        return last_fired(self.paths, self.scope)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.kiro.reconcile.fill_in import fill_in
-from tokentrack.maintenance.locked import lock_for_maintenance
+from tokentrack.errors import TokenTrackError
 from tokentrack.store.pending import due_notes, is_of_crew
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
 _POLL_SECONDS = 0.5
+_ANSWER_SECONDS = 0.2
 _ENDLESS = 10**11  # seconds since the epoch that no note is due after
 
 
@@ -46,6 +47,9 @@ def reconcile(
         FileSystemError: the ledger can't be locked.
         OSError: it can't be written.
     """
+    from tokentrack.kiro.reconcile.fill_in import fill_in
+    from tokentrack.maintenance.locked import lock_for_maintenance
+
     deadline = time.monotonic() + wait
     filled = 0
     while True:
@@ -53,12 +57,56 @@ def reconcile(
             return Reconciled(filled, 0)
         with lock_for_maintenance(paths, config, environ, lock_seconds) as ledger:
             names = due_notes(ledger.state, _ENDLESS)
-            filled += fill_in(ledger, names, environ, config, seconds=None)
+            filled += fill_in(ledger, names, environ, config)
         left_over = count_pending(paths)
         left = deadline - time.monotonic()
         if not left_over or left <= 0:
             return Reconciled(filled, left_over)
         time.sleep(min(_POLL_SECONDS, left))
+
+
+def add_new_numbers(ledgers: Iterable[LedgerPaths], environ: Mapping[str, str]) -> int:
+    """Add to ledgers what Kiro has written since, before an answer about them.
+
+    Never fails and takes 0.2 s at most, however many ledgers there are: another process may hold a
+    lock, or a file may not be writable. What is not found stays pending as it is.
+
+    Returns:
+        how many executions got numbers.
+    """
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    filled = 0
+    for paths in ledgers:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        if names := _notes(paths):
+            with suppress(TokenTrackError, OSError):
+                filled += _add_to(paths, names, environ, left)
+    return filled
+
+
+def _add_to(
+    paths: LedgerPaths, names: list[str], environ: Mapping[str, str], seconds: float
+) -> int:
+    from tokentrack.config.sources import load_config
+    from tokentrack.kiro.reconcile.fill_in import fill_in
+    from tokentrack.recorder.recorder import Recorder
+    from tokentrack.store.ledger import lock_ledger
+    from tokentrack.workspace import kiro_home
+
+    root = paths.base if paths.folders else ""
+    config, _ = load_config(root, kiro_home(environ), environ)
+    ledger = lock_ledger(paths, 0, create=False)
+    if ledger is None:
+        return 0
+    try:
+        with ledger:
+            return fill_in(ledger, names, environ, config, seconds=seconds, postpones=False)
+    finally:
+        # Writers that could not get the lock meanwhile left their events in the spool.
+        with suppress(OSError):
+            Recorder(paths, config, environ).drain()
 
 
 def count_pending(paths: LedgerPaths) -> int:

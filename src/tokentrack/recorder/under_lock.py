@@ -156,7 +156,9 @@ class UnderLock:
             # The real numbers of earlier executions, as far as Kiro has written them.
             from tokentrack.kiro.reconcile.fill_in import fill_in
 
-            fill_in(self._held, due, self._environ, self._config, seconds=_FILL_SECONDS)
+            fill_in(
+                self._held, due, self._environ, self._config, seconds=_FILL_SECONDS, in_hook=True
+            )
 
     def _has_places(self, due: list[str]) -> bool:
         # Whether Kiro has any files on this machine that could answer a note.

@@ -41,6 +41,7 @@ class LedgerTotals(NamedTuple):
         total: `turns`, `credits` (decimal text), `credits_unknown`, `tokens`, `seconds`, `failed`
             and `credits_failed`, as in an answer.
         today: the same of the local day.
+        known: how many turns have credits.
         timed: how many turns have a time.
         basis: how many turns have `reported`, `estimated` and `unknown` tokens.
         rows: how many rows the ledger has, those that repeat an execution included.
@@ -54,6 +55,7 @@ class LedgerTotals(NamedTuple):
 
     total: Mapping[str, Any]
     today: Mapping[str, Any]
+    known: int
     timed: int
     basis: Mapping[str, int]
     rows: int
@@ -78,7 +80,7 @@ def ledger_totals(
     Raises:
         FileSystemError: the ledgers can't be read.
     """
-    only = scope["only"]
+    only = scope.only
     if only is None:
         raise TypeError("the totals are those of one ledger")
     now = time.time_ns() // 1000 if now is None else now
@@ -91,7 +93,14 @@ def ledger_totals(
                 raise
         return _totals(opened, only, now, is_wide=True)
 
-    return ask_index(scope["index"], [*scope["ledgers"], only], progress, answer)
+    return ask_index(scope.index_path, [*scope.ledgers, only], progress, answer)
+
+
+def unknown_totals(problem: str) -> LedgerTotals:
+    """Return the totals of a ledger that can't be read, and why."""
+    unknown: dict[str, Any] = {**dict.fromkeys(_METRICS), "turns": 0}
+    basis = dict.fromkeys(("reported", "estimated", "unknown"), 0)
+    return LedgerTotals(unknown, unknown, 0, 0, basis, 0, None, None, [], 0, problem, "scan")
 
 
 def _totals(opened: OpenIndex, only: LedgerPaths, now: int, *, is_wide: bool) -> LedgerTotals:
@@ -114,6 +123,7 @@ def _totals(opened: OpenIndex, only: LedgerPaths, now: int, *, is_wide: bool) ->
     return LedgerTotals(
         total=metrics_of(_METRICS, total),
         today=metrics_of(_METRICS, today),
+        known=total.known,
         timed=timed,
         basis={
             "reported": reported,

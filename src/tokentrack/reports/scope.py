@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.store.paths import index_path
 from tokentrack.store.registry import registered
@@ -10,26 +10,42 @@ from tokentrack.store.registry import registered
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tokentrack.reports.answer import Answer
+    from tokentrack.reports.pseudonyms import Pseudonyms
     from tokentrack.store.paths import LedgerPaths
 
 
-class Scope(TypedDict):
-    """The arguments of a question that say what is asked.
+class Scope(NamedTuple):
+    """The ledgers to ask.
 
     Attributes:
         ledgers: all ledgers of which an index is kept.
-        only: the one ledger of them whose files are asked about; None for all.
-        index: the path of the index; None to read the files for this answer alone.
+        only: the one of them that is asked about.
+        index_path: the path of the index; None to read the files.
+        missing: by path what is missing in or next to the files that the user named.
+        pseudonyms: what replaces names; None leaves them.
     """
 
     ledgers: Sequence[LedgerPaths]
-    only: LedgerPaths | None
-    index: str | None
+    only: LedgerPaths | None = None
+    index_path: str | None = None
+    missing: Mapping[str, str] = {}
+    pseudonyms: Pseudonyms | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of a question."""
+        return {"ledgers": self.ledgers, "only": self.only, "index": self.index_path}
+
+    def noted(self, answer: Answer) -> Answer:
+        """Add to an answer what is missing, and take from it what is to be redacted."""
+        answer.unreadable |= self.missing
+        return answer if self.pseudonyms is None else self.pseudonyms.answer(answer)
 
 
 def own_scope(paths: LedgerPaths, environ: Mapping[str, str]) -> Scope:
     """Return what is asked about one ledger; the index is used if the ledger is registered."""
     known = registered(environ)
     if any(ledger.path == paths.path for ledger in known):
-        return Scope(ledgers=known, only=paths, index=index_path(environ))
-    return Scope(ledgers=[paths], only=paths, index=None)
+        return Scope(known, paths, index_path(environ))
+    return Scope([paths], paths)

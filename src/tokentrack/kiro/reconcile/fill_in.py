@@ -44,25 +44,28 @@ def fill_in(
     environ: Mapping[str, str],
     config: TrackerConfig,
     *,
-    seconds: float | None,
+    seconds: float | None = None,
+    in_hook: bool = False,
+    postpones: bool = True,
 ) -> int:
     """Append usage rows with the numbers that Kiro has written; return how many executions got any.
 
-    Notes without an answer stay pending and become due again later.
+    Notes without an answer stay pending.
 
     Args:
         ledger: the ledger.
         names: the names of the notes; the first is always answered, even if time is short.
         environ: the environment, by which Kiro's files are found.
         config: whether to write durably and to redact secrets.
-        seconds: how long a hook may take. None means a command, which may take as long as it
-            needs and may also read databases and large files.
+        seconds: how long this may take; None is as long as needed.
+        in_hook: whether a hook asks. A command also reads databases and large files.
+        postpones: whether notes without an answer become due again later.
 
     Raises:
         OSError: the rows could not be written; the notes stay pending.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    search = _Search(ledger, environ, config, in_hook=seconds is not None)
+    search = _Search(ledger, environ, config, in_hook=in_hook)
     lines: list[bytes] = []
     done: list[str] = []
     filled = 0
@@ -80,7 +83,7 @@ def fill_in(
             filled += answer.has_turn
             if answer.is_final:
                 done.append(name)
-            else:
+            elif postpones:
                 folder.rename_to(name, folder, note.next_name(for_hooks=answer.for_hooks))
             if deadline is not None and time.monotonic() > deadline:
                 break
