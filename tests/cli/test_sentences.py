@@ -44,11 +44,11 @@ def run_in(space, script, *words):
 def test_an_import_that_adds_nothing_ends_the_hint(space, words):
     session = V1Session(KiroHome(space.home), workspace="/elsewhere")
     session.turn([0.5])
-    assert HINT in space.run("status")
+    assert HINT in space.run("status", code=1)
     space.run("import", "--dry-run")
-    assert HINT in space.run("status")  # the control: a dry run leaves no mark
+    assert HINT in space.run("status", code=1)  # the control: a dry run leaves no mark
     space.run("import", *words)
-    assert HINT not in space.run("status")
+    assert HINT not in space.run("status", code=1)
     assert not space.ledger.exists()
 
 
@@ -178,7 +178,8 @@ def test_a_problem_of_the_configuration_names_whose_and_where(space):
     assert said.count("line 3 column 2") == 2
     assert "KIRO_TOKEN_TRACKER_MAX_PROMPT_LENGTH must be a whole number" in said
     facts = json.loads(space.run("status", "--json", code=1))
-    assert len(facts["problems"]) == 2
+    assert len(facts["problems"]) == 3
+    assert "no hook is installed" in facts["problems"][0]
 
 
 def test_bounds_are_written_as_people_write_numbers():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.doctor import BIN, findings, install, tokentrack
+from support.doctor import BIN, findings, having, install, tokentrack
 from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
 from support.ledgers import HEADER, posix_only
@@ -67,10 +67,16 @@ def test_status_says_what_doctor_says(machine, case):
 
 
 @posix_only
-def test_a_program_that_is_missing_is_a_note_in_status(machine):
+@pytest.mark.slow
+def test_a_program_that_is_missing_is_a_problem_until_something_is_recorded(machine):
     install(machine, "--surface", "v1")
     assert "is not on PATH" not in tokentrack(machine, "status")
-    assert "is not on PATH" in tokentrack(machine, "status", path="/usr/bin:/bin")
+    missing = {"path": "/usr/bin:/bin"}
+    assert "PROBLEM       `tokentrack` is" in tokentrack(machine, "status", code=1, **missing)
+    assert having(findings(machine, code=1, **missing), "is not on PATH", "problem")
+    machine.send("Stop")
+    assert "note          `tokentrack` is" in tokentrack(machine, "status", **missing)
+    assert having(findings(machine, **missing), "is not on PATH", "warning")
     assert not [f for f in findings(machine) if "is not on PATH" in f["message"]]
 
 

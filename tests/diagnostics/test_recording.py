@@ -47,7 +47,7 @@ def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(record
     elsewhere.mkdir()
     words = ("--workspace", str(elsewhere))
     (found,) = having(findings(recorded, *words, code=1), f"1 event of {ledger}", "warning")
-    assert found["fix"] == f"tokentrack status --workspace {here}"
+    assert found["fix"] == f"tokentrack maintain --workspace {here}"
     moved = here.rename(tmp_path / "moved")
     recorded.root = elsewhere
     (found,) = having(findings(recorded, code=1), f"1 event of {ledger}, which is gone", "warning")
@@ -55,7 +55,7 @@ def test_events_of_a_workspace_that_was_moved_away_are_told_with_its_path(record
     assert str(waiting.parents[2]) in found["message"]
     moved.rename(here)
     recorded.root = here
-    tokentrack(recorded, "status")
+    assert tokentrack(recorded, "maintain") == "recorded 1 event that waited\n"
     assert [row["session_id"] for row in recorded.rows()] == ["first", "rescued"]
     assert not [f for f in findings(recorded) if "event of" in f["message"]]
 

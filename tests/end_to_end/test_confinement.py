@@ -193,7 +193,7 @@ def forged(part: str, name: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["hook-run"], ["status"]])
+@pytest.mark.parametrize("words", [["hook-run"], ["maintain"]])
 @pytest.mark.parametrize("part", ["written", "removed", "half good", "from the spool"])
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_forged_journal_changes_nothing_outside_and_keeps_no_event_waiting(

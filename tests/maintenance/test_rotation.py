@@ -15,7 +15,8 @@ from tokentrack.errors import FileSystemError
 from tokentrack.maintenance import rotation
 from tokentrack.maintenance.schedule import run_due
 from tokentrack.reports.ledger_rows import ledger_rows
-from tokentrack.reports.totals import summarise_ledger
+from tokentrack.reports.ledger_totals import ledger_totals
+from tokentrack.reports.scope import own_scope
 from tokentrack.store.archives import open_ledger_file, open_ledger_files
 
 TODAY = time.strftime("%Y%m%d", time.gmtime())
@@ -267,13 +268,13 @@ def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, d
     damaged = space.kiro / "token_transactions_20260102.csv.gz"
     data = damaged.read_bytes()
     damaged.write_bytes(data[: len(data) // 2] if damage == "cut" else b"garbage")
-    ledger = summarise_ledger(space.paths)
-    assert ledger["rows"] > 6001 + 1000 if damage == "cut" else ledger["rows"] == 6001
-    assert ledger["problem"].startswith(f"{damaged}: the archive is damaged")
-    assert "tokentrack repair" in ledger["problem"]
+    ledger = ledger_totals(own_scope(space.paths, space.environ))
+    assert ledger.rows > 6001 + 1000 if damage == "cut" else ledger.rows == 6001
+    assert ledger.problem.startswith(f"{damaged}: the archive is damaged")
+    assert "tokentrack repair" in ledger.problem
     rows = list(ledger_rows(space.paths))
-    assert len([found for found in rows if found.transaction]) == ledger["rows"]
-    assert [found.problem for found in rows if found.problem] == [ledger["problem"]]
+    assert len([found for found in rows if found.transaction]) == ledger.rows
+    assert [found.problem for found in rows if found.problem] == [ledger.problem]
     for command in ("prune", "prune --dry-run"):
         assert f"Error: {damaged}: the archive" in space.run(*command.split(), code=1)
     if damage == "garbage":
@@ -281,17 +282,17 @@ def test_a_damaged_archive_hides_no_other_and_is_named_with_a_next_step(space, d
         assert damaged.read_bytes() == b"garbage"
     else:
         space.run("repair")
-        assert summarise_ledger(space.paths)["problem"] == ""
+        assert ledger_totals(own_scope(space.paths, space.environ)).problem == ""
 
 
 def test_an_archive_that_is_no_file_of_ours_hides_no_other(space):
     space.fill([3], name="token_transactions_20260101.csv")
     os.link(space.kiro / "token_transactions_20260101.csv", space.kiro / "other")
     space.fill([1])
-    ledger = summarise_ledger(space.paths)
-    assert ledger["rows"] == 1
+    ledger = ledger_totals(own_scope(space.paths, space.environ))
+    assert ledger.rows == 1
     named = f"{space.kiro}/token_transactions_20260101.csv: has 2 hard links; it must be"
-    assert ledger["problem"].startswith(named)
+    assert ledger.problem.startswith(named)
     assert f"Error: {named}" in space.run("prune", code=1)
     assert named in space.run("verify", code=1)
 

@@ -2,8 +2,8 @@
 
 # Commands that create nothing, with their exit codes: a report of nothing, or one sentence.
 READING = {
-    "status": 0,
-    "status --json": 0,
+    "status": 1,  # no hook is installed
+    "status --json": 1,
     "overview": 0,
     "report": 0,
     "turns": 0,
@@ -11,12 +11,14 @@ READING = {
     "statusline": 0,
     "workspaces": 0,
     "plan show": 0,
-    "doctor": 1,  # the program is not on PATH
+    "doctor": 1,
     "validate-hooks": 0,
     "reconcile": 0,
     "reconcile --wait 0.1": 0,
     "import --dry-run": 0,
     "import --dry-run other.csv": 0,
+    "maintain": 0,
+    "maintain --json": 0,
     "verify": 0,
     "repair": 0,
     "repair --dry-run": 0,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("tokentrack.cli.init", "Install hooks that record each turn."),
     "uninstall": ("tokentrack.cli.uninstall", "Remove what init installed."),
-    "status": ("tokentrack.cli.status", "Show what has been recorded and whether the hooks work."),
+    "status": ("tokentrack.cli.status", "Show whether turns are recorded, and what is in the way."),
     "doctor": ("tokentrack.cli.doctor", "Find out why turns are not recorded, and suggest fixes."),
     "overview": ("tokentrack.cli.overview", "Show what was used today and this month."),
     "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "tokentrack.cli.migrate_hooks",
         "Convert IDE 0.x hook files to the v1 format.",
     ),
+    "maintain": ("tokentrack.cli.maintain", "Back up and rotate the ledger if that is due."),
     "verify": ("tokentrack.cli.verify", "Check the ledger's files for damage."),
     "repair": ("tokentrack.cli.repair", "Repair damaged files, keeping the originals."),
     "backup": ("tokentrack.cli.backup", "Create, list and remove backups."),

@@ -12,7 +12,6 @@ from tokentrack.cli.options import (
     Group,
     dry_run_option,
     json_option,
-    run_due,
     say,
     target_of,
     workspace_option,
@@ -100,9 +99,7 @@ def _backups(workspace: str | None) -> list[Backup]:
     from tokentrack.maintenance.backup import list_backups
     from tokentrack.maintenance.locked import NoLedgerError, open_folder
 
-    target = target_of(workspace)
-    run_due(target)
-    paths = target.paths
+    paths = target_of(workspace).paths
     try:
         with open_folder(paths) as folder:
             return list_backups(folder, paths)

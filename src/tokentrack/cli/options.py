@@ -123,6 +123,16 @@ def run_due(target: Target) -> None:
         click.echo(escape(sentence), err=True)
 
 
+def run_due_on_terminal(target: Target) -> None:
+    """Run the maintenance that is due, after an answer on a terminal, and say so in one line."""
+    if not sys.stdout.isatty():
+        return
+    from tokentrack.maintenance.schedule import run_due as run
+
+    if done := run(target.paths, target.config, os.environ):
+        click.echo(escape(f"maintenance: {'; '.join(done)}"), err=True)
+
+
 def say(text: str) -> None:
     """Print a line, with everything escaped that could steer a terminal."""
     click.echo(escape(text))

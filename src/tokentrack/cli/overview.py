@@ -23,7 +23,7 @@ from tokentrack.cli.answers import (
     scope_of,
     source_words,
 )
-from tokentrack.cli.options import target_of
+from tokentrack.cli.options import run_due_on_terminal, target_of
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def command(**options: Any) -> None:
     print_answer("overview", overview_table(found), options, lambda screen: _lines(
         found, screen, options,
     ))  # fmt: skip
+    if form_of(options) == "table" and not options["files"]:
+        run_due_on_terminal(target_of(None))
 
 
 def _most_expensive(options: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,13 @@ import click
 import tokentrack
 from tokentrack.cli.answer_options import reconcile_option
 from tokentrack.cli.answers import add_new_numbers, scope_at
-from tokentrack.cli.options import json_option, root_of, target_at, workspace_option
+from tokentrack.cli.options import (
+    json_option,
+    root_of,
+    run_due_on_terminal,
+    target_at,
+    workspace_option,
+)
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import wrap
 from tokentrack.common.timestamps import format_us, now_us, parse
@@ -62,6 +68,7 @@ def command(*, dismiss: bool, no_reconcile: bool, as_json: bool, workspace: str 
     else:
         for line in _lines(facts, setup):
             click.echo("\n".join(wrap(line, _INDENT)))
+        run_due_on_terminal(target)
     if facts["problems"]:
         raise SystemExit(1)
 
@@ -109,7 +116,7 @@ def _ledger(ledger: Mapping[str, Any]) -> str:
 
 
 def _today(today: Mapping[str, Any]) -> Iterator[str]:
-    from tokentrack.reports.render.credit_texts import credits_text
+    from tokentrack.reports.credit_texts import credits_text
 
     turns, unknown = today["turns"], today["credits_unknown"]
     if not turns:
@@ -123,7 +130,7 @@ def _today(today: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _account(account: Mapping[str, Any] | None) -> Iterator[str]:
-    from tokentrack.reports.render.credit_texts import credits_text
+    from tokentrack.reports.credit_texts import credits_text
 
     if account is None:
         return

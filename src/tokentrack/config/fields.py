@@ -54,6 +54,12 @@ FIELDS = {
         "Number of backups to keep. Each automatic backup deletes the oldest beyond that number.",
         1, 10_000,
     ),
+    "auto_maintenance": Field(
+        "bool", True,
+        "Rotate, back up and compress what is due after `tokentrack` and `tokentrack status` on a "
+        "terminal, along with the maintenance commands, and in the Python API. false leaves it to "
+        "`tokentrack maintain`.",
+    ),
     "compression_enabled": Field("bool", False, "Compress archives when the ledger is rotated."),
     "rotate_max_mb": Field(
         "int", 50,

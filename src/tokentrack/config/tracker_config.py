@@ -23,6 +23,7 @@ class TrackerConfig:
 
     auto_create_directories: bool
     auto_create_hooks: bool
+    auto_maintenance: bool
     backup_enabled: bool
     backup_interval_hours: int
     backup_keep: int

@@ -21,8 +21,8 @@ class Check(NamedTuple):
 
     Attributes:
         run: yields its findings.
-        in_status: where `status` shows them: among the problems (those of level problem only) or
-            among the notes (whatever is wrong); "" means only `doctor` shows them.
+        in_status: which of them `status` shows: PROBLEMS for those of level problem alone, NOTES
+            for warnings too; "" means only `doctor` shows them.
     """
 
     run: Callable[[Setup], Iterable[Finding]]
@@ -32,12 +32,12 @@ class Check(NamedTuple):
 CHECKS = (
     Check(kiro.check_kiro),
     Check(hooks.check_hook_folders, NOTES),
-    Check(hooks.check_any_hook, NOTES),  # the Python API and imports need no hook
+    Check(hooks.check_any_hook, NOTES),
     Check(hooks.check_hooks, PROBLEMS),
     Check(hooks.check_double_hooks),
     Check(hooks.check_missing_hooks),
     Check(hooks.check_hook_files),
-    Check(program.check_programs, NOTES),  # Kiro may have another PATH
+    Check(program.check_programs, NOTES),
     Check(program.check_launchers),
     Check(folders.check_folder, PROBLEMS),
     Check(folders.check_file_system),
@@ -63,11 +63,10 @@ def findings_for_status(setup: Setup) -> dict[str, list[str]]:
     """Run the checks that `status` shows; return its `problems` and `notes`, a sentence each."""
     found: dict[str, list[str]] = {PROBLEMS: [], NOTES: []}
     for check in CHECKS:
-        if check.in_status:
-            levels = {PROBLEM} if check.in_status == PROBLEMS else {PROBLEM, WARNING}
-            found[check.in_status] += [
-                f"{finding.message}; fix: {finding.fix}"
-                for finding in check.run(setup)
-                if finding.level in levels
-            ]
+        for finding in check.run(setup) if check.in_status else ():
+            sentence = f"{finding.message}; fix: {finding.fix}"
+            if finding.level == PROBLEM:
+                found[PROBLEMS].append(sentence)
+            elif finding.level == WARNING and check.in_status == NOTES:
+                found[NOTES].append(sentence)
     return found

@@ -39,10 +39,14 @@ def check_hook_folders(setup: Setup) -> Iterator[Finding]:
 
 
 def check_any_hook(setup: Setup) -> Iterator[Finding]:
-    """Yield a problem if no hook is installed."""
+    """Yield whether no hook is installed; the Python API and imports need none."""
     if not setup.hooks and not any(check_hook_folders(setup)):
-        message = "no hook is installed, so nothing is recorded"
-        yield Finding(_AREA, PROBLEM, message, setup.fixes.for_no_hook())
+        has_rows = setup.ledger.rows > 0
+        what = "Kiro's turns are not recorded" if has_rows else "nothing is recorded"
+        yield Finding(
+            _AREA, WARNING if has_rows else PROBLEM, f"no hook is installed, so {what}",
+            setup.fixes.for_no_hook(),
+        )  # fmt: skip
 
 
 def check_hooks(setup: Setup) -> Iterator[Finding]:

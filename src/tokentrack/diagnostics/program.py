@@ -59,11 +59,12 @@ class Slowness(NamedTuple):
 
 
 def check_programs(setup: Setup) -> Iterator[Finding]:
-    """Yield the programs of the hooks that are not on PATH."""
+    """Yield the programs of the hooks that are not on PATH; Kiro may have another PATH."""
+    level = PROBLEM if setup.hooks and not setup.ledger.rows else WARNING
     for word, path in _programs(setup).items():
         if path is None and not os.path.dirname(word):
             fix = how_to_find() if word == NAME else f"install `{word}`, or put it on PATH"
-            yield Finding(_AREA, PROBLEM, not_on_path(word), fix)
+            yield Finding(_AREA, level, not_on_path(word), fix)
 
 
 def check_launchers(setup: Setup) -> Iterator[Finding]:

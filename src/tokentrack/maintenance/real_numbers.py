@@ -49,9 +49,12 @@ def reconcile(
     """
     from tokentrack.kiro.reconcile.fill_in import fill_in
     from tokentrack.maintenance.locked import lock_for_maintenance
+    from tokentrack.recorder.recorder import Recorder
 
     deadline = time.monotonic() + wait
     filled = 0
+    with suppress(OSError):  # what can't be recorded now has no note yet
+        Recorder(paths, config, environ).drain()
     while True:
         if not _notes(paths):
             return Reconciled(filled, 0)

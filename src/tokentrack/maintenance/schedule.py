@@ -1,15 +1,18 @@
-"""Back up, rotate and compress when due: as part of a command or the Python API, never the hook."""
+"""Rotate, back up and compress when due: after a command, in the Python API, never in the hook."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tokentrack.common.oserrors import sentence_of
+from tokentrack.common.formatting import counted
+from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.common.timestamps import now_us
 from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance import backup, rotation
 from tokentrack.maintenance.locked import lock_drained, lock_for_maintenance
+from tokentrack.recorder.recorder import Recorder
+from tokentrack.store import spool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,26 +27,48 @@ _PAUSE_SECONDS = 60
 _next_check: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
 
 
-def run_due(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
-    """Back up, rotate and compress what is due, and return what was done, one sentence each.
+class Maintained(NamedTuple):
+    """What was done, one sentence each, and why the rest was not, "" if nothing is left."""
 
-    Never fails and hardly waits: what can't be done now is due the next time, and the reason is
-    one of the sentences. Rows are never removed here: `tokentrack prune` does that.
+    done: list[str]
+    problem: str = ""
+
+
+def maintain(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], wait: float = 0.0
+) -> Maintained:
+    """Record the events that wait, then rotate, back up and compress what is due.
+
+    Never fails: what can't be done now is due the next time. Rows are never removed here:
+    `tokentrack prune` does that.
+
+    Args:
+        paths: the ledger.
+        config: what is due.
+        environ: the environment.
+        wait: how many seconds to wait for the ledger's lock.
     """
-    try:
-        with paths.open_folder(create=False) as folder:
-            due = _is_anything_due(folder, paths, config)
-    except OSError:
-        return []  # no ledger yet, or a folder whose problem `status` reports
     done: list[str] = []
+    problem = _record_waiting(paths, config, environ, done)
     try:
-        if due:
-            _run(paths, config, environ, done)
+        if _is_anything_due(paths, config):
+            _run(paths, config, environ, max(wait, _WAIT_SECONDS), done)
     except TokenTrackError as error:
-        done.append(f"maintenance was postponed: {error}")
+        problem = str(error)
     except OSError as error:
-        done.append(f"maintenance was postponed: {sentence_of(error)}")
-    return done
+        problem = sentence_of(error)
+    return Maintained(done, problem)
+
+
+def run_due(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> list[str]:
+    """Do what is due like `maintain`, unless the configuration says otherwise; return sentences.
+
+    The reason why something can't be done now is one of the sentences.
+    """
+    if not config.auto_maintenance:
+        return []
+    done, problem = maintain(paths, config, environ)
+    return [*done, f"maintenance was postponed: {problem}"] if problem else done
 
 
 def run_due_at_times(paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]) -> None:
@@ -54,12 +79,33 @@ def run_due_at_times(paths: LedgerPaths, config: TrackerConfig, environ: Mapping
         run_due(paths, config, environ)
 
 
-def _is_anything_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig) -> bool:
-    return (
-        _is_backup_due(folder, paths, config)
-        or bool(rotation.reason_to_rotate(folder, paths, config, now_us()))
-        or (config.compression_enabled and bool(rotation.uncompressed(folder, paths)))
-    )
+def _record_waiting(
+    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], done: list[str]
+) -> str:
+    # Returns why events could not be recorded, "" if they were.
+    before = spool.count_waiting(paths, environ)
+    try:
+        with with_path(paths.folder, paths.ledger):
+            Recorder(paths, config, environ).drain()
+    except OSError as error:
+        return sentence_of(error)
+    recorded = before - spool.count_waiting(paths, environ)
+    if recorded > 0:
+        done.append(f"recorded {counted(recorded, 'event')} that waited")
+    return ""
+
+
+def _is_anything_due(paths: LedgerPaths, config: TrackerConfig) -> bool:
+    try:
+        folder = paths.open_folder(create=False)
+    except FileNotFoundError:
+        return False  # no ledger yet
+    with with_path(paths.folder, paths.ledger), folder:
+        return (
+            _is_backup_due(folder, paths, config)
+            or bool(rotation.reason_to_rotate(folder, paths, config, now_us()))
+            or (config.compression_enabled and bool(rotation.uncompressed(folder, paths)))
+        )
 
 
 def _is_backup_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig) -> bool:
@@ -70,16 +116,21 @@ def _is_backup_due(folder: Directory, paths: LedgerPaths, config: TrackerConfig)
 
 
 def _run(
-    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], done: list[str]
+    paths: LedgerPaths,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    wait: float,
+    done: list[str],
 ) -> None:
-    with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as ledger:
-        _back_up(ledger, config, done)
-        due = rotation.reason_to_rotate(ledger.folder, paths, config, now_us())
-    if due:
+    # Rotation comes first: what is in an archive needs no backup.
+    with paths.open_folder(create=False) as folder:
+        must_rotate = bool(rotation.reason_to_rotate(folder, paths, config, now_us()))
+    if must_rotate:
         with lock_drained(paths, config, environ) as ledger:
             _rotate(ledger, config, done)
-    if config.compression_enabled:
-        with lock_for_maintenance(paths, config, environ, _WAIT_SECONDS) as ledger:
+    with lock_for_maintenance(paths, config, environ, wait) as ledger:
+        _back_up(ledger, config, done)
+        if config.compression_enabled:
             done += [f"compressed to {name}" for name in rotation.compress_archives(ledger)]
 
 

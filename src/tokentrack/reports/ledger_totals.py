@@ -184,6 +184,6 @@ def _problems(opened: OpenIndex, only: LedgerPaths, damaged: list[dict[str, Any]
             yield f"the ledger can't be read: {sentence_of(error)}"
     for found in damaged:
         if not found["line"]:
-            name = found["file"]
-            what = "the ledger" if name in {only.ledger, only.usage} else "an archive"
-            yield f"{what} can't be read: {name}: {found['problem']}"
+            # The reason names the file.
+            is_active = found["file"] in {only.ledger, only.usage}
+            yield f"the ledger can't be read: {found['problem']}" if is_active else found["problem"]

@@ -9,8 +9,6 @@ from tokentrack.common.timestamps import format_us
 from tokentrack.reports.ledger_totals import ledger_totals
 from tokentrack.reports.scope import own_scope
 from tokentrack.store import spool
-from tokentrack.store.directory import Directory
-from tokentrack.store.paths import rescue_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +42,7 @@ def ledger_statistics(paths: LedgerPaths, environ: Mapping[str, str]) -> dict[st
         "last_transaction": _iso(found.last),
         "ledger_rows": found.rows,
         "damaged_rows": found.damaged_count,
-        "waiting_in_spool": _waiting(paths, environ),
+        "waiting_in_spool": spool.count_waiting(paths, environ),
         "csv_file_path": paths.path,
         "csv_file_size_bytes": size_of(paths),
         "problem": found.problem,
@@ -61,16 +59,3 @@ def size_of(paths: LedgerPaths) -> int:
 
 def _iso(at: int | None) -> str | None:
     return None if at is None else format_us(at)
-
-
-def _waiting(paths: LedgerPaths, environ: Mapping[str, str]) -> int:
-    try:
-        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
-            waiting = len(spool.waiting(state))
-    except OSError:
-        waiting = 0
-    try:
-        with Directory.open(rescue_folder(paths, environ)) as rescued:
-            return waiting + len(spool.waiting(rescued))
-    except OSError:
-        return waiting

@@ -11,9 +11,14 @@ import errno
 import os
 import time
 
+from tokentrack.store.directory import Directory
+from tokentrack.store.paths import rescue_folder
+
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    from tokentrack.store.directory import Directory
+    from collections.abc import Mapping
+
+    from tokentrack.store.paths import LedgerPaths
 
 # A full spool accepts no more events; processes that put one at the same moment can exceed the
 # bounds by one event each.
@@ -212,6 +217,21 @@ def take_back(parent: Directory, most: int) -> bool:
 
 def _set_aside(spool: Directory) -> list[str]:
     return [name for name in spool.scan() if name.startswith(_ASIDE)][:_MOST_LEFTOVERS]
+
+
+def count_waiting(paths: LedgerPaths, environ: Mapping[str, str]) -> int:
+    """Return how many events of a ledger wait, in its own spool and in the user's."""
+    count = 0
+    try:
+        with paths.open_folder(create=False) as folder, folder.child(paths.state) as state:
+            count += len(waiting(state))
+    except OSError:
+        pass  # nothing was recorded here yet
+    try:
+        with Directory.open(rescue_folder(paths, environ)) as rescued:
+            return count + len(waiting(rescued))
+    except OSError:
+        return count
 
 
 def overdue(names: list[str], now: int) -> int:

@@ -152,7 +152,8 @@ def test_events_that_waited_in_the_spool_get_their_numbers_too(played):
         turn = played.turn()
     assert machine.rows() == []
     billed = played.bill(turn, [0.5])
-    tokentrack(machine, "status")
+    tokentrack(machine, "status", code=1)  # nothing is recorded, and no hook is installed
+    assert machine.rows() == [], "asking records nothing"
     tokentrack(machine, "reconcile")
     (row,) = latest(machine).values()
     assert Decimal(row["credits"]) == billed.credits
@@ -243,11 +244,11 @@ def test_a_turn_with_nothing_due_does_not_load_the_readers(machine):
 
 
 def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
-    assert json.loads(tokentrack(machine, "status", "--json"))["account"] is None
+    assert json.loads(tokentrack(machine, "status", "--json", code=1))["account"] is None
     path = IdeStorage(KiroHome(machine.home)).account(412.5, 1000)
     three_hours_ago = time.time() - 3 * 3600 - 60
     os.utime(path, (three_hours_ago, three_hours_ago))
-    account = json.loads(tokentrack(machine, "status", "--json"))["account"]
+    account = json.loads(tokentrack(machine, "status", "--json", code=1))["account"]
     assert (account["used"], account["limit"]) == ("412.5", "1000")
     assert account["resets_at"] == "2026-09-01T00:00:00.000Z"
     assert 3 * 3600 <= account["age_seconds"] < 4 * 3600
@@ -255,14 +256,14 @@ def test_status_shows_the_account_with_its_age_and_nothing_without_it(machine):
         "412.50 of 1,000.00 credits as the IDE last saved it, file of 3 h ago; "
         "that period ended 2026-09-01"
     )
-    assert line in tokentrack(machine, "status")
+    assert line in tokentrack(machine, "status", code=1)
 
 
 def test_status_shows_the_credits_that_are_known_and_how_many_are_to_come(played):
     machine = played.machine
     turn = played.turn()
-    assert "1 pending from Kiro" in tokentrack(machine, "status")
+    assert "1 turn without credits: Kiro has not written them" in tokentrack(machine, "status")
     played.bill(turn, [0.0004])
     found = json.loads(tokentrack(machine, "status", "--json"))["credits"]
     assert found == {"total": "0.0004", "rows": 1, "waiting": 0}
-    assert "0.0004 in 1 of 1 row, reported" in tokentrack(machine, "status")
+    assert "1 turn, <0.01 credits" in tokentrack(machine, "status")
