@@ -1,31 +1,34 @@
-"""Write synthetic ledgers of any size, always the same ones: `FOLDER ROWS`.
+"""Write synthetic ledgers of any size, always the same ones but for their dates.
 
-There are twelve workspaces and the user's own ledger. Of the executions one in ten has a second
-ledger row, half of those much later and with other numbers, one in nine has an earlier usage row
-without credits, and one in a hundred lies in two ledgers. Eight workspaces have archives. Rows
-are spread over three years.
+FOLDER is a home: the ledgers of its workspaces and its own are listed in its registry. Of the
+executions one in ten has a second ledger row, half of those much later and with other numbers, one
+in nine has an earlier usage row without credits, and one in a hundred lies in two ledgers. Every
+later usage row has a source id. Eight workspaces have archives. Rows are spread over the three
+years that end now.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
-import sys
+import time
+from decimal import Decimal, getcontext
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from tokentrack.common.timestamps import format_us
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
+from tokentrack.store.paths import LedgerPaths
+from tokentrack.store.registry import register
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-FIRST = 1_669_852_800_000_000  # 1 December 2022
+ROWS, USAGE = "token_transactions", "token_usage"
 YEARS = 3 * 365 * 86_400_000_000
-WORKSPACES = 12
 WITH_ARCHIVES = 8
+_FARTHEST = 5000  # executions between a row and its duplicate
+USER = "ann"
 MODELS = ("claude-sonnet-4.5", "claude-opus-4.5", "claude-haiku-4.5", "auto", "qwen3-coder-next")
 MESSAGES = (
     "The model returned an error: throttled", '"aborted by the user, after 12 s"',
@@ -47,14 +50,16 @@ class _Files:
         self._folder = folder
         self._endings = (*_ARCHIVES, ".csv") if with_archives else (".csv",)
         self._open: dict[tuple[str, str], TextIO] = {}
+        self.paths: dict[str, list[str]] = {ROWS: [], USAGE: []}
 
     def write(self, kind: str, done: float, line: str) -> None:
         ending = self._endings[min(int(done * len(self._endings)), len(self._endings) - 1)]
         if (kind, ending) not in self._open:
             path = self._folder / f"{kind}{ending}"
+            self.paths[kind].append(str(path))
             packed = ending.endswith("gz")
             opened = gzip.open(path, "wt") if packed else path.open("w")  # noqa: SIM115  (see close)
-            header = COLUMNS if kind == "token_transactions" else USAGE_COLUMNS
+            header = COLUMNS if kind == ROWS else USAGE_COLUMNS
             opened.write(",".join(header) + "\n")
             self._open[kind, ending] = opened
         self._open[kind, ending].write(line)
@@ -64,55 +69,80 @@ class _Files:
             file.close()
 
 
-def generate(folder: Path, rows: int) -> None:
-    """Write the ledgers and a file `ledgers.json` with the paths of their folders."""
-    random = Random(20261128)  # noqa: S311  (always the same data, not a secret)
-    folders = [folder / f"project-{n:02d}" / ".kiro" for n in range(WORKSPACES)]
-    folders.append(folder / "home" / ".kiro")
-    files = [_Files(f, with_archives=n < WITH_ARCHIVES) for n, f in enumerate(folders)]
-    executions = max(1, int(rows * 0.9))
-    later: list[tuple[int, int, str]] = []
-    for number in range(executions):
-        done = number / executions
-        workspace = min(int(random.expovariate(0.35)), WORKSPACES - 1)
-        at = FIRST + int(YEARS * done) + random.randrange(1_000_000)
-        for target, kind, line in _execution(random, number, at, workspace):
-            files[target].write(kind, done, line)
+class Ledgers:
+    """The ledgers of a home; the last one is the user's own if there are several."""
+
+    def __init__(self, home: Path, number: int) -> None:
+        """Make the folders, and list the ledgers in the registry."""
+        self._home = home
+        self._random = Random(20261128)  # noqa: S311  (always the same data, not a secret)
+        self._workspaces = max(1, number - 1)
+        folders = [home / f"project-{n:02d}" for n in range(self._workspaces)]
+        folders += [home] if number > 1 else []
+        self._files = [
+            _Files(f / ".kiro", with_archives=n < WITH_ARCHIVES) for n, f in enumerate(folders)
+        ]
+        for folder in folders:
+            paths = LedgerPaths(str(folder), (".kiro",), "token_transactions.csv")
+            register(paths, {"HOME": str(home)})
+        self._later: list[tuple[int, int, str]] = []
+        self._credits = Decimal(0)
+
+    def write(self, executions: int, now: int) -> None:
+        """Write the rows of so many executions, and a file `generated.json` about them.
+
+        It has the `files` by their kind, the `ids` of some executions, and the exact sum of their
+        `credits`, as text.
+        """
+        for number in range(executions):
+            done = number / executions
+            at = now - int(YEARS * (1 - done)) + self._random.randrange(1_000_000)
+            self._write_execution(number, at, done)
+            if number % 100 == 99:
+                self._write_later(number, done)
+        self._write_later(executions + _FARTHEST, 1)
+        files: dict[str, list[str]] = {ROWS: [], USAGE: []}
+        for found in self._files:
+            found.close()
+            for kind, paths in found.paths.items():
+                files[kind] += paths
+        told = {
+            "files": files,
+            "ids": [_identity(executions * n // 10) for n in range(10)],
+            "credits": format(self._credits.normalize(), "f"),
+        }
+        (self._home / "generated.json").write_text(json.dumps(told))
+
+    def _write_execution(self, number: int, at: int, done: float) -> None:
+        random = self._random
+        workspace = min(int(random.expovariate(4.2 / self._workspaces)), self._workspaces - 1)
+        identity, amount = _identity(number), repr(random.expovariate(1.0) ** 2)
+        self._credits += Decimal(amount)
+        if random.random() < 1 / 9:
+            self._files[workspace].write(USAGE, done, _usage(random, identity, at, credits_=""))
+        usage = _usage(random, identity, at + 20_000_000, credits_=amount)
+        row = _row(random, identity, at, workspace, number // 300)
+        targets = {workspace, len(self._files) - 1} if random.random() < 0.01 else {workspace}
+        for target in targets:
+            self._files[target].write(USAGE, done, usage)
+            self._files[target].write(ROWS, done, row)
         if random.random() < 0.1:
-            distance = random.randint(1, 4) if random.random() < 0.5 else random.randint(50, 5000)
-            line = _row(random, _identity(number), at + 90_000_000, workspace, number // 300)
-            later.append((number + distance, workspace, line))
-        if number % 100 == 99:
-            for due, target, line in later:
-                if due <= number:
-                    files[target].write("token_transactions", done, line)
-            later = [found for found in later if found[0] > number]
-    for _, target, line in later:
-        files[target].write("token_transactions", 1, line)
-    for file in files:
-        file.close()
-    paths = [str(f) for f in folders]
-    (folder / "ledgers.json").write_text(json.dumps({"folders": paths, "last": FIRST + YEARS}))
+            distance = (
+                random.randint(1, 4) if random.random() < 0.5 else random.randint(50, _FARTHEST)
+            )
+            again = _row(random, identity, at + 90_000_000, workspace, number // 300)
+            self._later.append((number + distance, workspace, again))
+
+    def _write_later(self, number: int, done: float) -> None:
+        for due, target, line in self._later:
+            if due <= number:
+                self._files[target].write(ROWS, done, line)
+        self._later = [found for found in self._later if found[0] > number]
 
 
 def _identity(number: int) -> str:
     digits = f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _execution(
-    random: Random, number: int, at: int, workspace: int
-) -> Iterator[tuple[int, str, str]]:
-    identity = _identity(number)
-    if random.random() < 1 / 9:
-        yield workspace, "token_usage", _usage(random, identity, at, is_known=False)
-    usage = _usage(random, identity, at + 20_000_000, is_known=True)
-    row = _row(random, identity, at, workspace, number // 300)
-    yield workspace, "token_usage", usage
-    yield workspace, "token_transactions", row
-    if random.random() < 0.01:
-        yield WORKSPACES, "token_usage", usage
-        yield WORKSPACES, "token_transactions", row
 
 
 def _row(random: Random, identity: str, at: int, workspace: int, session: int) -> str:
@@ -133,18 +163,31 @@ def _row(random: Random, identity: str, at: int, workspace: int, session: int) -
     )
 
 
-def _usage(random: Random, identity: str, at: int, *, is_known: bool) -> str:
+def _usage(random: Random, identity: str, at: int, *, credits_: str) -> str:
+    is_known = credits_ != ""
     model = random.choices(MODELS, (50, 10, 20, 14, 6))[0] if is_known else ""
-    amount = repr(random.expovariate(1.0) ** 2) if is_known else ""
     source = "kiro-v1-session" if is_known else "visible-text"
     source_id = f"{identity[19:]}-{identity[:18]}" if is_known else ""
     tags = random.choices(("", "customer=acme", "customer=acme;team=red"), (90, 6, 4))[0]
     context = f"{random.random() * 80:.2f}" if is_known else ""
+    user = f"{USER},laptop-{at % 2}"
     return (
-        f"{identity},{format_us(at)},,v1,{model},,,,{amount},{context},estimated,"
-        f"{'reported' if is_known else 'unknown'},{source},{source_id},ann,laptop-{at % 2},{tags}\n"
+        f"{identity},{format_us(at)},,v1,{model},,,,{credits_},{context},estimated,"
+        f"{'reported' if is_known else 'unknown'},{source},{source_id},{user},{tags}\n"
     )
 
 
+def main() -> None:
+    """Read the arguments, and write the ledgers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("--ledgers", type=int, default=13)
+    options = parser.parse_args()
+    getcontext().prec = 100  # so that the sum is exact
+    ledgers = Ledgers(options.folder, options.ledgers)
+    ledgers.write(max(1, int(options.rows * 0.9)), time.time_ns() // 1000)
+
+
 if __name__ == "__main__":
-    generate(Path(sys.argv[1]), int(sys.argv[2]))
+    main()
