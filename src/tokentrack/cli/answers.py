@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -207,23 +206,27 @@ def print_answer(
         columns: the columns of `csv` and `markdown`, if not labels and metrics.
         flat: the answer for `csv` and `markdown`, which have no rows within rows.
     """
-    from tokentrack.reports.render.documents import csv_lines, json_document, markdown_lines
-
     form, columns = form_of(options), columns or {}
     if form == "json":
+        import json
+
+        from tokentrack.reports.render.documents import json_document
+
         document = json_document(command, answer)
         document["query"] |= asked or {}
         click.echo(json.dumps(document, indent=2))
     else:
-        makers: dict[str, Callable[[], Iterable[str]]] = {
-            "table": lambda: lines(screen_for(options)),
-            "csv": lambda: csv_lines(flat or answer, columns.get("csv", ())),
-            "markdown": lambda: markdown_lines(flat or answer, columns.get("markdown", ())),
-        }
-        for line in makers[form]():
+        made = lines(screen_for(options)) if form == "table" else None
+        for line in made or _document_lines(form, flat or answer, columns.get(form, ())):
             print_line(line)
     if options["strict"] and answer.provenance["skipped"]:
         raise SystemExit(1)
+
+
+def _document_lines(form: str, answer: Answer, names: Sequence[str]) -> Iterable[str]:
+    from tokentrack.reports.render.documents import csv_lines, markdown_lines
+
+    return csv_lines(answer, names) if form == "csv" else markdown_lines(answer, names)
 
 
 def form_of(options: dict[str, Any]) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
-import unicodedata
 
 # Controls, formats (bidi and invisible ones), surrogates, and the two Unicode line ends.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -26,6 +23,8 @@ def escape(text: str) -> str:
     """Replace each character that could control or deceive a terminal with its escape."""
     if text.isascii() and text.isprintable():
         return text
+    import unicodedata  # few texts need it
+
     return "".join(_escaped(c) if unicodedata.category(c) in _HIDDEN else c for c in text)
 
 
@@ -44,6 +43,9 @@ def wrap(text: str, indent: int) -> list[str]:
     """
     if not sys.stdout.isatty():
         return [escape(text)]
+    import shutil  # they take longer to load than a report to answer
+    import textwrap
+
     return textwrap.wrap(
         escape(text),
         width=shutil.get_terminal_size().columns,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.reports.credit_texts import decimal_text
-from tokentrack.reports.pricing.money import money_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from fractions import Fraction
 
     from tokentrack.reports.compared_days import Comparison
     from tokentrack.reports.groups import Numbers
@@ -35,6 +35,12 @@ def _seconds(micros: int) -> float:
     return micros / _MICROSECONDS
 
 
+def _money(amount: Fraction) -> str:
+    from tokentrack.reports.pricing.money import money_text
+
+    return money_text(amount)
+
+
 def _more(name: str) -> Callable[[Numbers], int | None]:
     return lambda numbers: numbers.more[name]
 
@@ -58,7 +64,7 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "failed": (lambda n: n.failed, _same),
     "credits_failed": (lambda n: n.failed_credits, decimal_text),
     "credits_per_turn": (_per_turn, decimal_text),
-    "cost": (lambda n: n.cost, money_text),
+    "cost": (lambda n: n.cost, _money),
     "tokens_per_second": (_tokens_per_second, _rate),
     "input_tokens": (_more("input"), _same),
     "output_tokens": (_more("output"), _same),

@@ -133,11 +133,12 @@ def query_all(
         FileSystemError: the ledgers can't be read.
     """
     now = time.time_ns() // 1000 if now is None else now
-    questions = [_Question(question, now) for question in asked]
+    zone = Zone()
+    questions = [_Question(question, zone, now) for question in asked]
     known = [*ledgers, *([only] if only else [])]
     return ask_index(
         index, known, progress,
-        lambda opened: [question.answer(opened, only) for question in questions],
+        lambda opened: [question.answer(opened, only) for question in questions], zone,
     )  # fmt: skip
 
 
@@ -146,6 +147,7 @@ def ask_index(
     ledgers: Sequence[LedgerPaths],
     progress: Progress | None,
     answer: Callable[[OpenIndex], _Answer],
+    zone: Zone | None = None,
 ) -> _Answer:
     """Return what an answer is, given the index; or a private one if the index is damaged.
 
@@ -154,26 +156,28 @@ def ask_index(
         ledgers: all ledgers of which an index is kept.
         progress: is told how many bytes were read.
         answer: asks the index.
+        zone: the system's zone, if it is at hand.
 
     Raises:
         FileSystemError: the ledgers can't be read.
     """
+    zone = zone or Zone()
     try:
         try:
-            with open_index(index, ledgers, Zone(), progress) as opened:
+            with open_index(index, ledgers, zone, progress) as opened:
                 return answer(opened)
         except sqlite3.DatabaseError:
             if index is None:
                 raise
         # The index is damaged in a part that opening it does not check.
-        with open_index(None, ledgers, Zone(), progress) as opened:
+        with open_index(None, ledgers, zone, progress) as opened:
             return answer(opened)
     except (OSError, sqlite3.Error) as error:
         raise FileSystemError(f"the ledgers can't be read: {error}") from error
 
 
 class _Question:
-    def __init__(self, asked: Query, now: int | None) -> None:
+    def __init__(self, asked: Query, system: Zone, now: int | None) -> None:
         self._asked = asked
         self._by = [dimensions.find(name) for name in asked.by]
         self._where = [
@@ -188,7 +192,7 @@ class _Question:
         self._has_cost = COST in {*asked.metrics, self._sort}
         if self._has_cost and asked.rates is None:
             raise ValidationError(["cost needs a plan: `tokentrack plan set` sets it"])
-        self._zone = Zone(asked.tz)
+        self._zone = system if asked.tz is None else Zone(asked.tz)
         self._span = find_span(asked.since, asked.until, self._zone, now)
 
     def _find_sort(self) -> tuple[str, bool]:

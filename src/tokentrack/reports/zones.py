@@ -47,6 +47,7 @@ class Zone:
         self.is_system = zone is None
         self.name = _system_name() if zone is None else str(zone)
         self._offset = _offset_of(zone)
+        self._known: tuple[int, int, list[Step]] | None = None
 
     def offset(self, at: int) -> int:
         """Return the offset from UTC at a time."""
@@ -54,6 +55,14 @@ class Zone:
 
     def steps(self, first: int, last: int) -> list[Step]:
         """Return the steps from one time to another; the first one is in force at `first`."""
+        if self._known is not None and self._known[0] <= first <= last <= self._known[1]:
+            return _between(self._known[2], first, last)
+        steps = self._found(first, last)
+        if self._known is None or last - first > self._known[1] - self._known[0]:
+            self._known = first, last, steps
+        return steps
+
+    def _found(self, first: int, last: int) -> list[Step]:
         steps = [(first, self.offset(first))]
         at = first
         while at < last:
@@ -88,6 +97,11 @@ class Zone:
         ends = [since for since, _ in steps[1:]] + [local + 4 * DAY]
         starts = [max(since, local - offset) for since, offset in steps]
         return min(start for start, end in zip(starts, ends, strict=True) if start < end)
+
+
+def _between(steps: list[Step], first: int, last: int) -> list[Step]:
+    before = [offset for since, offset in steps if since <= first]
+    return [(first, before[-1]), *[step for step in steps if first < step[0] <= last]]
 
 
 class LocalTime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -188,6 +187,8 @@ def save_plan(plan: Plan | None, environ: Mapping[str, str]) -> bool:
         del found[PLAN]
     else:
         found[PLAN] = plan.to_dict()
+    import json
+
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     with Directory.of_file(path, create=True) as (folder, name):
         folder.replace(name, text.encode("utf-8", "backslashreplace"), durable=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import unicodedata
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -56,15 +56,24 @@ def screen_of(
         is_ascii: whether the user asked for ASCII.
     """
     is_terminal = stream.isatty()
-    width = shutil.get_terminal_size((_PIPE_WIDTH, 24)).columns if is_terminal else _PIPE_WIDTH
+    width = _PIPE_WIDTH
     if environ.get("COLUMNS", "").isdecimal():
         width = int(environ["COLUMNS"])
+    elif is_terminal:
+        width = _terminal_width(stream) or _PIPE_WIDTH
     may_colour = is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return Screen(
         max(MIN_WIDTH, min(width, MAX_WIDTH)),
         is_ascii or not _can_encode(getattr(stream, "encoding", None)),
         {"always": True, "never": False}.get(colour, may_colour),
     )
+
+
+def _terminal_width(stream: IO[Any]) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 0
 
 
 def _can_encode(encoding: str | None) -> bool:
