@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -8,21 +8,20 @@ feed is still being written, or torn: it is not read, and the next append remove
 from __future__ import annotations
 
 import itertools
-import re
 from collections import deque
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from tokentrack.common.records import NamedTuple
 from tokentrack.store import codec
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
 # How many physical lines after its first a record with quoted line feeds may have.
 _MAX_JOINED = 200
 # Bytes of a physical line; a longer one is not a record, and is not kept in memory.
 MAX_LINE = 32 * 1024 * 1024
-
-_DATE = re.compile(rb'"?\d{4}-\d\d-\d\d[T ]')
 
 
 class Record:
@@ -178,10 +177,17 @@ def _join(lines: PhysicalLines, line: bytes, layout: Layout) -> list[str] | None
     return None
 
 
+def _begins_with_date(line: bytes) -> bool:
+    # As `"?2026-11-28T` or with a space, without the 5 ms of `re`.
+    text = line.removeprefix(b'"')[:11]
+    is_apart = text[4:5] == text[7:8] == b"-" and text[10:] in {b"T", b" "}
+    return is_apart and (text[:4] + text[5:7] + text[8:10]).isdigit()
+
+
 def is_record(line: bytes, layout: Layout) -> bool:
     """Tell whether a line is a record of a ledger that no line before it can be joined with."""
     # Every version of the format begins a record with a date.
-    if _DATE.match(line) is None:
+    if not _begins_with_date(line):
         return False
     try:
         return layout.arrange(codec.split_line(_text(line))) is not None

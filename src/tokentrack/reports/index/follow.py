@@ -6,9 +6,9 @@ import errno
 import os
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tokentrack.common.oserrors import sentence_of
+from tokentrack.common.records import NamedTuple
 from tokentrack.reports.index.looks import is_settled
 from tokentrack.reports.index.segments import (
     File,
@@ -20,8 +20,9 @@ from tokentrack.reports.index.segments import (
 )
 from tokentrack.store.archives import open_in
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import BinaryIO, Self
 
     from tokentrack.store.directory import Directory
     from tokentrack.store.paths import LedgerPaths

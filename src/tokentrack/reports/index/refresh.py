@@ -7,7 +7,6 @@ Everything else (an edit, a deletion, an older row) drops the tables.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.reports.index import fold, links
@@ -20,6 +19,7 @@ from tokentrack.reports.index.staging import Staging
 from tokentrack.reports.index.tables import SCHEMA, STAGED_IDS, TIME_INDEX, TOTALS
 from tokentrack.reports.index.usage_staging import UsageStaging
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence

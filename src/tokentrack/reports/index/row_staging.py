@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import repeat
 from operator import methodcaller
-from typing import TYPE_CHECKING
 
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
@@ -21,6 +20,7 @@ from tokentrack.reports.index.cells import UNKNOWN, key_of, scaled, text_of
 from tokentrack.reports.index.staging import FileStaging, StagedRow, has_no_zone
 from tokentrack.reports.index.tables import IMPORTED
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING
 
 from tokentrack.common import timestamps
 from tokentrack.models.usage_record import USAGE_COLUMNS
@@ -30,6 +29,7 @@ from tokentrack.reports.index.names import RESET
 from tokentrack.reports.index.staging import FileStaging, StagedRow, has_no_zone
 from tokentrack.reports.index.tables import TRACKED
 
+TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
