@@ -26,6 +26,14 @@ def pytest_xdist_auto_num_workers():
     return -(-(usable or 1) * 3 // 2)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_folder(tmp_path_factory):
+    """Keep what the API notes in the user's state folder out of the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def machine(tmp_path):
     """Return a workspace, an empty home, and the hook to run in them."""

@@ -9,6 +9,7 @@ import pytest
 from support.ledgers import Workspace, posix_only, transaction
 from tokentrack import CSVWriter, ErrorHandler, TokenTransaction
 from tokentrack.config.error_policy import ErrorPolicy, load_policy, read_policy
+from tokentrack.config.trust import trust
 from tokentrack.error_handler import Action, handler_of
 from tokentrack.errors import CollectorError
 from tokentrack.models.rules import rule_in_force
@@ -158,15 +159,38 @@ def test_a_block_is_read_and_what_is_wrong_in_it_has_its_default(block, policy, 
      ('{"error_handling": 5}', 3)],
 )  # fmt: skip
 def test_the_policy_is_the_hook_files(tmp_path, text, attempts):
+    environ = {"HOME": str(tmp_path)}
+    home, root = tmp_path / "home", tmp_path / "ws"
     if text is not None:
-        write_hook_file(tmp_path, text)
-    assert load_policy(str(tmp_path))[0].retry_attempts == attempts
+        write_hook_file(root, text, environ)
+    assert load_policy(str(root), str(home), environ)[0].retry_attempts == attempts
 
 
-def write_hook_file(root, text):
+def test_the_workspaces_file_takes_precedence_over_the_hook_file_and_the_users(tmp_path):
+    space = Workspace(tmp_path)
+    home = space.home / ".kiro"
+    home.mkdir()
+
+    def policy():
+        return load_policy(str(space.root), str(home), space.environ)[0]
+
+    block = {"retry_attempts": 1, "fallback_behavior": "skip"}
+    (home / "token_tracker_config.json").write_text(json.dumps({"error_handling": block}))
+    assert policy() == ErrorPolicy(**block)
+    write_hook_file(space.root, '{"error_handling": {"retry_attempts": 2}}', space.environ)
+    assert policy() == ErrorPolicy(**{**block, "retry_attempts": 2})
+    path = space.kiro / "token_tracker_config.json"
+    path.write_text('{"error_handling": {"retry_attempts": 3, "fallback_behavior": "skip"}}')
+    assert policy().retry_attempts == 2  # it is not trusted
+    trust(path, path.read_bytes(), space.environ)
+    assert policy().retry_attempts == 3
+
+
+def write_hook_file(root, text, environ):
     path = root / ".kiro" / "hooks" / "token-tracking.kiro.hook"
     path.parent.mkdir(parents=True)
     path.write_text(text)
+    trust(path, path.read_bytes(), environ)
 
 
 class FailsAtFirst:
@@ -212,7 +236,7 @@ def test_a_rule_keeps_a_record_out_unless_policy_or_configuration_say_otherwise(
     space = Workspace(tmp_path, enable_validation=validation)
     if lenient:
         block = {"error_handling": {"on_validation_error": "log_and_continue"}}
-        write_hook_file(space.root, json.dumps(block))
+        write_hook_file(space.root, json.dumps(block), space.environ)
     whole = transaction("whole")
     with rule_in_force("short", lambda t: "" if len(t.prompt_text) < 3 else f"{t.prompt_text}!"):
         tracker = space.tracker
@@ -230,7 +254,8 @@ def test_a_rule_keeps_a_record_out_unless_policy_or_configuration_say_otherwise(
 def test_a_collector_that_fails_costs_its_tags_or_by_policy_the_record(tmp_path):
     for policy, stored in (("log_and_continue", True), ("log_and_skip", False)):
         space = Workspace(tmp_path / policy, collectors=["not-there"])
-        write_hook_file(space.root, json.dumps({"error_handling": {"on_unexpected_error": policy}}))
+        block = {"error_handling": {"on_unexpected_error": policy}}
+        write_hook_file(space.root, json.dumps(block), space.environ)
         tracker = space.tracker
         assert tracker.record_transaction("p", 1, 0.5) is stored
         found = tracker.get_statistics()["errors"]
@@ -252,9 +277,9 @@ def test_a_removed_working_folder_costs_the_metadata_only(tmp_path, monkeypatch)
 
 def test_a_wrong_policy_is_logged(tmp_path):
     space = Workspace(tmp_path)
-    write_hook_file(space.root, '{"error_handling": {"retry_attempts": "many"}}')
+    write_hook_file(space.root, '{"error_handling": {"retry_attempts": "many"}}', space.environ)
     logged = []
-    handler = handler_of(space.paths, lambda _, messages: logged.extend(messages))
+    handler = handler_of(space.paths, lambda _, messages: logged.extend(messages), space.environ)
     assert handler.policy == ErrorPolicy()
     assert "retry_attempts" in logged[0]
 

@@ -10,6 +10,7 @@ from support.kiro import Machine, read_csv
 from support.ledgers import Workspace, posix_only
 from tokentrack import TokenTrackingHook, TrackerConfig
 from tokentrack.config.schema import configuration_schema
+from tokentrack.config.trust import trust
 
 ID = {"agent_execution_id": "exec-1", "session_id": "s1"}
 CONTEXT = {**ID, "prompt": "Fix 世界", "file_patterns": ["*.py", "*.md"], "hook_name": "mine"}
@@ -84,6 +85,7 @@ def test_by_policy_a_context_that_is_none_is_left_out(space):
     path = space.kiro / "hooks" / "token-tracking.kiro.hook"
     path.parent.mkdir()
     path.write_text('{"error_handling": {"on_unexpected_error": "log_and_skip"}}')
+    trust(path, path.read_bytes(), space.environ)
     hook = TokenTrackingHook(space.config, root=space.root, environ=space.environ)
     hook.on_agent_execution_complete(None, {"tokens_used": 5})
     assert (space.rows(), hook.get_statistics()["events_refused"]) == ([], 1)
@@ -114,7 +116,7 @@ def test_a_change_takes_effect_at_the_next_event(hook, space):
 def test_only_a_file_outside_the_workspace_may_name_a_ledger_outside(hook, space, tmp_path, inside):
     folder = space.kiro if inside else tmp_path
     (folder / "c.json").write_text(json.dumps({"csv_file_path": str(tmp_path / "out.csv")}))
-    assert hook.reload_configuration_from_file(folder / "c.json") is not inside
+    assert hook.reload_configuration_from_file(folder / "c.json")
     hook.on_agent_execution_complete(ID, {"tokens_used": 1})
     assert (tmp_path / "out.csv").exists() is not inside
 
@@ -197,7 +199,9 @@ def test_the_configuration_in_force_counts_without_one(space):
     hook = TokenTrackingHook(root=space.root, environ=environ)
     found = hook.get_configuration()
     assert (found["max_prompt_length"], found["log_level"], found["nope"]) == (7, "DEBUG", 1)
-    assert "unknown field 'nope'" in (space.state / "tokentrack.log").read_text()
+    log = (space.state / "tokentrack.log").read_text()
+    assert "1 unknown field" in log
+    assert "nope" not in log
 
 
 def test_without_a_workspace_the_users_own_ledger_is_used(tmp_path, monkeypatch):

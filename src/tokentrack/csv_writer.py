@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.config.sources import program_paths
+from tokentrack.config.in_force import program_paths
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.error_handler import handler_of
 from tokentrack.errors import FileSystemError, ValidationError
@@ -50,7 +50,7 @@ class CSVWriter:
         self.config = (config or TrackerConfig()).sanitized()
         self.environ = os.environ if environ is None else environ
         self.paths = paths or program_paths(self.config, self.environ, in_force=False)
-        self.error_handler = error_handler or handler_of(self.paths, None)
+        self.error_handler = error_handler or handler_of(self.paths, None, self.environ)
         self.recorder = GuardedRecorder(
             self.paths, self.config, self.environ, self.error_handler, self._run_due
         )

@@ -15,7 +15,7 @@ from tokentrack.config import error_policy
 from tokentrack.config.error_policy import ErrorPolicy
 from tokentrack.errors import CollectorError
 from tokentrack.models.columns import COLUMNS
-from tokentrack.workspace import find_root
+from tokentrack.workspace import find_root, kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +57,7 @@ class Decision(NamedTuple):
 
 
 class ErrorHandler:
-    """Decides about errors by the hook file's `error_handling` block; thread-safe."""
+    """Decides about errors by the `error_handling` block in force; thread-safe."""
 
     def __init__(
         self,
@@ -213,9 +213,14 @@ class ErrorHandler:
         return decision
 
 
-def handler_of(paths: LedgerPaths, log: Callable[[str, list[str]], None] | None) -> ErrorHandler:
+def handler_of(
+    paths: LedgerPaths,
+    log: Callable[[str, list[str]], None] | None,
+    environ: Mapping[str, str],
+) -> ErrorHandler:
     """Return a new handler with the policy of a ledger's workspace."""
-    policy, problems = error_policy.load_policy(find_root(paths.base))
+    root = find_root(paths.base, environ)
+    policy, problems = error_policy.load_policy(root, kiro_home(environ), environ)
     handler = ErrorHandler(policy, log=log)
     if log is not None and problems:
         log("WARNING", problems)

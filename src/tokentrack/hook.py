@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tokentrack import workspace
 from tokentrack.config.editable import HookConfiguration
-from tokentrack.config.sources import load_config
+from tokentrack.config.sources import load_config, own_root
 from tokentrack.error_handler import Action, handler_of
 from tokentrack.models.columns import COMPLETED, STARTED
 from tokentrack.recorder import events
@@ -62,7 +62,7 @@ class TokenTrackingHook(HookConfiguration):
             config, problems = load_config(self._root, kiro_home, self._environ)
         super().__init__(config.sanitized().copy())
         self._tracker = self._make_tracker(self._config)
-        self.error_handler = handler_of(self._tracker.paths, self._log_at)
+        self.error_handler = handler_of(self._tracker.paths, self._log_at, self._environ)
         self._started = time.monotonic()
         self._counts = dict.fromkeys(("started", "completed", "refused", "ignored"), 0)
         if problems:
@@ -208,12 +208,12 @@ class TokenTrackingHook(HookConfiguration):
 
 def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, str]) -> str:
     if root is not None:
-        return os.path.realpath(root)
+        return own_root(os.path.realpath(root), environ)
     try:
         found, is_shared = workspace.find_workspace(os.getcwd(), environ)
     except OSError:  # the folder was removed
         return ""
-    return "" if is_shared else found
+    return "" if is_shared else own_root(found, environ)
 
 
 def _make(config: TrackerConfig, root: str, environ: Mapping[str, str]) -> TokenTrackingHook:

@@ -7,7 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tokentrack.config.sources import config_in_force, ledger_paths, program_paths
+from tokentrack.config.in_force import config_in_force, program_paths
+from tokentrack.config.sources import ledger_paths
 from tokentrack.recorder.recorder import Recorder
 from tokentrack.workspace import find_root
 
@@ -265,6 +266,6 @@ class TokenTracker:
                     self.config,
                     paths=self.paths,
                     environ=self._environ,
-                    error_handler=handler_of(self.paths, self.log),
+                    error_handler=handler_of(self.paths, self.log, self._environ),
                 )
             return self._made_writer

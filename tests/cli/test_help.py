@@ -57,7 +57,7 @@ def test_a_help_text_begins_with_a_verb_and_ends_with_a_full_stop(words):
         assert flat.endswith("."), text
     assert first_sentence(command).split()[0].strip(",") in {
         "Add", "Back", "Check", "Convert", "Create", "Find", "Import", "Install", "List", "Move",
-        "Print", "Record", "Remove", "Repair", "Restore", "Set", "Show",
+        "Print", "Record", "Remove", "Repair", "Restore", "Set", "Show", "Trust",
     }  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_a_plan_is_no_unknown_field_but_a_workspace_can_not_set_it(machine):
     assert not log.exists() or "plan" not in log.read_text()
     machine.configure(plan={"name": "Free", "price": "0"})
     machine.send("Stop")
-    assert "unknown field 'plan'" in log.read_text()
+    assert "the workspace's configuration: 1 unknown field" in log.read_text()
     assert "Plan Ten" in tokentrack(machine, "plan", "show")
 
 

@@ -27,6 +27,7 @@ from support.canaries import (
 from support.kiro_homes import KiroHome
 from support.kiro_homes.v1 import V1Session
 from support.ledgers import Workspace, posix_only, transaction
+from tokentrack.config.trust import trust
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.recorder.hook_run import build_event
@@ -77,6 +78,8 @@ def test_a_payload_that_is_picked_apart_is_redacted_too(tmp_path, damage):
 def test_switched_off_the_same_canary_is_found(tmp_path):
     space = Workspace(tmp_path)
     configured('{"redact_secrets": false}')(space)
+    file = space.kiro / "token_tracker_config.json"
+    trust(file, file.read_bytes(), space.environ)
     for rule, secret in SECRETS.items():
         hostile.run_all(steps(space, secret), space.root, space.home)
         assert leaks(everything(space, ""), BODIES[rule]) != []

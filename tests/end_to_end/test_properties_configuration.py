@@ -108,7 +108,7 @@ class ConfigurationMachine(RuleBasedStateMachine):
         self.model = self.saved
 
     @rule(data=st.sampled_from([b"", b"{", b"[]", b"\xff\xfe", b'{"enabled": 5}', b"5",
-                                b'{"csv_file_path": "/etc/x.csv"}', b"[" * 100_000]))  # fmt: skip
+                                b'{"csv_file_path": ""}', b"[" * 100_000]))  # fmt: skip
     def reload_a_corrupt_file(self, data):
         kept = self.file.read_bytes() if self.file.exists() else None
         self.file.write_bytes(data)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tokentrack.config.trust import trust
+
 # Generous: it only turns a hang into a failure.
 TIMEOUT = 60
 
@@ -136,10 +138,12 @@ class Machine(Ledger):
             payload["session_id"] = session
         self.hook(payload)
 
-    def configure(self, **fields: object) -> None:
-        """Write the workspace's configuration."""
+    def configure(self, *, trusted: bool = True, **fields: object) -> None:
+        """Write the workspace's configuration; unless told otherwise, its user trusts it."""
         path = self.folder / "token_tracker_config.json"
         path.write_text(json.dumps(fields))
+        if trusted:
+            trust(path, path.read_bytes(), self.environment)
 
 
 def finish(process: subprocess.Popen, payload: object = b"") -> None:

@@ -12,6 +12,7 @@ READING = {
     "workspaces": 0,
     "plan show": 0,
     "doctor": 1,
+    "trust": 0,
     "validate-hooks": 0,
     "reconcile": 0,
     "reconcile --wait 0.1": 0,

@@ -36,6 +36,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("tokentrack.cli.plan", "Show, set or remove your Kiro plan."),
     "import": ("tokentrack.cli.import_", "Import Kiro's existing history, or other ledgers."),
     "reconcile": ("tokentrack.cli.reconcile", "Add credits that Kiro wrote after the turn."),
+    "trust": (
+        "tokentrack.cli.trust",
+        "Trust a workspace's configuration until it changes.",
+    ),
     "validate-hooks": ("tokentrack.cli.validate_hooks", "Check Kiro hook files for errors."),
     "migrate-hooks": (
         "tokentrack.cli.migrate_hooks",

@@ -91,9 +91,10 @@ def target_of(workspace: str | None) -> Target:
 
 def target_at(root: str) -> Target:
     """Return the ledger of a workspace's root; "" means the user's own."""
-    from tokentrack.config.sources import ledger_paths, load_config
+    from tokentrack.config.sources import ledger_paths, load_config, own_root
     from tokentrack.workspace import kiro_home
 
+    root = own_root(root, os.environ)
     config, problems = load_config(root, kiro_home(os.environ), os.environ)
     return Target(ledger_paths(root, config, os.environ), config, problems)
 

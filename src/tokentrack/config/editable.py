@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.config.fields import FIELDS
-from tokentrack.config.json_file import CONFIG_NAME, read_json_object
+from tokentrack.config.json_file import CONFIG_NAME, parse_json_object, read_small_file
 from tokentrack.config.schema import property_schema
-from tokentrack.config.sources import is_confined
+from tokentrack.config.sources import load_config, without_looser
 from tokentrack.config.tracker_config import TrackerConfig
+from tokentrack.config.trust import is_trusted, trust_saved
 from tokentrack.errors import TokenTrackError, ValidationError
 from tokentrack.store.paths import workspace_paths
+from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 class HookConfiguration:
     """A valid configuration. An invalid change is refused, with its problems in the log."""
+
+    _environ: Mapping[str, str] = os.environ
 
     def __init__(self, config: TrackerConfig) -> None:
         """Start with a valid configuration, which no other object may change."""
@@ -66,7 +70,7 @@ class HookConfiguration:
             if config_file_path is None:
                 self._save_to_default(config)
             else:
-                config.save_to_file(config_file_path)
+                config.save_to_file(config_file_path, environ=self._environ)
         except OSError as error:
             self._refuse([f"can't save the configuration ({type(error).__name__})"])
             return False
@@ -77,8 +81,8 @@ class HookConfiguration:
     ) -> bool:
         """Load the configuration from a file; return whether it was loaded.
 
-        A missing, damaged or invalid file changes nothing. A file in the workspace's `.kiro` may
-        only name a ledger in that folder, since a cloned workspace is not trusted.
+        A missing, damaged or invalid file changes nothing. In a file in the workspace's `.kiro`
+        that is not trusted, values that make recording looser are ignored.
 
         Args:
             config_file_path: the file. Without one, the file that `save_configuration_to_file`
@@ -165,19 +169,23 @@ class HookConfiguration:
         base, folder = self._default_file()
         name = os.path.join(folder, CONFIG_NAME)
         with workspace_paths(base, name).open_folder(create=True) as directory:
-            directory.replace(CONFIG_NAME, config.to_json(), durable=True)
+            data = config.to_json()
+            directory.replace(CONFIG_NAME, data, durable=True)
+        trust_saved(os.path.join(base, name), data, self._environ)
 
     def _load(self, path: str | os.PathLike[str] | None) -> TrackerConfig:
         base, folder = self._default_file()
         file = os.path.join(base, folder, CONFIG_NAME) if path is None else os.fspath(path)
-        config = _checked(TrackerConfig.from_dict(read_json_object(file)))
+        data = read_small_file(file)
+        values = parse_json_object(data, os.path.basename(file))
         owned = os.path.realpath(os.path.join(base, folder)) + os.sep if folder else ""
         inside = bool(owned) and os.path.realpath(file).startswith(owned)
-        if inside and not is_confined(config.ledger_path):
-            raise ValidationError(
-                ["csv_file_path must be .kiro/NAME.csv in a file that is in the workspace"]
-            )
-        return config
+        if inside and not is_trusted(file, data, self._environ):
+            _checked(TrackerConfig.from_dict(values))
+            own = load_config("", kiro_home(self._environ), self._environ)[0]
+            values, ignored = without_looser(values, own.to_dict())
+            self._log(ignored)
+        return _checked(TrackerConfig.from_dict(values))
 
 
 def _checked(config: object) -> TrackerConfig:

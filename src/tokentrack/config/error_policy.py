@@ -1,13 +1,11 @@
-"""The reaction to errors: the `error_handling` block of a workspace's hook file."""
+"""The reaction to errors: the `error_handling` block of a configuration file or a hook file."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.config.json_file import read_json_object
-from tokentrack.config.sources import HOOK_FILE
-from tokentrack.errors import ValidationError
+from tokentrack.config.json_file import ERROR_HANDLING
+from tokentrack.config.sources import trusted_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,18 +59,24 @@ def read_policy(block: Mapping[str, Any]) -> tuple[ErrorPolicy, list[str]]:
     return ErrorPolicy(**values), problems
 
 
-def load_policy(root: str) -> tuple[ErrorPolicy, list[str]]:
-    """Return the policy of a workspace's hook file, the default policy without one."""
-    if not root:
-        return ErrorPolicy(), []
-    try:
-        block = read_json_object(os.path.join(root, ".kiro", "hooks", HOOK_FILE))
-    except (OSError, ValidationError):
-        return ErrorPolicy(), []  # the reader of the configuration reports a damaged hook file
-    found = block.get("error_handling", {})
-    if isinstance(found, dict):
-        return read_policy(found)
-    return ErrorPolicy(), ["error_handling must be an object"]
+def load_policy(
+    root: str, user_folder: str, environ: Mapping[str, str]
+) -> tuple[ErrorPolicy, list[str]]:
+    """Return the policy in force in a workspace, and a sentence for each refused value.
+
+    The workspace's configuration takes precedence over its hook file, and that over the user's
+    configuration. A file of the workspace is used if the user trusts it. A damaged file is
+    reported by the reader of the configuration.
+    """
+    block: dict[str, Any] = {}
+    problems: list[str] = []
+    for found in trusted_blocks(ERROR_HANDLING, root, user_folder, environ):
+        if isinstance(found, dict):
+            block |= found
+        else:
+            problems.append(f"{ERROR_HANDLING} must be an object")
+    policy, refused = read_policy(block)
+    return policy, [*problems, *refused]
 
 
 def _problem(name: str, value: Any) -> str:

@@ -140,6 +140,11 @@ FIELDS = {
     "collectors": Field(
         "names", [], "Names of the installed metadata collectors to call, in order.",
     ),
+    "trusted_folders": Field(
+        "names", [],
+        "Patterns of workspaces whose .kiro folder may belong to another user, such as /work/* or "
+        "*. Not for a workspace's file.",
+    ),
 }  # fmt: skip
 
 

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import os
 
+from tokentrack.common import fastjson
 from tokentrack.config.fields import DEFAULT_LEDGER, FIELDS, KIND_NAMES, check_value, parse_text
-from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
+from tokentrack.config.json_file import (
+    CONFIG_NAME,
+    ERROR_HANDLING,
+    PLAN,
+    parse_json_object,
+    read_small_file,
+)
 from tokentrack.config.tracker_config import TrackerConfig
 from tokentrack.errors import ValidationError
 from tokentrack.store.paths import LedgerPaths, user_paths, workspace_paths
-from tokentrack.workspace import find_root, kiro_home
+from tokentrack.workspace import kiro_home
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -24,6 +31,16 @@ if TYPE_CHECKING:
 HOOK_FILE = "token-tracking.kiro.hook"
 # How the names of tokentrack's own files begin.
 _OWN_NAMES = ("token_transactions", "token_usage")
+# What a file of a workspace that is not trusted may set: these fields only to these values, and
+# the others not at all. It may also make `max_prompt_length` smaller.
+_STRICTEST = {
+    "redact_secrets": True,
+    "durability": "fsync",
+    "enabled": False,
+    "hook_enabled": False,
+    "user": "",
+}
+_USERS_ONLY = ("backup_keep", "collectors", "retention_days", "trusted_folders")
 _USERS = "the user's configuration"
 _ENVIRONMENT_PREFIX = "KIRO_TOKEN_TRACKER_"
 
@@ -42,29 +59,76 @@ def load_config(
         environ: the environment.
         arguments: fields given on the command line or by a caller.
     """
+    return _load(root, user_folder, environ, arguments)[:2]
+
+
+def ignored_values(root: str, user_folder: str, environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each value that is ignored, since the user does not trust its file."""
+    return _load(root, user_folder, environ, None)[2]
+
+
+def trusted_blocks(name: str, root: str, user_folder: str, environ: Mapping[str, str]) -> list[Any]:
+    """Return a key's values in the files that the user trusts, the weakest first."""
+    return [
+        source.fields[name]
+        for source in _sources(root, user_folder, {}, None, [])
+        if name in source.fields and (not source.path or _is_trusted(source, environ))
+    ]
+
+
+def workspace_files(root: str) -> tuple[str, str]:
+    """Return the paths of a workspace's files that may have settings, the weakest first."""
+    kiro = os.path.join(root, ".kiro")
+    return os.path.join(kiro, "hooks", HOOK_FILE), os.path.join(kiro, CONFIG_NAME)
+
+
+def _load(
+    root: str,
+    user_folder: str,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None,
+) -> tuple[TrackerConfig, list[str], list[str]]:
     values: dict[str, Any] = {}
     problems: list[str] = []
+    ignored: list[str] = []
     unknown: dict[str, Any] = {}
-    for label, trusted, fields in _sources(root, user_folder, environ, arguments, problems):
-        for name, value in fields.items():
-            if name == PLAN and label == _USERS:
-                if not root:  # what is saved as the user's file keeps it
-                    unknown[name] = value
-            elif name not in FIELDS:
-                problems.append(f"{label}: {_unknown(name)}")
-                unknown[name] = value
-            elif problem := _refusal(name, value, trusted=trusted):
-                problems.append(f"{label}: {problem}")
-            else:
-                values[name] = value
+    own: dict[str, Any] = {}
+    for source in _sources(root, user_folder, environ, arguments, problems):
+        valid, others = _checked(source, problems)
+        if source.path:
+            confined, refused = without_looser(valid, own)
+            if ERROR_HANDLING in others:
+                refused.append(f"{ERROR_HANDLING} is ignored: the file is not trusted")
+            if refused and not _is_trusted(source, environ):
+                ignored += [f"{source.label}: {sentence}" for sentence in refused]
+                valid = confined
+        values.update(valid)
+        if source.label == _USERS:
+            own = valid
+        if source.label != _USERS or not root:
+            unknown.update(others)  # so that the file keeps them when it is saved
     config = TrackerConfig(**values)
     config.unknown = unknown
-    return config, problems
+    return config, problems, ignored
 
 
-def config_in_force(environ: Mapping[str, str]) -> TrackerConfig:
-    """Return the configuration for the working folder, from files and the environment."""
-    return load_config(find_root(os.getcwd(), environ), kiro_home(environ), environ)[0]
+def own_root(root: str, environ: Mapping[str, str]) -> str:
+    """Return a workspace's root, or "" for the user's own ledger if its `.kiro` is not the user's.
+
+    The owner of a folder can replace every file in it, also under an administrator's hook.
+    `trusted_folders` in the user's configuration or the environment has patterns of such roots
+    that are used all the same.
+    """
+    try:
+        owner = os.stat(os.path.join(root, ".kiro")).st_uid if root else -1
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return root
+    if owner < 0 or not hasattr(os, "geteuid") or owner == os.geteuid():
+        return root
+    from fnmatch import fnmatchcase
+
+    patterns = load_config("", kiro_home(environ), environ)[0].trusted_folders
+    return root if any(fnmatchcase(root, p.rstrip("/") or "/") for p in patterns) else ""
 
 
 def ledger_paths(root: str, config: TrackerConfig, environ: Mapping[str, str]) -> LedgerPaths:
@@ -74,23 +138,37 @@ def ledger_paths(root: str, config: TrackerConfig, environ: Mapping[str, str]) -
     return user_paths(kiro_home(environ))
 
 
-def program_paths(
-    config: TrackerConfig, environ: Mapping[str, str], *, in_force: bool
-) -> LedgerPaths:
-    """Return where the ledger of a program that uses the Python API is.
+def _checked(source: _Source, problems: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    # The valid fields of a source, and what else is in it.
+    valid: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    number = 0
+    for name, value in source.fields.items():
+        if name not in FIELDS:
+            others[name] = value
+            number += name != ERROR_HANDLING and (name != PLAN or source.label != _USERS)
+        elif problem := check_value(name, value):
+            problems.append(f"{source.label}: {problem}")
+        else:
+            valid[name] = value
+    if number:
+        # Their names stay out of the log: the file may be a link to any other.
+        unknown = "1 unknown field" if number == 1 else f"{number:,} unknown fields"
+        problems.append(f"{source.label}: {unknown}: ignored, but kept when the file is saved")
+    return valid, others
 
-    Args:
-        config: has the ledger's path. A relative path that begins with `.kiro/` starts at the
-            workspace's root. Any other starts at the working folder, like other files that a
-            program names.
-        environ: the environment.
-        in_force: whether `config` was loaded by `config_in_force`. Then every relative path starts
-            at the workspace's root.
-    """
-    folder = os.getcwd()
-    if in_force or config.ledger_path.replace("\\", "/").startswith(".kiro/"):
-        folder = find_root(folder, environ)
-    return workspace_paths(folder, config.ledger_path)
+
+class _Source:
+    # A source's name and fields. One that is a file of the workspace has its path and bytes too.
+    __slots__ = ("data", "fields", "label", "path")
+
+    def __init__(
+        self, label: str, fields: Mapping[str, Any], path: str = "", data: bytes = b""
+    ) -> None:
+        self.label = label
+        self.fields = fields
+        self.path = path
+        self.data = data
 
 
 def _sources(
@@ -99,45 +177,66 @@ def _sources(
     environ: Mapping[str, str],
     arguments: Mapping[str, Any] | None,
     problems: list[str],
-) -> list[tuple[str, bool, Mapping[str, Any]]]:
-    # Name, whether the user and not a workspace made it, and fields of each source. The weakest
-    # source comes first.
-    found: list[tuple[str, bool, Mapping[str, Any]]] = []
-    user_file = os.path.join(user_folder, CONFIG_NAME)
-    found.append((_USERS, True, _read(_USERS, user_file, problems)))
+) -> list[_Source]:
+    # The weakest source comes first.
+    _, fields = _read(_USERS, os.path.join(user_folder, CONFIG_NAME), problems)
+    found = [_Source(_USERS, fields)]
     if root:
-        hook_file = os.path.join(root, ".kiro", "hooks", HOOK_FILE)
+        hook_file, workspace_file = workspace_files(root)
         label = "the hook file's configuration"
-        block = _read(label, hook_file, problems).get("configuration")
-        if isinstance(block, dict):
-            known = {name: value for name, value in block.items() if name in FIELDS}
-            found.append((label, False, known))
-        workspace_file = os.path.join(root, ".kiro", CONFIG_NAME)
+        data, fields = _read(label, hook_file, problems)
+        block = fields.get("configuration")
+        known = {n: v for n, v in block.items() if n in FIELDS} if isinstance(block, dict) else {}
+        if ERROR_HANDLING in fields:
+            known[ERROR_HANDLING] = fields[ERROR_HANDLING]
+        found.append(_Source(label, known, hook_file, data))
         label = "the workspace's configuration"
-        found.append((label, False, _read(label, workspace_file, problems)))
-    found.append(("the environment", True, _from_environment(environ, problems)))
-    found.append(("the arguments", True, arguments or {}))
+        data, fields = _read(label, workspace_file, problems)
+        found.append(_Source(label, fields, workspace_file, data))
+    found.append(_Source("the environment", _from_environment(environ, problems)))
+    found.append(_Source("the arguments", arguments or {}))
     return found
 
 
-def _refusal(name: str, value: Any, *, trusted: bool) -> str:
-    problem = check_value(name, value)
-    if not problem and name == "csv_file_path" and not trusted and not is_confined(value):
-        problem = (
-            "csv_file_path must be .kiro/NAME.csv here, and NAME must not start with "
-            f"{' or '.join(_OWN_NAMES)}; set other paths in the user's configuration, the "
-            "environment or an argument"
-        )
-    if not problem and name == "user" and not trusted and value:
-        problem = (
-            'user must be "" here, which leaves the name out; set a name in the user\'s '
-            "configuration, the environment or an argument"
-        )
-    return problem
+def _is_trusted(source: _Source, environ: Mapping[str, str]) -> bool:
+    from tokentrack.config.trust import is_trusted
+
+    return is_trusted(source.path, source.data, environ)
 
 
-def _unknown(name: str) -> str:
-    return f"unknown field {name!r}: ignored, but kept when the file is saved"[:200]
+def without_looser(
+    values: Mapping[str, Any], own: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what a workspace's file sets that is not trusted, and a sentence for each other value.
+
+    Such a file may make recording stricter than the user's own file does, not looser.
+
+    Args:
+        values: the file's values, which are valid.
+        own: the fields that the user's own file sets.
+    """
+    kept = {}
+    ignored = []
+    for name, value in values.items():
+        if name in FIELDS and _is_looser(name, value, own):
+            shown = fastjson.dumps(value)[:100]
+            ignored.append(f"{name}={shown} is ignored: the file is not trusted")
+        else:
+            kept[name] = value
+    return kept, ignored
+
+
+def _is_looser(name: str, value: Any, own: Mapping[str, Any]) -> bool:
+    if name == "csv_file_path":
+        return not is_confined(value)
+    current = own.get(name, FIELDS[name].default)
+    if value == current:
+        return False
+    if name == "max_prompt_length":
+        return bool(value > current)
+    if name in _STRICTEST:
+        return bool(value != _STRICTEST[name])
+    return name in _USERS_ONLY
 
 
 def is_confined(path: str) -> bool:
@@ -172,11 +271,12 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
     return values
 
 
-def _read(label: str, path: str, problems: list[str]) -> dict[str, Any]:
+def _read(label: str, path: str, problems: list[str]) -> tuple[bytes, dict[str, Any]]:
     try:
-        return read_json_object(path)
+        data = read_small_file(path)
+        return data, parse_json_object(data, os.path.basename(path))
     except FileNotFoundError:
-        return {}
+        return b"", {}
     except OSError as error:
         name = os.path.basename(path)
         problems.append(f"{label}: {name} can't be read (errno {error.errno})")
@@ -184,4 +284,4 @@ def _read(label: str, path: str, problems: list[str]) -> dict[str, Any]:
         # The position in the file is in the decoder's own error.
         where = f": {error.__context__}" if error.__context__ else ""
         problems += [f"{label}: {issue}{where}" for issue in error.issues]
-    return {}
+    return b"", {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from tokentrack.config.fields import FIELDS, check_value
-from tokentrack.config.json_file import read_json_object
+from tokentrack.config.json_file import CONFIG_NAME, ERROR_HANDLING, PLAN, read_json_object
 from tokentrack.store.directory import Directory
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any, Self
@@ -47,6 +48,7 @@ class TrackerConfig:
     rotate_max_mb: int
     rotate_monthly: bool
     stale_execution_hours: float
+    trusted_folders: list[str]
     user: str | None
 
     def __init__(self, **values: Any) -> None:
@@ -139,23 +141,37 @@ class TrackerConfig:
         """
         config = cls(**{name: value for name, value in config_dict.items() if name in FIELDS})
         config.unknown = {n: value for n, value in config_dict.items() if n not in FIELDS}
-        if config.unknown:
+        unknown = sorted({*config.unknown} - {PLAN, ERROR_HANDLING})
+        if unknown:
             import logging
 
             logging.getLogger("tokentrack").warning(
                 "unknown fields in the configuration (ignored, but kept when it is saved): %s",
-                ", ".join(sorted(config.unknown)),
+                ", ".join(unknown),
             )
         return config
 
-    def save_to_file(self, path: str | os.PathLike[str]) -> None:
+    def save_to_file(
+        self, path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None
+    ) -> None:
         """Write the configuration as JSON, replacing the file atomically.
+
+        The file is trusted, as by `tokentrack trust`, until its content changes.
+
+        Args:
+            path: the file.
+            environ: says where the user's state folder is; by default, that of the process.
 
         Raises:
             OSError: the file can't be written.
         """
+        data = self.to_json()
         with Directory.of_file(path, create=True) as (directory, name):
-            directory.replace(name, self.to_json(), durable=True)
+            directory.replace(name, data, durable=True)
+        if name == CONFIG_NAME:
+            from tokentrack.config.trust import trust_saved
+
+            trust_saved(path, data, os.environ if environ is None else environ)
 
     def to_json(self) -> bytes:
         """Return the bytes that `save_to_file` writes."""

@@ -100,6 +100,12 @@ class FixPlanner:
                 return self._command("uninstall", request)
         return f"remove the hook from {max(places)[1]}"
 
+    def for_trust(self) -> str:
+        """Return what lets the workspace's own configuration count in full."""
+        is_here = self._root == find_root(_current_folder(), self._environ)
+        command = "tokentrack trust" if is_here else f"tokentrack trust {quoted(self._root)}"
+        return f"look at the file, then run `{command}`, or remove the value"
+
     def _for_agents(self) -> str:
         folders = walk.kiro_folders(self._root or self._home, self._home, "agents")
         agents = [(s, path) for s, folder in folders for path in walk.json_paths(folder)]

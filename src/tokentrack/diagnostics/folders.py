@@ -6,6 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+from tokentrack.config.json_file import CONFIG_NAME
 from tokentrack.diagnostics.findings import OK, PROBLEM, WARNING, Finding
 from tokentrack.hookfiles.edit_files import first_link, free_backup
 from tokentrack.hookfiles.entries import quoted
@@ -25,6 +26,7 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.ssh
                       "afpfs", "webdav", "davfs"})  # fmt: skip
 _MOUNTS = "/proc/mounts"
 _ELSEWHERE = "set csv_file_path in ~/.kiro/token_tracker_config.json to a folder on this machine"
+_TRUSTED_VARIABLE = "KIRO_TOKEN_TRACKER_TRUSTED_FOLDERS"
 _QUEUED = "events are queued in your state folder meanwhile"
 
 
@@ -47,6 +49,19 @@ def check_folder(setup: Setup) -> Iterator[Finding]:
                       "free some space")  # fmt: skip
     else:
         yield Finding(_AREA, OK, f"{folder} can be written")
+
+
+def check_owner(setup: Setup) -> Iterator[Finding]:
+    """Yield that the workspace's folder belongs to another user, so that it is not used."""
+    if setup.foreign:
+        folder = os.path.join(setup.foreign, ".kiro")
+        yield Finding(
+            _AREA, WARNING,
+            f"{folder} belongs to another user and is not used; turns are recorded in your own "
+            f"ledger, {setup.paths.path}",
+            f"add {setup.foreign} to trusted_folders in "
+            f"{os.path.join(setup.kiro_home, CONFIG_NAME)} or to {_TRUSTED_VARIABLE}",
+        )  # fmt: skip
 
 
 def check_file_system(setup: Setup, mounts: str = _MOUNTS) -> Iterator[Finding]:

@@ -31,6 +31,12 @@ def check_configuration(setup: Setup) -> Iterator[Finding]:
         yield Finding(_AREA, PROBLEM, problem, _fix_for_configuration(problem, setup))
 
 
+def check_trust(setup: Setup) -> Iterator[Finding]:
+    """Yield the values of the workspace's files that are ignored."""
+    for sentence in setup.ignored:
+        yield Finding(_AREA, PROBLEM, sentence, setup.fixes.for_trust())
+
+
 def check_enabled(setup: Setup) -> Iterator[Finding]:
     """Yield a warning if the configuration switches recording off."""
     if not setup.is_enabled:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tokentrack import workspace
-from tokentrack.config.sources import load_config
+from tokentrack.config.sources import ignored_values, load_config, own_root
 from tokentrack.diagnostics.waiting import Waiting, count_waiting, obstacle_of
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
@@ -27,6 +27,7 @@ class Setup:
 
     Attributes:
         root: the workspace's root; "" means the user's own ledger.
+        foreign: the workspace's root, if its `.kiro` belongs to another user and is not used.
         base: the folder that Kiro reads hooks for: the root, else the user's Kiro folder.
         kiro_home: the user's Kiro folder.
         environ: the environment.
@@ -47,12 +48,13 @@ class Setup:
         drains: bool = True,
     ) -> None:
         """Load the configuration, and record the events that wait for the ledger if asked to."""
-        self.root = root
+        self.root = own_root(root, environ)
+        self.foreign = "" if self.root else root
         self.environ = environ
         self.kiro_home = workspace.kiro_home(environ)
-        self.base = root or self.kiro_home
-        self.config, self.config_problems = load_config(root, self.kiro_home, environ)
-        tracker = TokenTracker.for_workspace(root, self.config, environ)
+        self.base = self.root or self.kiro_home
+        self.config, self.config_problems = load_config(self.root, self.kiro_home, environ)
+        tracker = TokenTracker.for_workspace(self.root, self.config, environ)
         self.paths = tracker.paths
         self.scope = scope or own_scope(self.paths, environ)
         self.drains = drains
@@ -62,6 +64,11 @@ class Setup:
     def is_enabled(self) -> bool:
         """Whether the hooks record anything."""
         return self.config.enabled and self.config.hook_enabled
+
+    @cached_property
+    def ignored(self) -> list[str]:
+        """A sentence for each value that is ignored, since the user does not trust its file."""
+        return ignored_values(self.root, self.kiro_home, self.environ)
 
     @cached_property
     def hooks(self) -> list[InstalledHook]:

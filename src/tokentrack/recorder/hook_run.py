@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from tokentrack import workspace
-from tokentrack.config.sources import ledger_paths, load_config
+from tokentrack.config.sources import ledger_paths, load_config, own_root
 from tokentrack.recorder import events, payload
 from tokentrack.recorder.event_fields import MAX_TAG, MAX_TAGS
 from tokentrack.recorder.metadata import MetadataCollector
@@ -70,7 +70,7 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     arguments = Arguments(words)
     fields, problems = _read_fields(arguments, environ)
     root, shared = _find_workspace(arguments, fields, environ)
-    ledger_root = "" if shared else root
+    ledger_root = "" if shared else own_root(root, environ)
     config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
     if not config.enabled or not config.hook_enabled:
         return True

@@ -25,7 +25,7 @@ _LEVELS_BELOW_HOME = 3
 def register(paths: LedgerPaths, environ: Mapping[str, str]) -> bool:
     """Add a ledger; return whether it is registered now."""
     try:
-        with _open(environ, create=True) as folder:
+        with open_in_state(environ, REGISTRY_NAME, create=True) as folder:
             name, data = digest(paths.path), _encoded(paths)
             if folder.has(name) and folder.read(name, _MAX_BYTES) == data:
                 return True
@@ -45,7 +45,7 @@ def forget(paths: LedgerPaths, environ: Mapping[str, str]) -> bool:
     """
     name = digest(paths.path)
     try:
-        with _open(environ, create=False) as folder:
+        with open_in_state(environ, REGISTRY_NAME, create=False) as folder:
             if not folder.has(name):
                 return False
             folder.remove(name)
@@ -61,7 +61,7 @@ def registered(environ: Mapping[str, str]) -> list[LedgerPaths]:
 
 def _read(environ: Mapping[str, str]) -> Iterator[LedgerPaths]:
     try:
-        with _open(environ, create=False) as folder:
+        with open_in_state(environ, REGISTRY_NAME, create=False) as folder:
             for number, name in enumerate(folder.scan()):
                 if number >= _MAX_LEDGERS:
                     return
@@ -86,9 +86,14 @@ def open_state_folder(environ: Mapping[str, str], *, create: bool) -> Directory:
     return Directory.open(path, create=create and _has_home(path))
 
 
-def _open(environ: Mapping[str, str], *, create: bool) -> Directory:
+def open_in_state(environ: Mapping[str, str], name: str, *, create: bool) -> Directory:
+    """Open a folder in the user's state folder, see `open_state_folder`.
+
+    Raises:
+        OSError: it can't be opened or created.
+    """
     with open_state_folder(environ, create=create) as state:
-        return state.child(REGISTRY_NAME, create=create)
+        return state.child(name, create=create)
 
 
 def _has_home(path: str) -> bool:
