@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import example, given
@@ -15,6 +17,7 @@ from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.store import codec
 
+BIDI = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 FIELDS = st.lists(TEXT, min_size=2, max_size=12)
 
 
@@ -25,6 +28,7 @@ FIELDS = st.lists(TEXT, min_size=2, max_size=12)
 @example(["\\u", "dc80"])
 @example(["", ""])
 @example(["\\\r\n", '"\\"'])
+@example(["\\u001b", "\x1b", "\\\x1b", "\\u00\x1b1b"])
 def test_any_fields_come_back(fields):
     line = codec.encode_line(fields)
     assert codec.decode_line(line[:-1].decode("utf-8")) == fields
@@ -34,7 +38,9 @@ def test_any_fields_come_back(fields):
 def test_a_record_is_one_physical_line_for_every_reader(fields):
     line = codec.encode_line(fields)
     assert line.endswith(b"\n")
-    assert not {b"\n", b"\r", b"\0"} & {line[i : i + 1] for i in range(len(line) - 1)}
+    text = line[:-1].decode("utf-8")
+    assert not [char for char in text if char != "\t" and unicodedata.category(char) == "Cc"]
+    assert not BIDI & {*text}
 
 
 @given(FIELDS)
@@ -78,6 +84,12 @@ def test_unescaping_never_fails(text):
         ("\udc80", "\\udc80"),
         ("\\udc80", "\\\\udc80"),
         ("\\uABCD \\u1234", "\\uABCD \\u1234"),
+        ("\\ud7ff \\udfff", "\\ud7ff \\\\udfff"),  # the last code before the surrogates
+        ("\\\ue000 \\\udfff", "\\\ue000 \\\\\\udfff"),  # the first one after them
+        ("\x1b[0m \x7f\x85", "\\u001b[0m \\u007f\\u0085"),
+        ("\u202eabc\u2069 \u061c", "\\u202eabc\\u2069 \\u061c"),
+        ("\\u001b \\u001B \\u0009 \\u00a0", "\\\\u001b \\u001B \\u0009 \\u00a0"),
+        ("tab\t nbsp\xa0 zwj\u200d", "tab\t nbsp\xa0 zwj\u200d"),
         ("regex \\d+\\.", "regex \\d+\\."),
         ("\\\\server\\share", "\\\\server\\share"),
         ('say "hi"', '"say ""hi"""'),
@@ -87,6 +99,39 @@ def test_unescaping_never_fails(text):
 )
 def test_how_a_text_is_stored(text, stored):
     assert codec.encode_line([text, ""]).decode("utf-8") == f"{stored},\n"
+
+
+def test_exactly_the_controls_and_bidi_marks_are_stored_as_their_codes():
+    changed = {chr(code) for code in range(sys.maxunicode + 1) if _stored(chr(code)) != chr(code)}
+    controls = {chr(code) for code in range(0xA0) if unicodedata.category(chr(code)) == "Cc"}
+    surrogates = {chr(code) for code in range(0xD800, 0xE000)}
+    assert changed == (controls - {"\t"}) | BIDI | surrogates | {'"', ","}
+    assert all(_stored(char) == f"\\u{ord(char):04x}" for char in changed - {*'\n\r\0",'})
+
+
+def _stored(text):
+    return codec.encode_line([text])[:-1].decode("utf-8")
+
+
+# Lines that version 0.1.0 wrote, and the texts in them.
+OF_0_1_0 = [
+    (
+        b"a\x1b[31mred\x1b[0m,\xe2\x80\xaertl\xe2\x80\xac",
+        ["a\x1b[31mred\x1b[0m", "\u202ertl\u202c"],
+    ),
+    (b"C:\\\\new,C:\\Users\\me", ["C:\\new", "C:\\Users\\me"]),
+    (b"two\\nlines\\\\nor one,\\r\\0", ["two\nlines\\nor one", "\r\0"]),
+    (b"\\udc80,\\\\udc80,\\uABCD", ["\udc80", "\\udc80", "\\uABCD"]),
+    (b"\\u2028 \\u00e9 \\u001B,\\\\\\x41", ["\\u2028 \\u00e9 \\u001B", "\\\\\\x41"]),
+    (b'"say ""hi"", twice",\xc2\x85\x7f', ['say "hi", twice', "\x85\x7f"]),
+    # The one change: text that was exactly such a code is now the character.
+    (b"\\u001b[31m,\\u202e", ["\x1b[31m", "\u202e"]),
+]
+
+
+@pytest.mark.parametrize(("line", "texts"), OF_0_1_0)
+def test_a_line_of_the_first_version_reads_as_it_did(line, texts):
+    assert codec.decode_line(line.decode("utf-8")) == texts
 
 
 @pytest.mark.parametrize("line", ['"open', 'a,"open, b', '"a"b,c', '"a""', 'a,"b" ,c'])

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     Quarantine = Callable[[Iterable[bytes], str], None]
 
 _BLOCK = 64 * 1024
-_MAX_RECORD = 32 * 1024 * 1024
+_MAX_RECORD = 12 * 1024 * 1024
+_MAX_TORN = 16 * 1024 * 1024
+# How a row of an execution without an error ends. Earlier programs wrote the second form, some with
+# CR LF.
+_WHOLE_ENDS = (b",false,", b",False,", b",False,\r")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -142,10 +146,12 @@ def _check_header(descriptor: int, name: str, columns: Sequence[str]) -> None:
 def _end_in_line_feed(descriptor: int, size: int, width: int, quarantine: Quarantine) -> int:
     if read_at(descriptor, 1, size - 1) == b"\n":
         return size
-    start = after_last_line_feed(descriptor, size)
-    if size - start <= _MAX_RECORD and _is_whole_record(
-        read_at(descriptor, size - start, start), width
-    ):
+    start = after_last_line_feed(descriptor, size, max(0, size - _MAX_TORN))
+    if start < 0:
+        # Copying that much would take too long under the lock: it becomes a line of its own.
+        write_all(descriptor, b"\n")
+        return size + 1
+    if _is_whole_record(descriptor, start, size, width):
         write_all(descriptor, b"\n")  # an editor took off the last line feed
         return size + 1
     quarantine(_blocks(descriptor, start, size), "torn last line")
@@ -159,28 +165,37 @@ def _blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
         yield read_at(descriptor, min(_BLOCK, end - at), at)
 
 
-def _is_whole_record(tail: bytes, width: int) -> bool:
+def _is_whole_record(descriptor: int, start: int, end: int, width: int) -> bool:
     # A record that was cut inside its error message could look whole. One that ends with the
     # empty message of an execution without an error can't have been cut.
-    if not tail.endswith(b",false,"):
+    length = max(map(len, _WHOLE_ENDS))
+    if end - start > _MAX_RECORD:
+        return False
+    if not read_at(descriptor, length, max(start, end - length)).endswith(_WHOLE_ENDS):
         return False
     try:
-        return len(codec.split_line(tail.decode("utf-8"))) == width
+        tail = read_at(descriptor, end - start, start).decode("utf-8")
+        return len(codec.split_line(tail)) == width
     except ValueError:
         return False
 
 
-def after_last_line_feed(descriptor: int, size: int) -> int:
+def after_last_line_feed(descriptor: int, size: int, least: int = 0) -> int:
     """Return the offset after the last line feed of a file of this size, 0 where it has none.
+
+    Args:
+        descriptor: the file.
+        size: its size, or the part of it to look in.
+        least: the offset to stop at; -1 is the answer if there is none from there on.
 
     Raises:
         OSError: the file can't be read.
     """
     end = size
-    while end > 0:
-        start = max(0, end - _BLOCK)
+    while end > least:
+        start = max(least, end - _BLOCK)
         found = read_at(descriptor, end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start
-    return 0
+    return -1 if least else 0

@@ -1,9 +1,10 @@
 r"""One record as one physical line of CSV, and back.
 
-LF, CR and NUL are stored as the two characters `\n`, `\r`, `\0`, a lone surrogate as `\udXXX`. A
-run of backslashes is doubled only where it would otherwise read as such an escape, so `C:\Users`
-stays as it is and `C:\new` becomes `C:\\new`. Cells are quoted only where necessary, as
-`csv.writer` does; importing `csv` would cost the hook 5 ms.
+LF, CR and NUL are stored as the two characters `\n`, `\r`, `\0`, a lone surrogate as `\udXXX`. So
+that a ledger can be printed, other control characters and those that change the direction of text
+are stored as `\u00XX`, `\u061c` and `\u20XX`. A run of backslashes is doubled only where it would
+otherwise read as such an escape, so `C:\Users` stays as it is and `C:\new` becomes `C:\\new`. Cells
+are quoted only where necessary, as `csv.writer` does; importing `csv` would cost the hook 5 ms.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from __future__ import annotations
 _CONTROLS = {"\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _ESCAPED = {"n": "\n", "r": "\r", "0": "\0"}
 _HEX = frozenset("0123456789abcdef")
+# C0 but TAB and the three above, DEL, C1, and the marks, embeddings and isolates of bidi text.
+_CODES = [
+    *range(0x01, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F,
+    *range(0x202A, 0x202F), *range(0x2066, 0x206A),
+]  # fmt: skip
+_STORED = {code: f"\\u{code:04x}" for code in _CODES}
+_DIGITS = {f"{code:04x}" for code in _CODES}
 
 
 def encode_line(fields: list[str]) -> bytes:
@@ -39,6 +47,8 @@ def _escape(text: str) -> str:
     for raw, stored in _CONTROLS.items():
         if raw in text:
             text = text.replace(raw, stored)
+    if not text.isprintable():
+        text = text.translate(_STORED)
     # A lone surrogate has no UTF-8 form and is stored as its escape.
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -65,16 +75,18 @@ def _end_of_run(text: str, start: int) -> int:
 
 def _reads_as_escape(text: str, at: int) -> bool:
     letter = text[at : at + 1]
-    return letter != "" and (letter in _ESCAPED or (letter == "u" and _is_surrogate(text, at)))
+    return letter != "" and (letter in _ESCAPED or (letter == "u" and _is_code(text, at)))
 
 
 def _is_stored_escaped(char: str) -> bool:
-    return char != "" and (char in _CONTROLS or "\ud800" <= char <= "\udfff")
+    return char != "" and (
+        char in _CONTROLS or ord(char) in _STORED or "\ud800" <= char <= "\udfff"
+    )
 
 
-def _is_surrogate(text: str, at: int) -> bool:
+def _is_code(text: str, at: int) -> bool:
     digits = text[at + 1 : at + 5]
-    return (
+    return digits in _DIGITS or (
         len(digits) == 4
         and digits[0] == "d"
         and digits[1] in "89abcdef"
@@ -97,9 +109,9 @@ def unescape(text: str) -> str:
             continue
         out.append("\\" * ((end - start) // 2))
         if (end - start) % 2:
-            surrogate = text[end] == "u"
-            out.append(chr(int(text[end + 1 : end + 5], 16)) if surrogate else _ESCAPED[text[end]])
-            done = end + (5 if surrogate else 1)
+            has_code = text[end] == "u"
+            out.append(chr(int(text[end + 1 : end + 5], 16)) if has_code else _ESCAPED[text[end]])
+            done = end + (5 if has_code else 1)
     out.append(text[done:])
     return "".join(out)
 
