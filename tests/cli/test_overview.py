@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from support.imported import credits_of, tokentrack
-from support.kiro_homes import build
+from support.kiro_homes import KiroHome, build
+from support.kiro_homes.ide import IdeStorage
 from support.priced_turns import add_turn
 from tokentrack.reports.render.screen import width_of
 
@@ -88,6 +89,8 @@ def test_the_document_is_the_report_of_the_days_and_more(busy):
         "plan", "last_month", "workspaces", "models", "most_expensive_today", "provenance",
     ]  # fmt: skip
     assert found["command"] == "overview"
+    own = found["query"]["filters"].pop("user")
+    assert own[-1] == ""
     for name in ("schema_version", "query", "rows", "total", "provenance"):
         assert found[name] == report[name]
 
@@ -308,7 +311,58 @@ def test_other_users_do_not_use_up_the_plan(planned):
     before = document(planned)["plan"]["used"]
     add_turn(planned.folder, "e-other", time.time_ns() // 1000, "50", user="somebody-else")
     assert document(planned)["plan"]["used"] == before
-    assert Decimal(document(planned)["total"]["credits"]) > 50
+
+
+def test_other_users_are_left_out_and_named(busy):
+    before = document(busy)["total"]
+    add_turn(busy.folder, "e-other", time.time_ns() // 1000, "50", user="somebody-else")
+    assert document(busy)["total"] == before
+    assert "1 turn of another user is left out; `tokentrack report user`" in overview(busy)
+    theirs = document(busy, "--user", "somebody-else")
+    assert (theirs["total"]["turns"], theirs["total"]["credits"]) == (1, "50")
+    everything = document(busy, "--file", str(busy.root))
+    assert everything["total"]["turns"] == before["turns"] + 1
+
+
+def test_with_a_plan_the_month_is_the_billing_month(busy):
+    today = datetime.now(UTC).date()
+    day = (today - timedelta(days=3)).day
+    tokentrack(busy, "plan", "set", "pro", "--billing-day", str(day))
+    found = document(busy, *UTC_ZONE)
+    first = found["plan"]["first_day"]
+    assert found["query"]["since"].startswith(first)
+    assert found["total"]["turns"] == (today - date.fromisoformat(first)).days + 1
+    assert found["total"]["credits"] == found["plan"]["used"]
+    assert found["last_month"]["last_day"] < first
+    before = date.fromisoformat(found["last_month"]["first_day"])
+    assert 28 <= (date.fromisoformat(first) - before).days <= 31
+    assert "  Billing month " in overview(busy)
+    assert "  This month " in overview(busy, "--since", "this-month")
+    assert document(busy, "--since", "this-month", *UTC_ZONE)["total"]["turns"] == today.day
+
+
+@pytest.mark.parametrize("zone", [(), ("--tz", "Pacific/Kiritimati")])
+def test_billing_is_a_word_for_the_current_billing_month(busy, zone):
+    today = datetime.now(UTC).date()
+    billing = ("report", "--since", "billing", "--json", *zone)
+    assert "set the day with `tokentrack plan set" in overview(busy, *billing, code=2)
+    reset = today - timedelta(days=2)
+    IdeStorage(KiroHome(busy.home)).account(1, 1000, resets=reset.isoformat())
+    assert json.loads(overview(busy, *billing))["query"]["since"].startswith(reset.isoformat())
+    tokentrack(busy, "plan", "set", "pro", "--billing-day", str(today.day))
+    found = json.loads(overview(busy, *billing, "--until", "billing"))
+    assert found["query"]["since"].startswith(today.isoformat())
+    assert found["total"]["turns"] == 1
+    assert found["query"]["until"] > found["query"]["since"]
+
+
+def test_the_source_of_the_plans_numbers_is_named(busy):
+    tokentrack(busy, "plan", "set", "pro")
+    assert "billing day 1 by default" in overview(busy)
+    IdeStorage(KiroHome(busy.home)).account(1, 1000)
+    assert "credits and billing day from your Kiro account" in overview(busy)
+    tokentrack(busy, "plan", "set", "pro", "--billing-day", "1")
+    assert "credits from your Kiro account" in overview(busy)
 
 
 @pytest.mark.slow

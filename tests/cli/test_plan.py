@@ -44,6 +44,7 @@ def test_a_known_plan_is_set_shown_and_removed(machine):
     shown = json.loads(tokentrack(machine, "plan", "show", "--json"))
     assert shown["plan"] == {
         "name": "Pro+", "price": "40", "credits": "2000", "overage": "0.04", "billing_day": 1,
+        "credits_source": "price-list", "billing_day_source": "default",
     }  # fmt: skip
     assert shown["provenance"] == {"file": str(configuration(machine))}
     assert "cost by plan Pro+: $0.02 a credit, $0.04 after 2,000." in tokentrack(
@@ -109,11 +110,47 @@ def test_a_wrong_plan_is_refused(machine, words, message):
     assert not configuration(machine).exists()
 
 
-def test_the_billing_day_is_the_accounts(machine):
-    IdeStorage(KiroHome(machine.home)).account(412.5, 1000)
-    text = tokentrack(machine, "plan", "set", "pro")
-    day = json.loads(configuration(machine).read_text())["plan"]["billing_day"]
-    assert f"The billing month begins on day {day}." in text
+def shown(machine):
+    plan = json.loads(tokentrack(machine, "plan", "show", "--json"))["plan"]
+    names = ("credits", "credits_source", "billing_day", "billing_day_source")
+    return tuple(plan[name] for name in names)
+
+
+def test_credits_and_billing_day_are_the_accounts_unless_they_are_set(machine):
+    tokentrack(machine, "plan", "set", "pro")
+    assert shown(machine) == ("1000", "price-list", 1, "default")
+    IdeStorage(KiroHome(machine.home)).account(412.5, 1050, resets="2026-09-12")
+    assert shown(machine) == ("1050", "account", 12, "account")
+    text = tokentrack(machine, "plan", "show")
+    assert "for 1,050 credits (from your Kiro account)" in text
+    assert "Kiro's Pro has 1,000 credits: check the plan's name." in text
+    assert "begins on day 12 (from your Kiro account)" in text
+    tokentrack(machine, "plan", "set", "pro", "--credits", "900", "--billing-day", "3")
+    assert shown(machine) == ("900", "set", 3, "set")
+    set_ten(machine)
+    assert shown(machine) == ("10", "set", 12, "account")
+
+
+def test_what_an_earlier_version_saved_counts_as_set(machine):
+    IdeStorage(KiroHome(machine.home)).account(412.5, 1050, resets="2026-09-12")
+    configuration(machine).parent.mkdir(exist_ok=True)
+    plan = {"name": "Pro", "price": "20", "credits": "1000", "overage": "0.04", "billing_day": 5}
+    configuration(machine).write_text(json.dumps({"plan": plan}))
+    assert shown(machine) == ("1000", "set", 5, "set")
+
+
+def test_an_account_without_a_sensible_limit_changes_nothing(machine):
+    IdeStorage(KiroHome(machine.home)).account(412.5, 0)
+    tokentrack(machine, "plan", "set", "pro")
+    assert shown(machine)[:2] == ("1000", "price-list")
+
+
+def test_costs_follow_the_account(priced):
+    tokentrack(priced, "plan", "set", "pro")
+    assert document(priced)["total"]["cost"]["amount"] == "0.28"
+    IdeStorage(KiroHome(priced.home)).account(1, 10)
+    # Two dollars a credit for 10 credits, then 4 cents.
+    assert document(priced)["total"]["cost"]["amount"] == "20.16"
 
 
 def test_costs_are_split_where_the_plan_ends(priced):

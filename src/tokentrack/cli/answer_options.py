@@ -26,7 +26,7 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
     """Add to a command the options that choose turns; `since` describes a default."""
     options = [
         click.option("--since", metavar="WHEN", help="First day or time: 2026-11-01, 7d, "
-                     f"yesterday, last-month, all.  [default: {since}]"),
+                     f"yesterday, last-month, billing, all.  [default: {since}]"),
         click.option("--until", metavar="WHEN", help="Last day (inclusive) or time."),
         *[
             click.option(f"--{name}", name, metavar=name.upper(), multiple=True,

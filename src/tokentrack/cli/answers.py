@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tokentrack.reports.scope import Scope
     from tokentrack.store.paths import LedgerPaths
 
+# A word of --since and --until.
+BILLING = "billing"
+
 
 def rates_for(options: dict[str, Any]) -> Rates | None:
     """Return how credits are priced, None without a plan.
@@ -54,6 +57,11 @@ def own_name() -> str:
 
         tags = tags_of_environment(os.environ)
     return user_name(target_of(None).config.user or None, tags)
+
+
+def own_names() -> list[str]:
+    """Return the names of the user's own rows, "" for those without a name."""
+    return list(dict.fromkeys([own_name(), ""]))
 
 
 def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
@@ -91,12 +99,33 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
     where = {name: options[name] for name in FILTERS if options[name]}
     if options["failed"] is not None:
         where["failed"] = ("true" if options["failed"] else "false",)
+    edges = {"since": options["since"] or "this-month", "until": options["until"]}
+    if BILLING in edges.values():
+        edges = _billing_edges(edges, options["tz"])
+    return {"where": where, **edges, "tz": options["tz"]}
+
+
+def _billing_edges(edges: dict[str, Any], tz: str | None) -> dict[str, Any]:
+    # The days of the billing month are the system's, whatever zone is shown.
+    from tokentrack.common.timestamps import now_us, to_datetime
+    from tokentrack.reports import calendar
+    from tokentrack.reports.pricing.plan import billing_month
+    from tokentrack.reports.zones import Zone
+
+    zone = Zone()
+    month = billing_month(os.environ, zone.local_day(now_us()))
+    if month is None:
+        raise click.UsageError(
+            f"{BILLING} is not known: set the day with `tokentrack plan set NAME --billing-day "
+            "DAY`. Your Kiro account has none here."
+        )
+    days = {"since": month[0], "until": month[1] - (tz is None)}
     return {
-        "where": where,
-        "since": options["since"] or "this-month",
-        "until": options["until"],
-        "tz": options["tz"],
-    }
+        name: when if when != BILLING
+        else calendar.day_name(days[name]) if tz is None
+        else to_datetime(zone.start_of(days[name]))
+        for name, when in edges.items()
+    }  # fmt: skip
 
 
 def scope_of(options: dict[str, Any]) -> Scope:

@@ -18,6 +18,7 @@ from tokentrack.cli.answers import (
     ask_all,
     filters_of,
     form_of,
+    own_names,
     print_answer,
     rates_for,
     scope_of,
@@ -43,12 +44,14 @@ _MOST_EXPENSIVE = 3
 def command(**options: Any) -> None:
     """Show what was used today and this month.
 
-    The same as `tokentrack` alone. With --since or --until, shows that time in place of this
-    month.
+    The same as `tokentrack` alone. With a plan, this month is the billing month. With --since or
+    --until, shows that time instead. Turns of other users are left out, unless --user or --file
+    is given.
     """
     from tokentrack.common.timestamps import now_us
     from tokentrack.reports.overview import (
         Overview,
+        month_of,
         overview_document,
         overview_table,
         questions,
@@ -56,15 +59,19 @@ def command(**options: Any) -> None:
     from tokentrack.reports.render.documents import json_document
     from tokentrack.reports.zones import Zone
 
-    now = now_us()
-    is_all = not options["here"] and not filters_of(options)["where"]
+    now, zone = now_us(), Zone(options["tz"])
+    filters, rates = filters_of(options), rates_for(options)
+    is_all = not options["here"] and not filters["where"]
+    own = None if options["user"] or options["files"] else own_names()
+    since = filters["since"] if options["since"] else None
+    month = month_of(rates, since, zone, now)
     asked = questions(
-        options["since"], options["until"], rates_for(options), is_all=is_all, now=now
+        since, filters["until"], rates, month, filters["where"], own, is_all=is_all, now=now
     )
-    answers = ask_all(options, list(asked.values()))
-    found = Overview(dict(zip(asked, answers, strict=True)), Zone(options["tz"]), now)
+    answers = ask_all(options, list(asked.values()), now=now)
+    found = Overview(dict(zip(asked, answers, strict=True)), zone, now, month)
     if found.today is not None and found.today.total["turns"]:
-        found.most_expensive = _most_expensive(options)
+        found.most_expensive = _most_expensive(options, asked["today"])
     if options["as_json"] or options["form"] == "json":
         document = overview_document(found, json_document("overview", found.period))
         click.echo(json.dumps(document, indent=2))
@@ -78,12 +85,13 @@ def command(**options: Any) -> None:
         run_due_on_terminal(target_of(None))
 
 
-def _most_expensive(options: dict[str, Any]) -> list[dict[str, Any]]:
+def _most_expensive(options: dict[str, Any], today: dict[str, Any]) -> list[dict[str, Any]]:
     from tokentrack.reports.turn_list import list_turns
 
     if form_of(options) not in {"table", "json"}:
         return []
-    filters = {**filters_of(options), "since": "today", "until": None}
+    times = {name: today[name] for name in ("since", "until", "where")}
+    filters = {**filters_of(options), **times}
     scope = scope_of(options)
     answer = list_turns(**filters, **scope.arguments, sort="credits", limit=_MOST_EXPENSIVE)
     answer = scope.noted(answer)
@@ -94,8 +102,12 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
     from tokentrack.reports.render.dates import date_text
     from tokentrack.reports.render.overview import empty_lines, overview_lines
 
-    query = found.period.query
-    where = [f"{name} {', '.join(values)}" for name, values in query.where.items()]
+    filters = filters_of(options)["where"]
+    where = [
+        f"{name} {', '.join(values)}"
+        for name, values in found.period.query.where.items()
+        if name in filters
+    ]
     source = source_words(options) if options["files"] or not where else []
     heading = ["Kiro usage", *source, *where, date_text(found.day)]
     if not found.is_usual:
@@ -123,8 +135,14 @@ def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
         yield f"No turn {when}. {others} recorded at other times."
         yield "`tokentrack report month --since all` shows all time."
         return
-    if found.period.query.where:
+    if filters_of(options)["where"]:
         yield "No turn passes these filters, at any time."
+        return
+    if found.others:
+        yield (
+            "Only other users have turns here: `tokentrack report user` shows them, "
+            "--user NAME shows one of them here."
+        )
         return
     if options["files"]:
         yield "These files have no turns."

@@ -29,17 +29,30 @@ def command() -> None:
 @command.command("set")
 @click.argument("name", metavar="pro|pro+|power|NAME")
 @click.option("--price", metavar="USD", help="Price of a month.")
-@click.option("--credits", "credits_", metavar="NUMBER", help="Credits of a month.")
+@click.option(
+    "--credits",
+    "credits_",
+    metavar="NUMBER",
+    help="Credits of a month.  [default: your Kiro account's, else the plan's]",
+)
 @click.option("--overage", metavar="USD", help="Price of each further credit.")
 @click.option("--billing-day", metavar="DAY", type=click.IntRange(1, 31),
               help="Day of the month on which the billing month begins.  "
-                   "[default: as the IDE has it, else 1]")  # fmt: skip
+                   "[default: your Kiro account's, else 1]")  # fmt: skip
 def set_plan(name: str, **given: Any) -> None:
     """Set the plan in your own configuration.
 
     The prices and credits of pro, pro+ and power are known. For another NAME, give all three.
     """
-    from tokentrack.reports.pricing.plan import KNOWN_PLANS, plan_of, plan_path
+    from tokentrack.reports.account_credits import account_plan
+    from tokentrack.reports.pricing.plan import (
+        DEFAULT,
+        KNOWN_PLANS,
+        SET,
+        plan_of,
+        plan_path,
+        with_account,
+    )
 
     known = KNOWN_PLANS.get(name.lower())
     fields = {} if known is None else known.to_dict()
@@ -52,8 +65,13 @@ def set_plan(name: str, **given: Any) -> None:
             raise click.UsageError(
                 f"The plan {name!r} is not known: give --price, --credits and --overage."
             )
-    fields["billing_day"] = given["billing_day"] or _billing_day()
-    plan = plan_of(fields)
+    if given["credits"] is not None or known is None:
+        fields["credits_source"] = SET
+    if given["billing_day"] is not None:
+        fields |= {"billing_day": given["billing_day"], "billing_day_source": SET}
+    else:
+        fields["billing_day_source"] = DEFAULT
+    plan = with_account(plan_of(fields), account_plan(os.environ))
     _change(plan)
     _show(plan)
     say(f"Saved in {plan_path(os.environ)}.")
@@ -106,21 +124,17 @@ def _change(plan: Plan | None) -> bool:
 
 
 def _show(plan: Plan) -> None:
-    from tokentrack.reports.pricing.plan import Rates
+    from tokentrack.reports.pricing.plan import ACCOUNT, DEFAULT, KNOWN_PLANS, Rates
 
     price, allowance = plan.price.normalize(), plan.credits.normalize()
-    say(f"Plan {plan.name}: ${price:,f} a month for {allowance:,f} credits.")
-    say(f"The billing month begins on day {plan.billing_day}.")
+    of_account = " (from your Kiro account)"
+    source = of_account if plan.credits_source == ACCOUNT else ""
+    say(f"Plan {plan.name}: ${price:,f} a month for {allowance:,f} credits{source}.")
+    known = KNOWN_PLANS.get(plan.name.lower())
+    if source and known is not None and known.credits != plan.credits:
+        say(f"Kiro's {plan.name} has {known.credits:,f} credits: check the plan's name.")
+    source = {
+        ACCOUNT: of_account, DEFAULT: " (by default; --billing-day sets another)",
+    }.get(plan.billing_day_source, "")  # fmt: skip
+    say(f"The billing month begins on day {plan.billing_day}{source}.")
     say(f"Reports show the {', '.join(Rates(plan).texts)}.")
-
-
-def _billing_day() -> int:
-    from tokentrack.common.timestamps import parse
-    from tokentrack.reports.account_credits import account_credits
-    from tokentrack.reports.calendar import civil
-    from tokentrack.reports.zones import Zone
-
-    account = account_credits(os.environ)
-    if account is None or not account["resets_at"]:
-        return 1
-    return civil(Zone("UTC").local_day(parse(account["resets_at"])))[2]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.kiro import kiro_files, read_pass
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 1.0
 _WAL_MARK = slice(18, 20)  # bytes of a database's header: 2 is write-ahead logging
+_ESCAPES = str.maketrans(
+    {"%": "%25", "?": "%3f", "#": "%23", "\\": "/" if os.name == "nt" else "\\"}
+)
 _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION}
 
 
@@ -73,9 +76,11 @@ def _uri(path: str, header: bytes) -> str:
     # them there. Where there is no `-wal`, no process has the database open, so it can be read as
     # immutable. If Kiro starts at this moment and writes its log back, the query may fail, which
     # is noted.
-    is_unused = b"\x02" in header[_WAL_MARK] and not Path(f"{path}-wal").exists()
+    is_unused = b"\x02" in header[_WAL_MARK] and not os.path.exists(f"{path}-wal")
     mode = "mode=ro&immutable=1" if is_unused else "mode=ro"
-    return f"{Path(path).absolute().as_uri()}?{mode}"
+    # As `Path.as_uri` does; to load `pathlib` would take longer than to read the account.
+    name = os.path.abspath(path).translate(_ESCAPES)
+    return f"file://{'' if name.startswith('/') else '/'}{name}?{mode}"
 
 
 def _authorizer(tables: frozenset[str]) -> Any:

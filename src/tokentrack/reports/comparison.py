@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import calendar
 from tokentrack.reports.compared_days import BEFORE, CHANGE, Comparison
+from tokentrack.reports.exact import difference, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.compared_days import Days
 
-_EXACT = Context(prec=100)
 _PLACES = 6  # of seconds and of tokens per second
 # What a row without turns has; other metrics are unknown there.
 _NOTHING: dict[str, Any] = {
@@ -69,8 +69,7 @@ def _difference(value: Any, was: Any) -> Any:
     if value is None or was is None:
         return None
     if isinstance(value, str):
-        text = format(_EXACT.subtract(Decimal(value), Decimal(was)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return plain_text(difference(value, was))
     return round(value - was, _PLACES) if isinstance(value, float) else value - was
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import calendar
 from tokentrack.reports.allowance import days_left, first_asked
+from tokentrack.reports.exact import difference, plain_text, sum_of
 from tokentrack.reports.index.cells import PLACES, scaled
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.reports.projection import project
@@ -48,9 +49,8 @@ class PlanUse:
             for row in answer.rows
             if row["credits"] is not None
         }
-        used = (amount for at, amount in days.items() if self.first <= at <= day)
-        self.used = sum(used, Decimal(0))
-        self.left = rates.plan.credits - self.used
+        self.used = sum_of(amount for at, amount in days.items() if self.first <= at <= day)
+        self.left = difference(rates.plan.credits, self.used)
         self.projection = project(days, self.first, day, self.end)
         units = {at: scaled(format(amount, "f"), PLACES) for at, amount in days.items()}
         spent = sum(units[at] for at in units if self.first <= at <= day)
@@ -80,8 +80,8 @@ class PlanUse:
             **self.rates.plan.to_dict(),
             "first_day": calendar.day_name(self.first),
             "resets_on": calendar.day_name(self.end),
-            "used": format(self.used, "f"),
-            "left": format(self.left, "f"),
+            "used": plain_text(self.used),
+            "left": plain_text(self.left),
             "days_left": self.days_left,
             "projection": projection and {
                 "credits": format(projection.credits, "f"),

@@ -122,7 +122,9 @@ class IdeStorage:
         dump(self.folder / "dev_data" / "tokens_generated.jsonl", line)
         dump(self.folder / digest("/w/alpha") / digest("s") / "state.json", {"executionId": "no"})
 
-    def account(self, used: float, limit: float, key: str = "kiro.kiroAgent") -> Path:
+    def account(
+        self, used: float, limit: float, key: str = "kiro.kiroAgent", resets: str = "2026-09-01"
+    ) -> Path:
         """Write `state.vscdb` with the account's usage, next to secrets."""
         path = self.home.ide_user / "globalStorage" / "state.vscdb"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +132,7 @@ class IdeStorage:
             "type": "CREDIT",
             "currentUsage": used,
             "usageLimit": limit,
-            "resetDate": "2026-09-01T00:00:00.000Z",
+            "resetDate": f"{resets}T00:00:00.000Z",
         }
         state = {"kiro.resourceNotifications.usageState": {"usageBreakdowns": [usage]}}
         with sqlite3.connect(path) as database:

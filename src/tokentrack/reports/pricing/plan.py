@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
 from tokentrack.errors import ValidationError
-from tokentrack.reports.allowance import billing_month
+from tokentrack.reports import allowance
+from tokentrack.reports.account_credits import account_plan
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.store.directory import Directory
 from tokentrack.workspace import kiro_home
@@ -17,11 +18,17 @@ from tokentrack.workspace import kiro_home
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokentrack.reports.account_credits import AccountPlan
+
 _UNITS = 10**27  # as credits are counted
 _MOST_PLACES = 12
 # The largest value of each amount.
 _MOST = {"price": 10**6, "credits": 10**9, "overage": 10**4}
 _LAST_DAY = 31
+SET, PRICE_LIST, ACCOUNT, DEFAULT = "set", "price-list", "account", "default"
+_SOURCES = {
+    "credits_source": (SET, PRICE_LIST, ACCOUNT), "billing_day_source": (SET, ACCOUNT, DEFAULT),
+}  # fmt: skip
 
 
 class Plan(NamedTuple):
@@ -34,6 +41,8 @@ class Plan(NamedTuple):
         overage: USD for each further credit.
         billing_day: the day of the month on which the billing month begins; a month without that
             day begins on its last one.
+        credits_source: where `credits` comes from: `set` by the user, `price-list` or `account`.
+        billing_day_source: where `billing_day` comes from: `set`, `account` or `default`.
     """
 
     name: str
@@ -41,6 +50,8 @@ class Plan(NamedTuple):
     credits: Decimal
     overage: Decimal
     billing_day: int = 1
+    credits_source: str = SET
+    billing_day_source: str = SET
 
     @property
     def rate(self) -> Fraction:
@@ -54,17 +65,33 @@ class Plan(NamedTuple):
 
     def month_of(self, day: int) -> tuple[int, int]:
         """Return the first day of a day's billing month, and the first day after it."""
-        return billing_month(day, self.billing_day)
+        return allowance.billing_month(day, self.billing_day)
+
+    @property
+    def origin(self) -> str:
+        """Which of its numbers the user has not set, in words."""
+        found = {"credits": self.credits_source, "billing day": self.billing_day_source}
+        names = [name for name, source in found.items() if source == ACCOUNT]
+        if names:
+            return f"{' and '.join(names)} from your Kiro account"
+        if self.billing_day_source == DEFAULT:
+            return f"billing day {self.billing_day} by default"
+        return ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values, amounts as exact decimal text."""
         amounts = {name: format(getattr(self, name), "f") for name in _MOST}
-        return {"name": self.name, **amounts, "billing_day": self.billing_day}
+        return {
+            "name": self.name, **amounts, "billing_day": self.billing_day,
+            **{name: getattr(self, name) for name in _SOURCES},
+        }  # fmt: skip
 
 
 # The plans that Kiro sells, as of November 2026. Check yours with `tokentrack plan show`.
 KNOWN_PLANS = {
-    name.lower(): Plan(name, Decimal(price), Decimal(credits_), Decimal("0.04"))
+    name.lower(): Plan(
+        name, Decimal(price), Decimal(credits_), Decimal("0.04"), 1, PRICE_LIST, DEFAULT
+    )
     for name, price, credits_ in (("Pro", 20, 1000), ("Pro+", 40, 2000), ("Power", 200, 10_000))
 }
 
@@ -115,7 +142,44 @@ def plan_of(value: object) -> Plan:
         raise ValidationError(
             [f"the plan's billing_day must be 1 to {_LAST_DAY}, not {day!r}"[:200]]
         )
-    return Plan(name, amounts["price"], amounts["credits"], amounts["overage"], day)
+    sources = [
+        known if (known := value.get(key)) in allowed else SET for key, allowed in _SOURCES.items()
+    ]
+    return Plan(name, amounts["price"], amounts["credits"], amounts["overage"], day, *sources)
+
+
+def with_account(plan: Plan, account: AccountPlan) -> Plan:
+    """Return a plan with what the account says in place of what the user has not set."""
+    limit = account.credits
+    if limit is not None and plan.credits_source != SET and _is_amount("credits", limit):
+        plan = plan._replace(credits=limit, credits_source=ACCOUNT)
+    if account.billing_day is not None and plan.billing_day_source != SET:
+        plan = plan._replace(billing_day=account.billing_day, billing_day_source=ACCOUNT)
+    return plan
+
+
+def billing_month(environ: Mapping[str, str], day: int) -> tuple[int, int] | None:
+    """Return a day's billing month: its first day and the first one after it.
+
+    It is the plan's or, without a plan, the account's; None if neither is known.
+
+    Raises:
+        ValidationError: as for `plan_in_force`.
+    """
+    plan = plan_in_force(environ)
+    if plan is None:
+        account = account_plan(environ)
+        if account.billing_day is None:
+            return None
+        plan = with_account(KNOWN_PLANS["pro"], account)
+    return plan.month_of(day)
+
+
+def _is_amount(name: str, amount: Decimal) -> bool:
+    try:
+        return amount_of(name, amount) == amount
+    except ValidationError:
+        return False
 
 
 def amount_of(name: str, value: object) -> Decimal:
@@ -141,6 +205,8 @@ def amount_of(name: str, value: object) -> Decimal:
 def plan_in_force(environ: Mapping[str, str]) -> Plan | None:
     """Return the plan of the user's configuration, None if there is none.
 
+    Its credits and billing day are those of the account, unless the user has set them.
+
     Raises:
         ValidationError: the configuration can't be read, or has another kind of plan.
     """
@@ -154,7 +220,7 @@ def plan_in_force(environ: Mapping[str, str]) -> Plan | None:
     if PLAN not in found:
         return None
     try:
-        return plan_of(found[PLAN])
+        return with_account(plan_of(found[PLAN]), account_plan(environ))
     except ValidationError as error:
         fix = "correct it with `tokentrack plan set`"
         raise ValidationError([f"{path}: {error.issues[0]}; {fix}"]) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
+from tokentrack.reports.exact import plain_text, sum_of
 from tokentrack.reports.render.bars import bar, sparkline
 from tokentrack.reports.render.dates import days_text
 from tokentrack.reports.render.figures import cost_text, share_text, time_text
@@ -80,8 +81,10 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
     if lines[-1]:
         lines.append("")
     rates = found.period.query.rates
-    basis = ["`tokentrack plan set` adds costs"] if rates is None else rates.texts
-    basis = [escape(text) for text in basis]
+    basis = ["`tokentrack plan set` adds costs"]
+    if rates is not None:
+        basis = [*rates.texts, rates.plan.origin]
+    basis = [escape(text) for text in basis if text]
     lines += [screen.paint(line, "dim") for line in wrapped(basis, screen)]
     return lines + [screen.paint(line, "dim") for line in provenance_lines(found.period, screen)]
 
@@ -109,7 +112,7 @@ def _numbers(found: Overview, screen: Screen) -> list[str]:
             if len(INDENT) + LABEL + len(note) > screen.width:
                 note = "no turn since midnight"
             lines.append(_Line("Today", note=note))
-    label = "This month" if found.is_usual else "Period"
+    label = "Billing month" if found.is_billing else "This month" if found.is_usual else "Period"
     lines.append(_Line(label, _cells(found.period.total)))
     return _aligned(lines, screen)
 
@@ -171,8 +174,8 @@ def _top(title: str, answer: Answer, screen: Screen) -> _Top:
     rows = [row._replace(length=row.share / most) for row in rows]
     rest = answer.rows[_TOP:]
     if rest:
-        known = [Decimal(row["credits"]) for row in rest if row["credits"] is not None]
-        amount = format(sum(known, Decimal(0)), "f") if known else None
+        known = [row["credits"] for row in rest if row["credits"] is not None]
+        amount = plain_text(sum_of(known)) if known else None
         rows.append(_row(f"{len(rest):,} more", amount, whole))
     return _Top(f"By {title}", rows)
 
@@ -231,6 +234,9 @@ def _notes(found: Overview) -> Iterator[tuple[str, str]]:
         if spent is not None:
             cost = f"{credits_text(spent)} credits spent on them"
         yield f"{pad('Failed turns', LABEL)}{total['failed']:,} ({share}), {cost}", "red"
+    if found.others:
+        were = "turn of another user is" if found.others == 1 else "turns of other users are"
+        yield f"{found.others:,} {were} left out; `tokentrack report user` shows all users", ""
     waiting = total["credits_unknown"] if total["credits"] is None else 0
     where = ""
     if not waiting and found.today is not None:
