@@ -104,6 +104,16 @@ def test_no_line_is_wider_than_the_terminal(imported, columns):
     assert len(re.findall(r"^ *[0-9a-f]{8} ", text, re.MULTILINE)) > 10
 
 
+@pytest.mark.parametrize(("name", "title"), [("credits", "credits"), ("time", "time"),
+                                            ("-tokens", "tokens"), ("rate", "rate")])  # fmt: skip
+def test_the_column_that_it_is_sorted_by_is_shown_in_any_width(imported, name, title):
+    for columns in (40, 60, 80):
+        text = turns(imported, "--sort", name, "--since", "all", columns=columns)
+        head = text.partition("\n─")[0].splitlines()[-1]
+        assert title in head.split(), columns
+        assert all(width_of(line) <= columns for line in text.splitlines())
+
+
 def test_filters_and_grep_keep_the_turns_they_name(imported):
     found = rows_of(imported)
     only = rows_of(imported, "--workspace", "alpha", "--grep", "rename")

@@ -29,7 +29,6 @@ THINGS = (
     "the cache of the catalogue", "the importer of invoices",
 )  # fmt: skip
 _WORKDAY, _WEEKEND = 18, 4  # turns on average
-_MOST_CREDITS = 18.0
 
 
 def write_demo(folder: Path, until: datetime) -> KiroHome:
@@ -99,14 +98,14 @@ class _Writer:
         model = _choice(random, {name: share for name, (share, _) in MODELS.items()})
         prompt = f"{random.choice(VERBS)} {random.choice(THINGS)}"
         amount = random.lognormvariate(0, 0.8) * MODELS[model][1]
-        usage = [round(min(amount, _MOST_CREDITS), random.choice([2, 2, 4, 16]))]
+        usage = [round(amount, random.choice([2, 2, 4, 16]))]
         # Fast answers for short ones; a turn takes longer the more it costs.
         seconds = round(random.uniform(4, 12) + usage[0] * random.uniform(8, 25), 3)
         workspace = f"/synthetic/{project}"
         if project == "handbook":
             self._session(CliSession, workspace).turn(usage, prompt)
         elif project == "mobile-app":
-            self._ide.finish(self._ide.start(workspace), usage, seconds=seconds)
+            self._ide.finish(self._ide.start(workspace, prompt), usage, seconds=seconds)
         else:
             status = random.choices(["success", "aborted", "error"], [94, 4, 2])[0]
             session = self._session(V1Session, workspace)

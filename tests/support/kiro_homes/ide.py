@@ -64,13 +64,13 @@ class IdeStorage:
         """Return the file of an execution."""
         return self._workspace(turn.workspace) / digest(self.session_id) / turn.source_id
 
-    def start(self, workspace: str = "/w/alpha") -> Expected:
+    def start(self, workspace: str = "/w/alpha", prompt: str = "rename it") -> Expected:
         """Begin an execution: nothing is written yet."""
         home, execution = self.home, self.home.uuid()
         return home.expect(
             Expected(
                 SOURCE, execution, self.session_id, workspace, "",
-                None, "", home.pass_time(30), None, "rename it",
+                None, "", home.pass_time(30), None, prompt,
             )
         )  # fmt: skip
 
@@ -93,7 +93,7 @@ class IdeStorage:
                 "status": status,
                 "startTime": turn.started_at // 1000,
                 "endTime": ended // 1000,
-                "context": {"messages": [{"role": "human", "content": "rename it"}]},
+                "context": {"messages": [{"role": "human", "content": turn.prompt}]},
                 "actions": [],
                 "usageSummary": [
                     {"usedTools": ["fs_write"], "usage": u, "unit": "credit"} for u in usage or []

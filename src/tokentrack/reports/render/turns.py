@@ -9,7 +9,7 @@ from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us, parse
 from tokentrack.models.usage_record import ESTIMATED
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
-from tokentrack.reports.render.figures import time_text, tokens_text
+from tokentrack.reports.render.figures import rate_text, time_text, tokens_text
 from tokentrack.reports.render.report import provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table
 from tokentrack.reports.turn_rows import short_ids
@@ -32,6 +32,7 @@ _COLUMNS = (
     Column("credits", is_number=True),
     Column("time", is_number=True, drop=5),
     Column("tokens", is_number=True, drop=6),
+    Column("rate", is_number=True, drop=7),
     Column("prompt", takes_rest=True),
 )
 
@@ -55,12 +56,18 @@ def turn_lines(answer: Answer, screen: Screen, *, heading: Sequence[str], empty:
         for row, identity in zip(answer.rows, ids, strict=True)
     ]
     colours = ["red" if row["failed"] else "" for row in answer.rows]
-    lines += table(_COLUMNS, cells, screen, colours=colours)
+    lines += table(_columns(answer.query.sort), cells, screen, colours=colours)
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more turn')}: use -n 0 to see them all")
     lines.append("")
     lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
     return lines
+
+
+def _columns(sort: str) -> list[Column]:
+    # The column that the list is sorted by is never dropped.
+    name = sort.removeprefix("-")
+    return [column._replace(drop=0) if column.title == name else column for column in _COLUMNS]
 
 
 def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
@@ -73,6 +80,7 @@ def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
         credits_text(row["credits"], _PLACES),
         time_text(row["seconds"]),
         tokens_text(row["tokens"], is_estimated=row["token_basis"] == ESTIMATED),
+        rate_text(row["tokens_per_second"], is_estimated=row["token_basis"] == ESTIMATED),
         f"failed: {prompt}" if row["failed"] else prompt,
     ]
 
