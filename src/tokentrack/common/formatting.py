@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _UNKNOWN = "unknown"
 
 _UNITS = ("", "K", "M", "B", "T")
-_HUGE_COST = Decimal(10) ** 15
+_HUGE_COST = 10**15
 _MOST_PLACES = 12
 
 
@@ -28,6 +31,8 @@ def format_tokens(count: float | None, precision: int = 1) -> str:
     Raises:
         ValidationError: the precision is not a whole number from 0 to 12.
     """
+    from decimal import Decimal  # few commands need it
+
     _check(precision)
     if count is None or not _is_finite(count):
         return _UNKNOWN
@@ -45,6 +50,8 @@ def format_cost(cost_usd: float | Decimal | None, precision: int | None = 2) -> 
     Raises:
         ValidationError: the precision is not None or a whole number from 0 to 12.
     """
+    from decimal import ROUND_HALF_UP, Decimal, localcontext
+
     if precision is not None:
         _check(precision)
     if cost_usd is None or not _is_finite(cost_usd):
@@ -70,6 +77,8 @@ def _is_finite(value: float | Decimal) -> bool:
 
 
 def _scaled(size: Decimal, precision: int) -> str:
+    from decimal import ROUND_HALF_UP, Decimal, localcontext
+
     whole = size
     with localcontext(rounding=ROUND_HALF_UP):
         for unit in _UNITS:
@@ -81,7 +90,7 @@ def _scaled(size: Decimal, precision: int) -> str:
 
 
 def _places_of(size: Decimal) -> int:
-    if size == 0 or size >= Decimal("0.01"):
+    if size == 0 or size * 100 >= 1:
         return 2
     return min(1 - size.adjusted(), _MOST_PLACES)
 

@@ -6,13 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tokentrack import workspace
-from tokentrack.config.sources import ignored_values, load_config, own_root
+from tokentrack.config.sources import ignored_values, ledger_paths, load_config, own_root
 from tokentrack.diagnostics.waiting import Waiting, count_waiting, obstacle_of
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
 from tokentrack.reports.ledger_totals import LedgerTotals, ledger_totals, unknown_totals
 from tokentrack.reports.scope import own_scope
-from tokentrack.tracker import TokenTracker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,11 +53,15 @@ class Setup:
         self.kiro_home = workspace.kiro_home(environ)
         self.base = self.root or self.kiro_home
         self.config, self.config_problems = load_config(self.root, self.kiro_home, environ)
-        tracker = TokenTracker.for_workspace(self.root, self.config, environ)
-        self.paths = tracker.paths
+        self.paths = ledger_paths(self.root, self.config, environ)
         self.scope = scope or own_scope(self.paths, environ)
         self.drains = drains
-        self.obstacle = tracker.drain() if drains else obstacle_of(self.paths)
+        self.obstacle = self._drained() if drains else obstacle_of(self.paths)
+
+    def _drained(self) -> str:
+        from tokentrack.tracker import TokenTracker  # `status` does not need it
+
+        return TokenTracker(self.config, paths=self.paths, environ=self.environ).drain()
 
     @property
     def is_enabled(self) -> bool:

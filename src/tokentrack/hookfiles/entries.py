@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from typing import Any, NamedTuple
 
 from tokentrack.common.resources import read_json
@@ -188,4 +187,8 @@ def missing_program(command: str, root: str) -> str:
 
 def quoted(word: str) -> str:
     """Return a word quoted for the shell of this system."""
-    return shlex.quote(word) if os.name == "posix" else subprocess.list2cmdline([word])
+    if os.name == "posix":
+        return shlex.quote(word)
+    from subprocess import list2cmdline  # it takes long to load
+
+    return list2cmdline([word])

@@ -6,8 +6,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack import workspace
 from tokentrack.hookfiles.edit_files import first_link, read_file
@@ -112,8 +111,7 @@ def decoded(text: str) -> Any:
 # --- the paths that validate-hooks is given ---
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A file to check, or a folder that cannot be listed, with its `error`."""
 
     path: str
