@@ -25,6 +25,7 @@ STRICTER = [
     ({"max_prompt_length": 5000}, {"max_prompt_length": 4999}),
     ({"durability": "none"}, {"durability": "fsync"}),
     ({}, {"enabled": False}), ({}, {"hook_enabled": False}), ({}, {"user": ""}),
+    ({}, {"auto_maintenance": False}),
     ({}, {"csv_file_path": ".kiro/mine.csv"}),
     # Every other field counts.
     ({}, {"hook_name": "theirs", "estimate_tokens": False, "rotate_max_mb": 1, "log_level": "DEBUG",
@@ -37,6 +38,7 @@ LOOSER = [
     ({}, {"collectors": ["theirs"]}), ({"collectors": ["mine"]}, {"collectors": []}),
     ({}, {"user": "somebody"}), ({"user": "me"}, {"user": None}),
     ({}, {"retention_days": 1}), ({}, {"retention_days": 9999}), ({}, {"backup_keep": 1}),
+    ({"auto_maintenance": False}, {"auto_maintenance": True}),
     ({}, {"trusted_folders": ["*"]}), ({}, {"csv_file_path": "/tmp/all.csv"}),
 ]  # fmt: skip
 

@@ -35,6 +35,7 @@ _OWN_NAMES = ("token_transactions", "token_usage")
 # the others not at all. It may also make `max_prompt_length` smaller.
 _STRICTEST = {
     "redact_secrets": True,
+    "auto_maintenance": False,
     "durability": "fsync",
     "enabled": False,
     "hook_enabled": False,

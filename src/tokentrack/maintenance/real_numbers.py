@@ -92,13 +92,15 @@ def add_new_numbers(ledgers: Iterable[LedgerPaths], environ: Mapping[str, str]) 
 def _add_to(
     paths: LedgerPaths, names: list[str], environ: Mapping[str, str], seconds: float
 ) -> int:
-    from tokentrack.config.sources import load_config
+    from tokentrack.config.sources import load_config, own_root
     from tokentrack.kiro.reconcile.fill_in import fill_in
     from tokentrack.recorder.recorder import Recorder
     from tokentrack.store.ledger import lock_ledger
     from tokentrack.workspace import kiro_home
 
     root = paths.base if paths.folders else ""
+    if own_root(root, environ) != root:
+        return 0  # another user's
     config, _ = load_config(root, kiro_home(environ), environ)
     ledger = lock_ledger(paths, 0, create=False)
     if ledger is None:
