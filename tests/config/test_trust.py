@@ -132,6 +132,16 @@ def test_the_command_trusts_both_files_and_status_names_what_is_ignored(machine)
     assert "is ignored" in tokentrack(machine, "status", code=None)
 
 
+def test_nothing_is_pruned_by_another_number_than_the_ignored_one(machine):
+    machine.hook(STOP)
+    machine.configure(retention_days=9999, trusted=False)
+    said = tokentrack(machine, "prune", "--yes", code=1, errors=True)
+    assert "retention_days=9999 is ignored" in said
+    assert "`tokentrack trust`" in said
+    tokentrack(machine, "trust")
+    assert "9,999 days" in tokentrack(machine, "prune", "--yes")
+
+
 def test_there_may_be_nothing_to_trust(machine):
     assert "nothing to trust" in tokentrack(machine, "trust")
     assert "no workspace" in tokentrack(machine, "trust", cwd=machine.home, code=2, errors=True)

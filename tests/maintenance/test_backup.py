@@ -1,12 +1,15 @@
 """Backups: made, listed, removed and restored."""
 
+import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 
 import pytest
 
-from support.ledgers import AT, HEADER
+from support.ledgers import AT, HEADER, posix_only
 from support.maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.common.timestamps import now_us
 from tokentrack.maintenance import backup
@@ -114,7 +117,7 @@ def test_a_backup_that_the_user_compressed_is_listed_restored_and_never_removed(
         (space.kiro / name).unlink()
     (space.kiro / "token_transactions_backup_20260102_000000.csv").mkdir()
     assert f"{NAME}.gz  2026-01-01T00:00:00.000Z" in space.run("backup")
-    space.run("backup", "prune", "--keep", "0")
+    space.run("backup", "prune", "--keep", "0", "--yes")
     space.run("restore", "20260101_000000", "--yes")
     assert space.lines() == [A[:-1], B[:-1]]
     assert "b" in space.all_usage()
@@ -130,7 +133,9 @@ def test_the_oldest_backups_go_and_the_newest_stay(space):
     space.write("token_usage_backup_20260201_000000.csv", USAGE_HEADER)
     assert "would remove" in space.run("backup", "prune", "--keep", "2", "--dry-run")
     assert len(space.names("token_transactions_backup_")) == 5
-    space.run("backup", "prune", "--keep", "2")
+    assert "add --yes" in space.run("backup", "prune", "--keep", "2", code=1)
+    assert len(space.names("token_transactions_backup_")) == 5
+    assert "removed 7 files" in space.run("backup", "prune", "--keep", "2", "--yes")
     assert space.names("token_transactions_backup_") == names[3:]
     again = space.run("backup", "prune", "--keep", "2")
     assert again == "nothing to remove: 2 or fewer backups exist\n"
@@ -187,8 +192,55 @@ def test_a_replacement_makes_the_ledger_the_backup_and_keeps_what_it_was(space):
     assert "1 row to remove from the ledger" in said
     assert space.lines() == [A[:-1], B[:-1]]
     assert space.all_ids() == Counter("abc")
-    (kept,) = [name for name in space.names("token_transactions_backup_") if name != NAME]
+    (kept,) = [name for name in space.names("token_transactions_backup_") if "before" in name]
     assert space.read(kept) == HEADER + A + D
+
+
+def test_a_second_replacement_restores_the_same_backup_again(space):
+    with_backup(space, [A], [A, B, C])
+    space.run("restore", "--replace", "--yes")
+    assert space.lines() == [A[:-1], B[:-1], C[:-1]]
+    assert "nothing to do" in space.run("restore", "--replace", "--yes")
+    (kept,) = [name for name in space.names("token_transactions_backup_") if "before" in name]
+    assert kept.endswith("_before_restore.csv")
+    assert space.run("backup").count("(what a restore replaced)") == 1
+    found = json.loads(space.run("backup", "list", "--json"))["backups"]
+    assert [each["name"] for each in found if each["before_restore"]] == [kept]
+    space.run("restore", kept, "--replace", "--yes")  # by its name it undoes the restore
+    assert space.lines() == [A[:-1]]
+
+
+def test_what_restores_replaced_is_no_newest_backup_and_drives_out_no_other(space):
+    with_backup(space, [A], [A, B])
+    for day in range(2, 6):
+        for kind in ("", "_before_restore"):
+            space.write(f"token_transactions_backup_2026010{day}_000000{kind}.csv", HEADER + A)
+    space.run("backup", "prune", "--keep", "2", "--yes")
+    days = [(4, ""), (4, "_before_restore"), (5, ""), (5, "_before_restore")]
+    assert space.names("token_transactions_backup_") == [
+        f"token_transactions_backup_2026010{day}_000000{kind}.csv" for day, kind in days
+    ]
+    for day in (4, 5):
+        (space.kiro / f"token_transactions_backup_2026010{day}_000000.csv").unlink()
+    assert "name one" in space.run("restore", code=1)
+
+
+@posix_only
+def test_a_replacement_that_fails_leaves_no_copy_and_can_be_repeated(space):
+    rows = [row(f"e{number}", AT + number) for number in range(600)]
+    with_backup(space, rows[:300], rows)
+    size = len(b"".join(rows)) // 2  # the copy of the ledger fits, the new ledger does not
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; ulimit -f {size // 1024 + 2}; exec \"$@\"", "-",
+         sys.executable, "-m", "tokentrack", "restore", "--replace", "--yes"],
+        cwd=space.root, env={**space.environ, "PATH": os.defpath}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert len(space.lines()) == 300
+    assert space.names("token_transactions_backup_") == [NAME]
+    assert "300 rows to add" in space.run("restore", "--replace", "--yes")
+    assert len(space.lines()) == 600
 
 
 def test_restore_asks_and_without_a_terminal_refuses(space):

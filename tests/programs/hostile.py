@@ -218,7 +218,7 @@ def _become(
 COMMANDS = (
     ["status"], ["backup"], ["backup", "list"], ["verify"], ["repair"], ["rotate"],
     ["prune", "--yes"], ["restore", "--yes"], ["restore", "--replace", "--yes"],
-    ["backup", "prune"], ["init"], ["init", "--force"], ["validate-hooks"], ["uninstall"],
+    ["backup", "prune", "--yes"], ["init"], ["init", "--force"], ["validate-hooks"], ["uninstall"],
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ READING = {
     "backup create": 1,
     "backup create --dry-run": 1,
     "backup prune": 1,
+    "backup prune --yes": 1,
     "backup prune --dry-run": 1,
     "restore": 1,
     "restore --dry-run": 1,

@@ -10,12 +10,15 @@ import click
 
 from tokentrack.cli.options import (
     Group,
+    confirm,
     dry_run_option,
     json_option,
     say,
     target_of,
     workspace_option,
+    yes_option,
 )
+from tokentrack.common.formatting import counted
 
 if TYPE_CHECKING:
     from tokentrack.maintenance.backup import Backup
@@ -44,7 +47,8 @@ def list_command(*, workspace: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, "backups": found}, indent=2))
         return
     for backup in backups:
-        say(f"{backup.name}  {_time(backup.at)}  {backup.size:,} bytes")
+        note = "  (what a restore replaced)" if backup.before_restore else ""
+        say(f"{backup.name}  {_time(backup.at)}  {backup.size:,} bytes{note}")
     if not backups:
         say("no backups yet; run `tokentrack backup create`")
 
@@ -75,24 +79,37 @@ def create_command(*, dry_run: bool, workspace: str | None) -> None:
     metavar="N",
     help="How many of the newest backups to keep.  [default: backup_keep of the configuration]",
 )
+@yes_option
 @dry_run_option
 @workspace_option
-def prune_command(*, keep: int | None, dry_run: bool, workspace: str | None) -> None:
-    """Remove the oldest backups."""
+def prune_command(*, keep: int | None, yes: bool, dry_run: bool, workspace: str | None) -> None:
+    """Remove the oldest backups.
+
+    Shows which, and asks first. Backups of what restores replaced are counted separately.
+    """
     from tokentrack.common.timestamps import now_us
     from tokentrack.maintenance.backup import expired_backups, remove_backups
-    from tokentrack.maintenance.locked import lock_for_maintenance
+    from tokentrack.maintenance.locked import lock_for_maintenance, open_folder
 
     paths, config, _ = target_of(workspace)
     left = config.backup_keep if keep is None else keep
-    with lock_for_maintenance(paths, config, os.environ) as ledger:
-        names = expired_backups(ledger.folder, paths, left, now_us() / 1_000_000)
-        if not dry_run:
-            remove_backups(ledger, names)
-    for name in names:
-        say(f"{'would remove' if dry_run else 'removed'} {name}")
+    now = now_us() / 1_000_000
+    with open_folder(paths) as folder:
+        names = expired_backups(folder, paths, left, now)
     if not names:
         say(f"nothing to remove: {left} or fewer backups exist")
+        return
+    for name in names:
+        say(f"would remove {name}")
+    if dry_run:
+        return
+    confirm("Remove them?", yes=yes)
+    with lock_for_maintenance(paths, config, os.environ) as ledger:
+        # Only what was shown: another process may have removed or made some since.
+        now_expired = set(expired_backups(ledger.folder, paths, left, now))
+        removed = [name for name in names if name in now_expired]
+        remove_backups(ledger, removed)
+    say(f"removed {counted(len(removed), 'file')}")
 
 
 def _backups(workspace: str | None) -> list[Backup]:

@@ -99,6 +99,24 @@ def target_at(root: str) -> Target:
     return Target(ledger_paths(root, config, os.environ), config, problems)
 
 
+def refuse_ignored(name: str, workspace: str | None) -> None:
+    """Refuse to remove anything by another number than the one that the workspace has.
+
+    Raises:
+        TokenTrackError: the workspace sets the field in a file that is not trusted.
+    """
+    from tokentrack.config.sources import ignored_values, own_root
+    from tokentrack.workspace import kiro_home
+
+    root = own_root(root_of(workspace), os.environ)
+    for sentence in ignored_values(root, kiro_home(os.environ), os.environ):
+        if f" {name}=" in sentence:
+            raise TokenTrackError(
+                f"nothing was removed: {sentence}; look at it, then run `tokentrack trust`, or "
+                "remove the value"
+            )
+
+
 def register(target: Target) -> None:
     """List a ledger that a command writes or prepares; a failure never matters."""
     from tokentrack.store.registry import register as add

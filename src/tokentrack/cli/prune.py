@@ -10,6 +10,7 @@ import click
 from tokentrack.cli.options import (
     confirm,
     dry_run_option,
+    refuse_ignored,
     run_due,
     say,
     target_of,
@@ -42,6 +43,7 @@ def command(*, yes: bool, trust_clock: bool, dry_run: bool, workspace: str | Non
     paths, config, problems = target
     if problems:
         raise TokenTrackError(f"nothing was removed: fix the configuration first: {problems[0]}")
+    refuse_ignored("retention_days", workspace)
     days, now = config.retention_days, now_us()
     shown = None
     if dry_run or not yes:

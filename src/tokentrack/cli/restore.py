@@ -34,7 +34,8 @@ def command(*, name: str, replace: bool, yes: bool, dry_run: bool, workspace: st
     Adds the rows that the ledger lacks. NAME is the name, the path or the timestamp of a backup;
     without NAME, the newest one is used. Shows what would change, and asks first.
 
-    With --replace, overwrites the ledger with the backup. The current ledger is backed up first.
+    With --replace, overwrites the ledger with the backup. The current ledger is backed up first,
+    under a name that ends with _before_restore; restore it by that name to undo the restore.
     """
     from tokentrack.maintenance.locked import lock_drained, open_folder
     from tokentrack.maintenance.restore import find_backup, plan_restore, restore

@@ -1,7 +1,8 @@
 """Make, list and remove backups, and tell when one is due.
 
 A backup is `<ledger>_backup_YYYYMMDD_HHMMSS[_N].csv`, with its time in UTC. The usage ledger's copy
-of the same moment has the same suffix.
+of the same moment has the same suffix. What `restore --replace` replaces is kept in a backup whose
+name ends with `_before_restore`; such a backup is never the newest one, and never makes one due.
 """
 
 from __future__ import annotations
@@ -28,17 +29,22 @@ if TYPE_CHECKING:
     from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
 
+BEFORE_RESTORE = "_before_restore"
 _BLOCK = 1024 * 1024
 _HOUR = 3600
 _MICROSECONDS = 1_000_000
 
 
 class Backup(NamedTuple):
-    """A backup: its name, its time in seconds since the epoch, and its size in bytes."""
+    """A backup: its name, its time in seconds since the epoch, and its size in bytes.
+
+    `before_restore` says whether it holds what a restore replaced.
+    """
 
     name: str
     at: float
     size: int
+    before_restore: bool
 
 
 # --- make ---
@@ -79,10 +85,11 @@ def create_backup(ledger: LockedLedger) -> str:
     return copy_ledger(ledger)
 
 
-def copy_ledger(ledger: LockedLedger) -> str:
+def copy_ledger(ledger: LockedLedger, mark: str = "") -> str:
     """Copy the whole lines of a ledger and its usage ledger; return the name, "" without one.
 
-    Each copy has mode 0600 and appears whole or not at all, the ledger's last.
+    Each copy has mode 0600 and appears whole or not at all, the ledger's last. Their names end with
+    `mark`.
 
     Raises:
         OSError: a file can't be read or copied.
@@ -91,7 +98,7 @@ def copy_ledger(ledger: LockedLedger) -> str:
     names = set(folder.names())
     if paths.ledger not in names:
         return ""
-    suffix = _free_suffix(names, (paths.ledger, paths.usage))
+    suffix = _free_suffix(names, (paths.ledger, paths.usage), mark)
     name = _with_suffix(paths.ledger, suffix)
     if paths.usage in names:
         _copy(folder, paths.usage, _with_suffix(paths.usage, suffix))
@@ -99,12 +106,12 @@ def copy_ledger(ledger: LockedLedger) -> str:
     return name
 
 
-def _free_suffix(names: set[str], actives: tuple[str, ...]) -> str:
+def _free_suffix(names: set[str], actives: tuple[str, ...], mark: str) -> str:
     stamp = datetime.fromtimestamp(now_us() // 1_000_000, UTC).strftime("_backup_%Y%m%d_%H%M%S")
-    suffix, number = stamp, 0
+    suffix, number = stamp + mark, 0
     while any(_with_suffix(active, suffix) in names for active in actives):
         number += 1
-        suffix = f"{stamp}_{number}"
+        suffix = f"{stamp}_{number}{mark}"
     return suffix
 
 
@@ -139,7 +146,15 @@ def list_backups(folder: Directory, paths: LedgerPaths) -> list[Backup]:
         OSError: the folder can't be read.
     """
     found = backups_in(folder, paths.ledger)
-    return [Backup(name, at, folder.status(name).st_size) for name, at in found.items()]
+    return [
+        Backup(name, at, folder.status(name).st_size, is_before_restore(name))
+        for name, at in found.items()
+    ]
+
+
+def is_before_restore(name: str) -> bool:
+    """Tell whether a backup holds what a restore replaced."""
+    return stem_of(name).endswith(BEFORE_RESTORE)
 
 
 def backups_in(folder: Directory, active: str) -> dict[str, float]:
@@ -149,7 +164,8 @@ def backups_in(folder: Directory, active: str) -> dict[str, float]:
         OSError: the folder can't be read.
     """
     pattern = re.compile(
-        re.escape(stem_of(active)) + r"_backup_(\d{8}_\d{6})(?:_(\d{1,6}))?\.csv(?:\.gz)?"
+        re.escape(stem_of(active))
+        + rf"_backup_(\d{{8}}_\d{{6}})(?:_(\d{{1,6}}))?(?:{BEFORE_RESTORE})?\.csv(?:\.gz)?"
     )
     matches = [
         match
@@ -187,7 +203,8 @@ def is_due(folder: Directory, paths: LedgerPaths, hours: float, now_seconds: flo
     """
     if not has_records(folder, paths):
         return False
-    times = list(backups_in(folder, paths.ledger).values()) or [_began_at(folder, paths)]
+    found = backups_in(folder, paths.ledger).items()
+    times = [at for name, at in found if not is_before_restore(name)] or [_began_at(folder, paths)]
     newest = max((at for at in times if at <= now_seconds), default=0.0)
     changed = folder.status(paths.ledger).st_mtime > newest
     return changed and now_seconds - newest >= hours * _HOUR
@@ -203,15 +220,19 @@ def expired_backups(
 ) -> list[str]:
     """Return the backups beyond the newest `keep`, and usage copies without a ledger's copy.
 
-    Those that the user compressed are kept. So are those dated in the future: after a wrong clock
-    their age is unknown.
+    What restores replaced is counted apart, so that it drives out no other backup. Backups that the
+    user compressed are kept. So are those dated in the future: after a wrong clock their age is
+    unknown.
 
     Raises:
         OSError: the folder can't be read.
     """
     found = backups_in(folder, paths.ledger)
     past = [name for name, at in found.items() if at <= now_seconds and not _is_compressed(name)]
-    old = past[: max(0, len(past) - keep)]
+    old = []
+    for kind in (False, True):
+        some = [name for name in past if is_before_restore(name) is kind]
+        old += some[: max(0, len(some) - keep)]
     kept = {usage_backup_of(name, paths.ledger, paths.usage) for name in found.keys() - set(old)}
     copies = [name for name in backups_in(folder, paths.usage) if not _is_compressed(name)]
     return [*old, *[name for name in copies if name not in kept]]
@@ -219,6 +240,16 @@ def expired_backups(
 
 def _is_compressed(name: str) -> bool:
     return name.endswith(COMPRESSED)
+
+
+def remove_copies(ledger: LockedLedger, name: str) -> None:
+    """Remove a backup with its copy of the usage ledger.
+
+    Raises:
+        OSError: one can't be removed.
+    """
+    paths = ledger.paths
+    remove_backups(ledger, [name, usage_backup_of(name, paths.ledger, paths.usage)])
 
 
 def remove_backups(ledger: LockedLedger, names: list[str]) -> None:

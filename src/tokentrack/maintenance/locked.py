@@ -226,7 +226,7 @@ def _pattern(paths: LedgerPaths) -> re.Pattern[str]:
     # The names of a ledger, its usage ledger, their archives and their backups.
     stems = "|".join(re.escape(archive_names.stem_of(name)) for name in (paths.ledger, paths.usage))
     return re.compile(
-        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?)?\.csv(?:\.gz)?"
+        rf"(?:{stems})(?:_\d{{8}}(?:_\d+)?|_backup_\d{{8}}_\d{{6}}(?:_\d+)?(?:_before_restore)?)?\.csv(?:\.gz)?"
     )
 
 

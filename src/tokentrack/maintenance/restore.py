@@ -12,7 +12,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import TokenTrackError
-from tokentrack.maintenance.backup import backups_in, copy_ledger, usage_backup_of
+from tokentrack.maintenance.backup import (
+    BEFORE_RESTORE,
+    backups_in,
+    copy_ledger,
+    is_before_restore,
+    remove_copies,
+    usage_backup_of,
+)
 from tokentrack.maintenance.lines import (
     RawLine,
     earliest_and_latest,
@@ -77,7 +84,7 @@ class RestorePlan:
 def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
     """Return a backup by its name with or without `.csv`, its path or its timestamp.
 
-    "" is the newest.
+    "" is the newest, but never what an earlier restore replaced.
 
     Raises:
         TokenTrackError: there is no backup, or none of that name.
@@ -86,7 +93,13 @@ def find_backup(folder: Directory, paths: LedgerPaths, name: str) -> str:
     if not names:
         raise TokenTrackError(f"there is no backup in {paths.folder}")
     if not name:
-        return names[-1]
+        usual = [each for each in names if not is_before_restore(each)]
+        if not usual:
+            raise TokenTrackError(
+                f"there are only backups of what earlier restores replaced in {paths.folder}: "
+                "name one that `tokentrack backup list` shows"
+            )
+        return usual[-1]
     head, tail = os.path.split(name)
     wanted = tail if head and os.path.realpath(head) == os.path.realpath(paths.folder) else name
     for candidate in names:
@@ -138,19 +151,28 @@ def restore(ledger: LockedLedger, plan: RestorePlan) -> str:
         The name of that backup, "" when nothing was replaced.
 
     Raises:
-        OSError: a file can't be written.
+        OSError: a file can't be written. The ledger itself is as it was, or is the backup.
     """
-    kept = copy_ledger(ledger) if plan.replaces else ""
+    kept = copy_ledger(ledger, BEFORE_RESTORE) if plan.replaces else ""
     # The usage rows first: a ledger row without one has numbers of unknown source.
     if plan.usage:
         ledger.append_usage(USAGE_COLUMNS, plan.usage, durable=True)
     if plan.replaces:
-        _replace(ledger, ledger.paths.ledger, COLUMNS, plan.lines)
+        _replace_ledger(ledger, plan, kept)
     elif plan.lines:
         ledger.append(COLUMNS, plan.lines, durable=True)
     if plan.new_usage is not None:
         _replace(ledger, ledger.paths.usage, USAGE_COLUMNS, plan.new_usage)
     return kept
+
+
+def _replace_ledger(ledger: LockedLedger, plan: RestorePlan, kept: str) -> None:
+    try:
+        _replace(ledger, ledger.paths.ledger, COLUMNS, plan.lines)
+    except OSError:
+        if kept:  # nothing was replaced, and the disk may be full
+            remove_copies(ledger, kept)
+        raise
 
 
 def _replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tokentrack.config.sources import ledger_paths, load_config
+from tokentrack.config.sources import ledger_paths, load_config, own_root
 from tokentrack.store.paths import index_path, user_paths
 from tokentrack.store.registry import register, registered
 from tokentrack.workspace import find_workspace, kiro_home
@@ -42,7 +42,7 @@ def known_ledgers(
 def ledgers_around(environ: Mapping[str, str]) -> tuple[list[LedgerPaths], str | None]:
     """Return what `known_ledgers` does for the workspace of the current folder."""
     root, is_shared = find_workspace(os.getcwd(), environ)
-    root = "" if is_shared else root
+    root = "" if is_shared else own_root(root, environ)
     config, _ = load_config(root, kiro_home(environ), environ)
     paths = ledger_paths(root, config, environ)
     return known_ledgers(paths, environ, may_register=config.registry_enabled)

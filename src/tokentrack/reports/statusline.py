@@ -140,13 +140,13 @@ def _user_name(settings: dict[str, Any], environ: Mapping[str, str]) -> str:
 
 def _own_config(environ: Mapping[str, str]) -> tuple[str, TrackerConfig]:
     # The root of the workspace, "" for none, and its configuration.
-    from tokentrack.config.sources import load_config
+    from tokentrack.config.sources import load_config, own_root
 
     try:
         root, is_shared = find_workspace(os.getcwd(), environ)
     except OSError:
         is_shared = True  # the current folder was removed
-    root = "" if is_shared else root
+    root = "" if is_shared else own_root(root, environ)
     return root, load_config(root, kiro_home(environ), environ)[0]
 
 

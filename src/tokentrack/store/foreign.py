@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 _GZIP = b"\x1f\x8b"
-_BACKUP = re.compile(r"(.+)_backup_\d{8}_\d{6}(?:_\d+)?")
+_BACKUP = re.compile(r"(.+)_backup_\d{8}_\d{6}(?:_\d+)?(?:_before_restore)?")
 _ARCHIVE = re.compile(r"(.+)_\d{8}(?:_\d{1,6})?")
 _ENDINGS = (".csv", f".csv{COMPRESSED}")
 _NO_USAGE = "there is no such file, so credits, models and users are unknown"
