@@ -29,6 +29,9 @@ _MARKDOWN = ("id", "when", "workspace", "model", "credits", "seconds", "tokens",
 @click.option("-n", "limit", metavar="NUMBER", type=click.IntRange(0),
               help="Show at most NUMBER turns; 0 shows all.  [default: 20 in tables, else all]",
 )  # fmt: skip
+@click.option("-f", "--follow", is_flag=True,
+              help="Show the last 10 turns, and then each new one when it is recorded. --json "
+              "prints an object per line.")  # fmt: skip
 @reconcile_option
 @format_options
 def command(**options: Any) -> None:
@@ -40,6 +43,10 @@ def command(**options: Any) -> None:
     from tokentrack.reports.turn_list import list_turns
     from tokentrack.reports.turn_rows import FIELDS
 
+    if options["follow"]:
+        from tokentrack.cli.turns_follow import follow
+
+        follow(options)
     sort, limit = options["sort"], options["limit"]
     if not options["since"] and sort.removeprefix("-") == "when":
         options["since"] = "all"

@@ -93,6 +93,12 @@ def places_of(database: sqlite3.Connection, sources: Sequence[Source]) -> list[i
     return [place for (place,) in database.execute(statement)]
 
 
+def ids_of(database: sqlite3.Connection, sources: Sequence[Source]) -> list[int]:
+    """Return the numbers that stand for the ids of turns."""
+    statement = " union all ".join([_select("t.id", source) for source in sources])
+    return [number for (number,) in database.execute(statement)]
+
+
 def select(
     database: sqlite3.Connection, sources: Sequence[Source], sort: str, limit: int
 ) -> list[Row]:

@@ -15,7 +15,7 @@ from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tokentrack.reports.answer import Answer
 
@@ -73,16 +73,19 @@ def _unpriced(row: dict[str, Any], _answer: Answer) -> dict[str, Any]:
     return row
 
 
-def csv_lines(answer: Answer, names: Sequence[str] = ()) -> Iterator[str]:
+def csv_lines(
+    answer: Answer, names: Sequence[str] = (), rows: Iterable[dict[str, Any]] | None = None
+) -> Iterator[str]:
     """Yield an answer's rows as CSV; a text that a spreadsheet could run has an apostrophe.
 
     Args:
         answer: the answer.
         names: the keys of its rows; by default the labels, then the metrics.
+        rows: other rows instead, which may come one by one.
     """
     names, numbers = names or answer.columns, _numbers(answer)
     yield _csv_line(names)
-    for row in answer.rows:
+    for row in answer.rows if rows is None else rows:
         yield _csv_line([
             _csv_cell(row[name], is_number=name in numbers) for name in names
         ])  # fmt: skip

@@ -49,14 +49,7 @@ def turn_lines(answer: Answer, screen: Screen, *, heading: Sequence[str], empty:
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     if not answer.total["turns"]:
         return [*lines, empty]
-    zone = Zone(answer.query.tz)
-    ids = short_ids([row["id"] for row in answer.rows])
-    cells = [
-        [screen.plain(cell) for cell in _cells(row, identity, zone)]
-        for row, identity in zip(answer.rows, ids, strict=True)
-    ]
-    colours = ["red" if row["failed"] else "" for row in answer.rows]
-    lines += table(_columns(answer.query.sort), cells, screen, colours=colours)
+    lines += table_of(answer.rows, screen, answer.query.tz, answer.query.sort)
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more turn')}: use -n 0 to see them all")
     lines.append("")
@@ -68,6 +61,27 @@ def _columns(sort: str) -> list[Column]:
     # The column that the list is sorted by is never dropped.
     name = sort.removeprefix("-")
     return [column._replace(drop=0) if column.title == name else column for column in _COLUMNS]
+
+
+def table_of(
+    rows: Sequence[Mapping[str, Any]], screen: Screen, tz: str | None, sort: str = "when"
+) -> list[str]:
+    """Return the lines of turns, after the two lines of their heading.
+
+    Args:
+        rows: the turns.
+        screen: how wide it is, and what it can show.
+        tz: the time zone of their times.
+        sort: what they are sorted by.
+    """
+    zone = Zone(tz)
+    ids = short_ids([row["id"] for row in rows])
+    cells = [
+        [screen.plain(cell) for cell in _cells(row, identity, zone)]
+        for row, identity in zip(rows, ids, strict=True)
+    ]
+    colours = ["red" if row["failed"] else "" for row in rows]
+    return table(_columns(sort), cells, screen, colours=colours)
 
 
 def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
