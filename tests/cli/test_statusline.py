@@ -15,6 +15,8 @@ import pytest
 from support.commands import run
 from support.hot_path import STATUSLINE, STATUSLINE_STDLIB, bare
 from support.imported import tokentrack
+from support.kiro_homes import KiroHome
+from support.kiro_homes.ide import IdeStorage
 from support.ledgers import posix_only
 from support.priced_turns import add_turn
 from tokentrack.store.paths import index_path
@@ -102,6 +104,19 @@ def test_without_a_plan_its_parts_are_left_out_and_its_fields_unknown(busy):
     tokentrack(busy, "plan", "remove")
     assert line(busy) == "Kiro 1.2 cr today · 1 failed\n"
     assert line(busy, "--format", "{month.percent} {plan.left} {days.left}") == "– – –\n"
+
+
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_the_accounts_plan_counts_as_in_the_overview(busy, has_plan):
+    if not has_plan:
+        tokentrack(busy, "plan", "remove")
+    IdeStorage(KiroHome(busy.home)).account(412.5, 1234, resets="2026-09-12")
+    found = overview(busy)
+    fields = line(busy, "--format", "{month.credits} {month.turns} {plan.credits} {days.left}")
+    month, plan = found["total"], found["plan"]
+    limit, left = ("1,234.0", plan["days_left"]) if has_plan else ("–", "–")
+    assert fields == f"{rounded(month['credits'])} {month['turns']} {limit} {left}\n"
+    assert found["query"]["since"][8:10] == ("12" if has_plan else "01")
 
 
 def test_unknown_credits_are_not_nothing(busy):

@@ -81,6 +81,8 @@ STATUSLINE = {
     "tokentrack.config",
     "tokentrack.config.json_file",
     "tokentrack.errors",
+    "tokentrack.kiro",
+    "tokentrack.kiro.kiro_paths",
     "tokentrack.reports",
     "tokentrack.reports.allowance",
     "tokentrack.reports.calendar",

@@ -18,6 +18,8 @@ _DIGITS = {"credits": 9, "price": 6, "overage": 4}
 _MOST_PLACES = 12
 _LEAST_UNITS = 10 ** (_PLACES - 3)
 _LAST_DAY = 31
+SET = "set"
+_SOURCES = ("credits_source", "billing_day_source")
 _LONGEST_NAME = 60
 # So many days are looked at for the pace; in fewer than the least there is none.
 _DAYS, _LEAST_DAYS = 28, 7
@@ -32,27 +34,32 @@ class Allowance:
         name: what it is called.
         units: the credits of a billing month in units of 10^-27.
         billing_day: the day of the month on which the billing month begins.
+        is_set: whether the user has set both, so that the account does not matter.
     """
 
-    __slots__ = ("billing_day", "name", "units")
+    __slots__ = ("billing_day", "is_set", "name", "units")
 
-    def __init__(self, name: str, units: int, billing_day: int) -> None:
+    def __init__(self, name: str, units: int, billing_day: int, *, is_set: bool = True) -> None:
         self.name = name
         self.units = units
         self.billing_day = billing_day
+        self.is_set = is_set
 
 
 def plain_allowance(value: object) -> Allowance | None:
     """Return the allowance of a plan as `plan set` writes it, None for what needs a closer look."""
     if not isinstance(value, dict):
         return None
+    is_set = all(value.get(name, SET) == SET for name in _SOURCES)
     name, day = value.get("name"), value.get("billing_day", 1)
     credits_, *others = [_plain_units(value.get(key), most) for key, most in _DIGITS.items()]
     if credits_ is None or credits_ < _LEAST_UNITS or None in others:
         return None
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         return None
-    return Allowance(name, credits_, day) if type(day) is int and 0 < day <= _LAST_DAY else None
+    if type(day) is not int or not 0 < day <= _LAST_DAY:
+        return None
+    return Allowance(name, credits_, day, is_set=is_set)
 
 
 def _plain_units(value: object, most_digits: int) -> int | None:

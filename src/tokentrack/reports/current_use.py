@@ -55,7 +55,7 @@ class CurrentUse:
 
     Attributes:
         today: today's turns.
-        month: those of the billing month, by the plan's day; of the calendar's without a plan.
+        month: those of the billing month; without a plan, of the calendar's.
         allowance: the plan's credits, None without a plan.
         days_left: for how many days these last; None without a plan or a pace.
         session: a session's turns; None without a session.

@@ -99,7 +99,7 @@ def status_line(
         if found is None:
             return _NO_INDEX if pieces is None else formatted(pieces, None, is_behind=True)
         try:
-            use = current_use(found.database, zone, user, _allowance(settings), now_us())
+            use = current_use(found.database, zone, user, _plan(settings, environ), now_us())
             if pieces is not None and any(name.startswith(SESSION) for _, name in pieces):
                 use.session = _session(found.database, zone, session, environ)
         finally:
@@ -161,16 +161,20 @@ def _session(
     return None if sums is None else Use(sums)
 
 
-def _allowance(settings: dict[str, Any]) -> Allowance | None:
+def _plan(settings: dict[str, Any], environ: Mapping[str, str]) -> Allowance | None:
     if PLAN not in settings:
         return None
     plain = plain_allowance(settings[PLAN])
-    if plain is not None:
+    if plain is not None and plain.is_set:
         return plain
-    from tokentrack.reports.pricing.plan import plan_of
+    from tokentrack.kiro.kiro_paths import KiroPaths
+
+    if plain is not None and not any(map(os.path.exists, KiroPaths(environ).account_databases)):
+        return plain
+    from tokentrack.reports.pricing.plan import plan_in_force
 
     try:
-        plan = plan_of(settings[PLAN])
+        plan = plan_in_force(environ)
     except ValidationError:
         return None
-    return Allowance(plan.name, plan.units, plan.billing_day)
+    return None if plan is None else Allowance(plan.name, plan.units, plan.billing_day)

@@ -11,6 +11,7 @@ from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
 from tokentrack.errors import ValidationError
 from tokentrack.reports import allowance
 from tokentrack.reports.account_credits import account_plan
+from tokentrack.reports.allowance import SET
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.store.directory import Directory
 from tokentrack.workspace import kiro_home
@@ -25,7 +26,7 @@ _MOST_PLACES = 12
 # The largest value of each amount.
 _MOST = {"price": 10**6, "credits": 10**9, "overage": 10**4}
 _LAST_DAY = 31
-SET, PRICE_LIST, ACCOUNT, DEFAULT = "set", "price-list", "account", "default"
+PRICE_LIST, ACCOUNT, DEFAULT = "price-list", "account", "default"
 _SOURCES = {
     "credits_source": (SET, PRICE_LIST, ACCOUNT), "billing_day_source": (SET, ACCOUNT, DEFAULT),
 }  # fmt: skip
