@@ -14,6 +14,10 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tests"))
@@ -25,38 +29,58 @@ NOW = datetime(2026, 11, 27, 18, tzinfo=UTC)
 PLAN = ("plan", "set", "pro")
 _BLOCK = re.compile(r"(?<=<!-- demo -->\n```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 _PROMPT = "$ "
-# The command in an interpreter whose clock stands still: the pages are the same every day.
+# The clock stands still, so that the pages are the same every day.
 _FROZEN = """
 import sys, time
 now = int(sys.argv[1])
 time.time_ns = lambda: now
 sys.argv = ["tokentrack", *sys.argv[2:]]
+"""
+_COMMAND = """
 from tokentrack.__main__ import main
 main()
 """
 
 
 class Demo:
-    """A home with three months of synthetic turns, and `tokentrack` in it at a fixed time."""
+    """A home of Kiro's with synthetic turns, and `tokentrack` in it at a fixed time.
 
-    def __init__(self, home: Path) -> None:
-        """Write the home's files, import them and set a plan."""
+    Attributes:
+        home: the home folder.
+        kiro: what `write` returned: what is in it.
+        environ: the environment of the commands.
+    """
+
+    def __init__(self, home: Path, write: Callable[[Path, datetime], Any] = write_demo) -> None:
+        """Write the home's files, import them and set a plan.
+
+        Args:
+            home: the home folder.
+            write: writes Kiro's files, none later than a time.
+        """
         self.home = home
-        write_demo(home, NOW)
+        self.environ = {
+            "HOME": str(home), "PATH": "", "TZ": "UTC", "USER": "ada", "COLUMNS": "80",
+            "PYTHONUTF8": "1",
+        }  # fmt: skip
+        self.kiro = write(home, NOW)
         self.run("import", "--all")
         self.run(*PLAN)
 
     def run(self, *words: str) -> str:
         """Return what a command prints, without blanks at the end of its lines."""
+        return self.execute(_COMMAND, *words)
+
+    def execute(self, code: str, *words: str) -> str:
+        """Return what Python code prints, in an interpreter whose clock stands still."""
         done = subprocess.run(
-            [sys.executable, "-c", _FROZEN, str(int(NOW.timestamp()) * 10**9), *words],
+            [sys.executable, "-c", _FROZEN + code, str(int(NOW.timestamp()) * 10**9), *words],
             cwd=self.home,
-            env={"HOME": str(self.home), "PATH": "", "TZ": "UTC", "USER": "ada", "COLUMNS": "80",
-                 "PYTHONUTF8": "1"},
+            env=self.environ,
             capture_output=True,
             text=True,
             check=False,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise SystemExit(f"tokentrack {shlex.join(words)} failed: {done.stderr}")
         return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
