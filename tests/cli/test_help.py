@@ -89,6 +89,10 @@ def test_a_help_fits_the_terminal(words, columns):
         (("stauts",), "No such command 'stauts'. Did you mean 'status'?"),
         (("backup", "creat"), "No such command 'creat'. Did you mean 'create'?"),
         (("status", "--jsno"), "Did you mean '--json'?"),
+        (
+            ("--workspace", "/tmp", "status"),
+            "Options come after the command: tokentrack status --workspace /tmp",
+        ),
     ],
 )
 def test_a_typing_error_gets_a_suggestion(words, said):

@@ -39,6 +39,12 @@ def test_repair_keeps_the_original_and_what_it_could_not_read(space):
     assert {path.stat().st_mode & 0o777 for path in quarantine.iterdir()} == {0o600}
 
 
+def test_without_a_ledger_nothing_is_called_healthy(space):
+    assert space.run("repair") == "nothing to repair: there is no ledger yet\n"
+    space.fill([1])
+    assert space.run("repair") == "nothing to repair: every file is healthy\n"  # the control
+
+
 def test_repair_does_nothing_to_a_healthy_ledger_and_nothing_twice(space):
     space.fill([1, 2])
     before = state_of(space)

@@ -57,6 +57,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 
 # All other options without a command are those of the overview.
 _OWN_OPTIONS = ("-h", "--help", "--version")
+_WITHOUT_COMMAND = "tokentrack.without_command"
 
 
 class LazyGroup(Group):
@@ -65,8 +66,22 @@ class LazyGroup(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Add the command to arguments that name none: the overview."""
         if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+            ctx.meta[_WITHOUT_COMMAND] = args
             args = ["overview", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; say where options belong that come before its name."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            words = ctx.meta.get(_WITHOUT_COMMAND, ())
+            name = next((word for word in words if word in _COMMANDS), "")
+            if not name or not error.message.startswith("Got unexpected extra"):
+                raise
+            options = " ".join([word for word in words if word != name])
+            example = f"tokentrack {name} {options}"
+            raise click.UsageError(f"Options come after the command: {example}", ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Return the names in the order of the table, in which users meet them."""

@@ -137,7 +137,8 @@ def run_due(target: Target) -> None:
     """Run the maintenance that is due, and report it on stderr."""
     from tokentrack.maintenance.schedule import run_due as run
 
-    work_off(target, _SPOOL_SECONDS)
+    if not target.config.auto_maintenance:
+        work_off(target, _SPOOL_SECONDS)
     for sentence in run(target.paths, target.config, os.environ):
         click.echo(escape(sentence), err=True)
 

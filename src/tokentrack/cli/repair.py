@@ -44,9 +44,10 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     paths, config, _ = target
     if not dry_run:
         work_off(target, _SPOOL_SECONDS)
-    damaged = [file for file in verify(paths, config) if file.found.findings]
+    files = verify(paths, config)
+    damaged = [file for file in files if file.found.findings]
     if not damaged:
-        say("nothing to repair: every file is healthy")
+        say(f"nothing to repair: {'every file is healthy' if files else 'there is no ledger yet'}")
         return
     foreign = [os.path.join(paths.folder, file.name) for file in damaged if file.found.is_foreign]
     if dry_run:

@@ -12,6 +12,7 @@ from tokentrack.errors import TokenTrackError
 from tokentrack.maintenance import backup, rotation
 from tokentrack.maintenance.locked import lock_drained, lock_for_maintenance
 from tokentrack.recorder.recorder import Recorder
+from tokentrack.recorder.set_aside import work_off
 from tokentrack.store import spool
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
 
 _WAIT_SECONDS = 0.2
+_SPOOL_SECONDS = 1.0
 _PAUSE_SECONDS = 60
 _next_check: dict[str, float] = {}  # by the ledger's path, on the monotonic clock
 
@@ -46,10 +48,10 @@ def maintain(
         paths: the ledger.
         config: what is due.
         environ: the environment.
-        wait: how many seconds to wait for the ledger's lock.
+        wait: how many seconds to wait for the ledger's lock, and to record waiting events.
     """
     done: list[str] = []
-    problem = _record_waiting(paths, config, environ, done)
+    problem = _record_waiting(paths, config, environ, max(wait, _SPOOL_SECONDS), done)
     try:
         if _is_anything_due(paths, config):
             _run(paths, config, environ, max(wait, _WAIT_SECONDS), done)
@@ -80,13 +82,18 @@ def run_due_at_times(paths: LedgerPaths, config: TrackerConfig, environ: Mapping
 
 
 def _record_waiting(
-    paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], done: list[str]
+    paths: LedgerPaths,
+    config: TrackerConfig,
+    environ: Mapping[str, str],
+    seconds: float,
+    done: list[str],
 ) -> str:
     # Returns why events could not be recorded, "" if they were.
     before = spool.count_waiting(paths, environ)
     try:
         with with_path(paths.folder, paths.ledger):
-            Recorder(paths, config, environ).drain()
+            Recorder(paths, config, environ).drain()  # also what a drain left half done
+            work_off(paths, config, environ, seconds)
     except OSError as error:
         return sentence_of(error)
     recorded = before - spool.count_waiting(paths, environ)
