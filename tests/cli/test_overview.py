@@ -240,7 +240,7 @@ def test_turns_at_other_times_only_are_named(machine):
 def test_a_filter_without_a_match_is_named(busy):
     text = overview(busy, "--workspace", "webb")
     assert "workspace webb" in text
-    assert "No turn passes these filters, at any time." in text
+    assert "(did you mean `web`? " in text
 
 
 def test_today_without_a_turn_is_no_zero(machine):

@@ -176,7 +176,7 @@ def test_a_wrong_word_is_named_in_one_line(imported, words, message):
 
 def test_nothing_found_says_what_to_do_next(machine):
     assert "tokentrack import" in turns(machine)
-    assert "--since all" in turns(machine, "--sort", "credits")
+    assert "tokentrack import" in turns(machine, "--sort", "credits")
     assert document(machine)["rows"] == []
 
 

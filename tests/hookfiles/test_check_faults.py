@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from support import EXAMPLES
 from tokentrack.cli.validate_hooks import command
+from tokentrack.common.suggestions import nearest
 from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.forms import recognise
 from tokentrack.hookfiles.json_text import find_lines
 from tokentrack.hookfiles.reporters import REPORTERS
-from tokentrack.hookfiles.triggers import TRIGGERS, equivalent, nearest, suggest_trigger
+from tokentrack.hookfiles.triggers import TRIGGERS, equivalent, suggest_trigger
 
 HOOKS = EXAMPLES / "hooks"
 GOOD = (HOOKS / "positive" / "ide-0-agent-stop.kiro.hook").read_bytes()

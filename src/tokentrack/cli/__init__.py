@@ -58,16 +58,22 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 # All other options without a command are those of the overview.
 _OWN_OPTIONS = ("-h", "--help", "--version")
 _WITHOUT_COMMAND = "tokentrack.without_command"
+# Commands of other programs, which are reports by these dimensions; no help lists them.
+_DIMENSIONS = {"daily": "day", "weekly": "week", "monthly": "month", "session": "session"}
 
 
 class LazyGroup(Group):
     """A group that knows its commands by name and imports each only when it is called."""
 
+    unlisted = _DIMENSIONS
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Add the command to arguments that name none: the overview."""
+        """Add the command to arguments that name none, and to those that name a report."""
         if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
             ctx.meta[_WITHOUT_COMMAND] = args
             args = ["overview", *args]
+        if args[0] in _DIMENSIONS:
+            args = ["report", _DIMENSIONS[args[0]], *args[1:]]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.options import json_option
+from tokentrack.cli.options import Words, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +56,10 @@ redact_option = click.option(
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add to a command the options for how an answer is printed."""
     options = [
-        click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]),
+        click.option("--format", "form", type=Words(["table", "json", "csv", "markdown"]),
                      default="table", show_default=True, help="How to print the answer."),
         json_option,
-        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+        click.option("--color", type=Words(["auto", "always", "never"]), default="auto",
                      show_default=True, help="When to use colour."),
         click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only."),
         redact_option,
@@ -75,6 +75,6 @@ reconcile_option = click.option(
     help="Do not add credits that Kiro has written since.",
 )  # fmt: skip
 cost_option = click.option(
-    "--cost", "cost", type=click.Choice(["plan", "list"]), default="plan", show_default=True,
+    "--cost", "cost", type=Words(["plan", "list"]), default="plan", show_default=True,
     help="Price credits by the plan, or all at its overage rate.",
 )  # fmt: skip

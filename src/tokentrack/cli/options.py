@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tokentrack.common.suggestions import meant, nearest
 from tokentrack.common.terminal import escape
 from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
@@ -33,7 +36,13 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmati
 
 
 class Group(click.Group):
-    """A group of commands that suggests a similar name for an unknown command."""
+    """A group of commands that suggests a similar name for an unknown command.
+
+    Attributes:
+        unlisted: names of commands that no list has.
+    """
+
+    unlisted: Collection[str] = ()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -42,13 +51,25 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from difflib import get_close_matches
-
-            similar = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            similar = nearest(args[0], [*self.list_commands(ctx), *self.unlisted])
             if not similar or "Did you mean" in error.message:  # newer versions of click say it
                 raise
-            message = f"{error.message} Did you mean '{similar[0]}'?"
+            message = f"{error.message} Did you mean '{similar}'?"
             raise click.UsageError(message, ctx) from error
+
+
+class Words(click.Choice[str]):
+    """Some words, of which a similar one is suggested for a wrong one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word.
+
+        Raises:
+            click.BadParameter: it is not one of them.
+        """
+        if value not in self.choices:
+            self.fail(f"unknown word {value!r}{meant(str(value), self.choices)}", param, ctx)
+        return str(value)
 
 
 class Target(NamedTuple):

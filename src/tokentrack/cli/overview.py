@@ -24,6 +24,7 @@ from tokentrack.cli.answers import (
     scope_of,
     source_words,
 )
+from tokentrack.cli.empty_answers import empty_text
 from tokentrack.cli.options import run_due_on_terminal, target_of
 from tokentrack.common.terminal import escape
 
@@ -128,15 +129,15 @@ def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
     from tokentrack.common.formatting import counted
     from tokentrack.importing.summary import history_hint
 
+    if filters_of(options)["where"]:
+        yield empty_text(found.period, options)
+        return
     ever = found.ever.total["turns"]
     if ever:
         when = "this month" if found.is_usual else "in this time"
         others = counted(ever, "turn") + (" was" if ever == 1 else " were")
         yield f"No turn {when}. {others} recorded at other times."
         yield "`tokentrack report month --since all` shows all time."
-        return
-    if filters_of(options)["where"]:
-        yield "No turn passes these filters, at any time."
         return
     if found.others:
         yield (

@@ -22,7 +22,10 @@ from tokentrack.cli.answers import (
     rates_for,
     source_words,
 )
+from tokentrack.cli.empty_answers import empty_text
+from tokentrack.common.suggestions import meant
 from tokentrack.common.terminal import escape
+from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,16 @@ _TITLES = ("turns", "credits", "cost", "tokens", "time", "failed", "wasted", "ra
 _METRICS = {
     "time": "seconds", "wasted": "credits_failed", "rate": "tokens_per_second",
     "cr/turn": "credits_per_turn",
+}  # fmt: skip
+
+
+SPELLINGS = {
+    "errors": "report message --failed", "failures": "report message --failed",
+    "cost": "report day --show cost", "costs": "report day --show cost",
+    "top": "turns --sort credits", "slow": "turns --sort time", "history": "turns",
+    "search": "turns --grep WORD", "compare": "report workspace --vs last-month",
+    "project": "report workspace", "projects": "report workspace", "prompt": "turns",
+    "plan": "plan show", "total": "overview",
 }  # fmt: skip
 
 
@@ -64,13 +77,14 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     from tokentrack.reports.render.measures import MEASURES, USUAL
     from tokentrack.reports.render.report import report_lines
 
+    _check_words(dimensions)
     by = dimensions or ("day",)
     rates = rates_for(options)
     titles = _titles(options["show"], USUAL if rates is None else _with_cost(USUAL))
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
     if form_of(options) == "json" and not options["show"]:
         needed = [] if rates is None else ["cost"]  # the keys that every report has
-    sort = _sort(options["sort"])
+    sort = _sort(options["sort"], by, is_compared=bool(options["vs"]))
     question = {
         "by": by, "metrics": list(dict.fromkeys([*USUAL_METRICS, *needed])), "sort": sort,
         "limit": options["limit"], "rates": rates,
@@ -86,7 +100,7 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
         answer = ask(options, **question)
     print_answer("report", answer, options, lambda screen: report_lines(
         answer, screen, measures=titles, heading=heading(answer, options),
-        empty=f"No turns found. {_hint(options)}",
+        empty=lambda: empty_text(answer, options),
     ), flat=parts)  # fmt: skip
 
 
@@ -141,24 +155,32 @@ def _titles(shown: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
     if not shown:
         return usual
     titles = tuple([title.strip() for title in shown.split(",") if title.strip()])
-    for title in titles:
+    for title in titles or [shown]:
         if title not in _TITLES:
-            raise click.BadParameter(
-                f"unknown column {title!r}: use {', '.join(_TITLES)}", param_hint="--show"
-            )
+            raise ValidationError([f"unknown column {title[:60]!r}{meant(title, _TITLES)}"])
     return titles
 
 
-def _sort(name: str) -> str:
-    sign = "-" if name.startswith("-") else ""
-    bare = name.removeprefix("-")
-    return sign + _METRICS.get(bare, bare)
+def _sort(given: str, by: Sequence[str], *, is_compared: bool) -> str:
+    from tokentrack.reports.answer import METRICS
+    from tokentrack.reports.compared_days import BEFORE, CHANGE
+
+    sign = "-" if given.startswith("-") else ""
+    name = given.removeprefix("-")
+    name = name if name in by else _METRICS.get(name, name)
+    words = [*by, *_TITLES, *([BEFORE, CHANGE] if is_compared else [])]
+    if name and name not in {*words, *METRICS}:
+        raise ValidationError([f"can't sort by {name[:60]!r}{meant(name, words)}"])
+    return sign + name
 
 
-def _hint(options: dict[str, Any]) -> str:
-    if options["since"] == "all":
-        return "`tokentrack import` brings in Kiro's own history."
-    return "Use --since all to look at all time."
+def _check_words(dimensions: Sequence[str]) -> None:
+    # Words that other programs have, or that people try.
+    for word in dimensions:
+        if word in SPELLINGS:
+            raise ValidationError([
+                f"{word!r} is not a dimension: run `tokentrack {SPELLINGS[word]}`"
+            ])  # fmt: skip
 
 
 def heading(answer: Answer, options: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from tokentrack.cli.answer_options import file_option, reconcile_option, redact_option
 from tokentrack.cli.answers import print_line, scope_of, screen_for
-from tokentrack.cli.options import json_option
+from tokentrack.cli.options import Words, json_option
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import TokenTrackError
 
@@ -26,7 +26,7 @@ SCHEMA_VERSION = 1
 @reconcile_option
 @json_option
 @redact_option
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+@click.option("--color", type=Words(["auto", "always", "never"]), default="auto",
               show_default=True, help="When to use colour.")  # fmt: skip
 @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
 def command(identity: str, **options: Any) -> None:

@@ -9,6 +9,7 @@ import click
 
 from tokentrack.cli.answer_options import filter_options, format_options, reconcile_option
 from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of, source_words
+from tokentrack.cli.empty_answers import empty_text
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def command(**options: Any) -> None:
         "turns", answer, options,
         lambda screen: turn_lines(
             answer, screen, heading=_heading(answer, options),
-            empty=f"No turns found. {_hint(options)}",
+            empty=lambda: empty_text(answer, options),
         ),
         asked={"sort": sort, "grep": None if options["redact"] else options["grep"],
                "limit": limit},
@@ -77,9 +78,3 @@ def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     if options["grep"] is not None:
         parts.append("matching " + ("a text" if options["redact"] else options["grep"]))
     return [escape(part) for part in [*parts, answer.tz] if part]
-
-
-def _hint(options: dict[str, Any]) -> str:
-    if options["since"] == "all":
-        return "`tokentrack import` brings in Kiro's own history."
-    return "Use --since all to look at all time."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Literal
+
+from tokentrack.common.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +74,6 @@ KEY_ALIASES: Mapping[str, str] = {
     "then": "action",
     "tool_types": "toolTypes",
 }
-_LONGEST_NAME = 60
 
 
 def equivalent(name: str, form: Form) -> str | None:
@@ -84,13 +84,6 @@ def equivalent(name: str, form: Form) -> str | None:
         if meant in {known.lower() for known in row if known}:
             return row[_COLUMN[form]]
     return None
-
-
-def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name that is most similar to `name`, ignoring case."""
-    by_lower = {candidate.lower(): candidate for candidate in valid}
-    matches = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), by_lower, n=1)
-    return by_lower[matches[0]] if matches else None
 
 
 def suggest_trigger(name: str, form: Form) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tokentrack.common.suggestions import meant
 from tokentrack.errors import ValidationError
 from tokentrack.reports import calendar
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 TIME, KIND, USAGE, TURN, LIST = "time", "kind", "usage", "turn", "list"
@@ -79,7 +80,7 @@ def find(name: str) -> Dimension:
     if name.startswith(TAG_KEY) and name != TAG_KEY:
         return Dimension(name, LIST, "t.tags")
     if name not in _DIMENSIONS:
-        raise ValidationError([f"unknown dimension {name[:60]!r}{_meant(name, NAMES)}"])
+        raise ValidationError([f"unknown dimension {name[:60]!r}{meant(name, NAMES)}"])
     return _DIMENSIONS[name]
 
 
@@ -91,16 +92,8 @@ def find_filter(name: str) -> Dimension:
     """
     names = [known for known in NAMES if known not in _TIME_NAMES]
     if name in _TIME_NAMES or (name not in _DIMENSIONS and not name.startswith(TAG_KEY)):
-        raise ValidationError([f"unknown filter {name[:60]!r}{_meant(name, names)}"])
+        raise ValidationError([f"unknown filter {name[:60]!r}{meant(name, names)}"])
     return find(name)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    names = list(known)
-    close = get_close_matches(name, names, 1)
-    return f": did you mean {close[0]!r}?" if close else f": use one of {', '.join(names)}"
 
 
 def labels(dimension: Dimension, value: Any) -> Sequence[Any]:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from tokentrack.common.suggestions import meant
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import MORE, NUMBERS
@@ -187,7 +188,9 @@ class _Question:
             raise ValidationError([f"name one to {MOST_DIMENSIONS} different dimensions"])
         unknown = [name for name in asked.metrics if name not in METRICS]
         if unknown:
-            raise ValidationError([f"unknown metric {unknown[0][:60]!r}: use {', '.join(METRICS)}"])
+            raise ValidationError(
+                [f"unknown metric {unknown[0][:60]!r}{meant(unknown[0], METRICS)}"]
+            )
         self._sort, self._is_reversed = self._find_sort()
         self._has_cost = COST in {*asked.metrics, self._sort}
         if self._has_cost and asked.rates is None:
@@ -198,8 +201,8 @@ class _Question:
     def _find_sort(self) -> tuple[str, bool]:
         name = self._asked.sort.removeprefix("-")
         if name and name not in METRICS and name not in self._asked.by:
-            names = ", ".join([*self._asked.by, *METRICS])
-            raise ValidationError([f"can't sort by {name[:60]!r}: use one of {names}"])
+            names = [*self._asked.by, *METRICS]
+            raise ValidationError([f"can't sort by {name[:60]!r}{meant(name, names)}"])
         if not name:
             is_time = bool(self._by) and self._by[0].source == TIME
             name = self._asked.by[0] if is_time else "credits"

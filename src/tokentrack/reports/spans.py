@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tokentrack.reports.zones import Zone
 
 ALL = "all"
+_WORDS = (
+    ALL, "today", "yesterday", "this-week", "last-week", "this-month", "last-month", "this-year",
+    "last-year",
+)  # fmt: skip
 
 When = str | date | None
 
@@ -54,9 +58,13 @@ def _edge(
             days = day, day
         return (days, None) if days else (None, _time(value, zone, now))
     except ValueError:
+        from tokentrack.common.suggestions import nearest
+
+        close = nearest(value, _WORDS)
+        hint = f": did you mean {close!r}?" if close else ""
         words = "7d, yesterday or last-month"
         raise ValidationError(
-            [f"{name} must be a date, a time or a word such as {words}, not {value[:60]!r}"]
+            [f"{name} must be a date, a time or a word such as {words}, not {value[:60]!r}{hint}"]
         ) from None
 
 

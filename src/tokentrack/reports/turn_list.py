@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from tokentrack.common.suggestions import meant
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS
@@ -90,9 +91,8 @@ class _Question:
         self._only = only
         self._grep = None if grep is None else Grep(grep)
         if asked.sort.removeprefix("-") not in SORTS:
-            raise ValidationError(
-                [f"can't sort by {asked.sort[:60]!r}: use one of {', '.join(SORTS)}"]
-            )
+            name = asked.sort.removeprefix("-")
+            raise ValidationError([f"can't sort by {name[:60]!r}{meant(name, SORTS)}"])
         self._where = [
             (dimensions.find_filter(name), values) for name, values in asked.where.items()
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.formatting import counted
@@ -14,7 +15,7 @@ from tokentrack.reports.render.screen import shorten
 from tokentrack.reports.render.table import Column, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.render.screen import Screen
@@ -26,7 +27,12 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def report_lines(
-    answer: Answer, screen: Screen, *, measures: Sequence[str], heading: Sequence[str], empty: str
+    answer: Answer,
+    screen: Screen,
+    *,
+    measures: Sequence[str],
+    heading: Sequence[str],
+    empty: Callable[[], str],
 ) -> list[str]:
     """Return the lines of a report.
 
@@ -35,12 +41,12 @@ def report_lines(
         screen: how wide it is, and what it can show.
         measures: the columns of numbers, by their titles.
         heading: what the report is about, in parts.
-        empty: what to say instead where no turn was found.
+        empty: returns what to say instead where no turn was found.
     """
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     earlier = answer.comparison.turns if answer.comparison else 0
     if not answer.total["turns"] and not earlier:
-        return [*lines, empty]
+        return [*lines, *filled(empty(), screen)]
     lines += _table(answer, screen, [MEASURES[name] for name in measures])
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more row')}: use -n 0 to see them all")
@@ -118,6 +124,11 @@ def _tokens_part(tokens: Mapping[str, int]) -> str:
         return "tokens estimated (none were reported)"
     share = share_text(tokens["estimated"], sum(tokens.values()))
     return f"tokens estimated for {share}"
+
+
+def filled(text: str, screen: Screen) -> list[str]:
+    """Return a sentence in lines that fit."""
+    return textwrap.wrap(screen.plain(text), screen.width, break_on_hyphens=False)
 
 
 def wrapped(parts: Sequence[str], screen: Screen) -> list[str]:

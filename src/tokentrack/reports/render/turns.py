@@ -10,13 +10,13 @@ from tokentrack.common.timestamps import format_us, now_us, parse
 from tokentrack.models.usage_record import ESTIMATED
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import rate_text, time_text, tokens_text
-from tokentrack.reports.render.report import provenance_lines, wrapped
+from tokentrack.reports.render.report import filled, provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table
 from tokentrack.reports.turn_rows import short_ids
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
     from tokentrack.reports.render.screen import Screen
@@ -37,18 +37,24 @@ _COLUMNS = (
 )
 
 
-def turn_lines(answer: Answer, screen: Screen, *, heading: Sequence[str], empty: str) -> list[str]:
+def turn_lines(
+    answer: Answer,
+    screen: Screen,
+    *,
+    heading: Sequence[str],
+    empty: Callable[[], str],
+) -> list[str]:
     """Return the lines of a list of turns.
 
     Args:
         answer: what `list_turns` found.
         screen: how wide it is, and what it can show.
         heading: what the list is about, in parts.
-        empty: what to say instead where no turn was found.
+        empty: returns what to say instead where no turn was found.
     """
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     if not answer.total["turns"]:
-        return [*lines, empty]
+        return [*lines, *filled(empty(), screen)]
     lines += table_of(answer.rows, screen, answer.query.tz, answer.query.sort)
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more turn')}: use -n 0 to see them all")

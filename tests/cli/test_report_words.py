@@ -1,0 +1,63 @@
+"""Words that people type: commands of other programs, and words that are nearly right."""
+
+import json
+
+import pytest
+
+from support.imported import tokentrack
+from tokentrack.cli.report import SPELLINGS
+
+
+@pytest.mark.parametrize(("word", "dimension"), [
+    ("daily", "day"), ("weekly", "week"), ("monthly", "month"), ("session", "session"),
+])  # fmt: skip
+def test_commands_of_other_programs_are_reports(machine, word, dimension):
+    machine.send("Stop")
+    ours, theirs = (
+        json.loads(tokentrack(machine, *words, "--json", "--since", "all", "-n", "5"))
+        for words in ([word], ["report", dimension])
+    )
+    assert ours.pop("generated_at")
+    assert theirs.pop("generated_at")
+    assert ours == theirs
+    assert ours["rows"]
+    assert json.loads(tokentrack(machine, word, "model", "--json"))["query"]["by"] == [
+        dimension, "model",
+    ]  # fmt: skip
+    assert f"  {word} " not in tokentrack(machine, "--help")
+    assert "Usage: tokentrack report" in tokentrack(machine, word, "--help")
+
+
+@pytest.mark.parametrize(("words", "meant"), [
+    (["report", "errors"], "run `tokentrack report message --failed`"),
+    (["report", "cost"], "run `tokentrack report day --show cost`"),
+    (["report", "top"], "run `tokentrack turns --sort credits`"),
+    (["report", "slow"], "run `tokentrack turns --sort time`"),
+    (["report", "compare"], "run `tokentrack report workspace --vs last-month`"),
+    (["report", "projects"], "run `tokentrack report workspace`"),
+    (["report", "modle"], "did you mean 'model'?"),
+    (["report", "Models"], "did you mean 'model'?"),
+    (["report", "zzz"], "use one of hour, day, week"),
+    (["report", "--show", "turns,credit"], "unknown column 'credit': did you mean 'credits'?"),
+    (["report", "--show", ","], "unknown column ','"),
+    (["report", "--sort", "tokns"], "did you mean 'tokens'?"),
+    (["report", "--sort", "change"], "can't sort by 'change': use one of day, turns"),
+    (["report", "--format", "jsn"], "did you mean 'json'?"),
+    (["report", "--color", "allways"], "did you mean 'always'?"),
+    (["report", "--since", "last-mont"], "did you mean 'last-month'?"),
+    (["report", "--since", "lately"], "since must be a date"),
+    (["turns", "--sort", "-rates"], "can't sort by 'rates': did you mean 'rate'?"),
+    (["turns", "--sort", "price"], "use one of when, credits"),
+    (["wekly"], "Did you mean 'weekly'?"),
+    (["reprot"], "Did you mean 'report'?"),
+])  # fmt: skip
+def test_a_wrong_word_is_answered_with_the_right_one(machine, words, meant):
+    said = tokentrack(machine, *words, code=None)
+    assert meant in said
+    assert "Error: " in said
+
+
+def test_every_spelling_that_is_suggested_works(machine):
+    tokentrack(machine, "plan", "set", "pro")
+    for words in SPELLINGS.values():
+        tokentrack(machine, *words.split())
