@@ -10,6 +10,7 @@ _OBJECTS = 100_000  # more than a command needs to start
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     if sys.argv[1:2] == ["hook-run"] and not (sys.argv[2:] == ["--help"] and os.isatty(1)):
+        _ignore_signals()
         return run_hook(sys.argv[2:])
     if sys.argv[1:2] == ["statusline"] and run_statusline(sys.argv[2:]):
         return 0
@@ -22,6 +23,19 @@ def main() -> int:
         return run()
     finally:
         gc.freeze()  # so that the interpreter does not collect at its end
+
+
+def _ignore_signals() -> None:
+    # A Ctrl-C in the terminal reaches the hook too, and an event must not be lost for it. The hook
+    # ends soon in any case. `import signal` would cost a third of the hook's time.
+    try:
+        import _signal  # type: ignore[import-not-found]
+
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(_signal, name):
+                _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
+    except (ImportError, ValueError, OSError):
+        pass  # another interpreter, or a thread of a program that calls `main`
 
 
 def run_hook(words: list[str]) -> int:

@@ -91,3 +91,90 @@ assert "json" not in sys.modules
 
 def test_damaged_text_is_refused_where_json_is_not_imported():
     subprocess.run([sys.executable, "-c", WITHOUT_JSON], check=True)
+
+
+# --- what someone else may have written ---
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('ab\\"[]{},:é')),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.sampled_from('a"[,\\')), inner),
+)
+
+
+def brackets_of(value):
+    """Return the brackets and commas of a value's JSON, outside its strings."""
+    if isinstance(value, list):
+        return "[" + ",".join(map(brackets_of, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(map(brackets_of, value.values())) + "}"
+    return ""
+
+
+@given(VALUES, st.sampled_from([1, 2, 3, 5, 1000]))
+def test_the_structure_is_what_is_outside_the_strings(value, block):
+    data = json.dumps(value, ensure_ascii=False).encode()
+    before = fastjson._BLOCK
+    fastjson._BLOCK = block
+    try:
+        assert fastjson.structure(data, len(data)) == brackets_of(value).encode()
+    finally:
+        fastjson._BLOCK = before
+
+
+@pytest.mark.parametrize(("data", "most"), [(b"[],[]", 4), (b'"[" , "{" [1,2]', 3)])
+def test_more_structure_than_allowed_is_not_returned(data, most):
+    assert fastjson.structure(data, most) is None
+    assert fastjson.structure(data, most + 1) is not None
+
+
+@pytest.mark.parametrize(("depth", "deep"), [(1, False), (64, False), (65, True), (10**6, True)])
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+def test_the_depth_is_counted(depth, deep, pair):
+    assert fastjson.may_be_too_deep((pair[0] * depth + pair[1] * depth).encode()) is deep
+
+
+def is_five(value):
+    return value == 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "good", "bad"),
+    [
+        (None, [None], [0, "", [], {}, False]),
+        (is_five, [5, 5.0], [6, None, [5]]),
+        ((None, is_five), [None, 5], [0, [None]]),
+        ([is_five], [[], [5], [5, 5]], [5, [6], [5, None], {}, "55"]),
+        ([is_five, None], [[5, None]], [[5], [None, 5], [5, None, 5], {}]),
+        ({"a": is_five, "b": None}, [{"a": 5, "b": None}],
+         [{}, {"a": 5}, {"a": 5, "b": None, "c": 1}, {"a": 6, "b": None}, [], "ab"]),
+        ({str.isupper: is_five}, [{}, {"A": 5, "B": 5}], [{"a": 5}, {"A": 6}, [], None]),
+    ],
+)  # fmt: skip
+def test_a_value_fits_its_shape_and_no_other(shape, good, bad):
+    assert [value for value in good if not fastjson.fits(value, shape)] == []
+    assert [value for value in bad if fastjson.fits(value, shape)] == []
+
+
+@given(VALUES)
+def test_a_checked_file_is_decoded_as_any_other(value):
+    data = json.dumps(value).encode()
+    assert fastjson.load_checked(data, lambda _: True, len(data)) == value
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"[" + b"[]," * 1000 + b"[]]", "too many values"),
+        (b"[" + b"1," * 1000 + b"1]", "too many values"),
+        (b"[" * 65 + b"]" * 65, "too deeply"),
+        (b"[" * 300 + b"]" * 300, "too deeply"),
+        (b"[1, 2", "delimiter|JSON"),
+        (b"[6]", "not what was written"),
+        ("[é]".encode(), "ascii"),
+        (b"", "JSON"),
+    ],
+)
+def test_what_a_program_did_not_write_is_not_decoded(data, why):
+    with pytest.raises(ValueError, match=why):
+        fastjson.load_checked(data, [is_five], 400)

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokentrack.recorder import events, payload
+from tokentrack.recorder import events, payload, salvage
 from tokentrack.recorder.salvage import find_fields
 from tokentrack.recorder.tokens import estimate_tokens
 
 STOP = {"hook_event_name": "Stop", "session_id": "s1", "prompt": 'héllo \n "quoted" \\ 😀'}
 TEXT = json.dumps(STOP, ensure_ascii=False)
+TEXTS = st.text(st.sampled_from('ab\\"[]{},'))
 
 
 def known(data):
@@ -40,8 +41,6 @@ def test_an_empty_payload_is_no_problem(data):
         TEXT + "\n" + TEXT,
         "warning: something\n" + TEXT,
         TEXT.replace("{", "{,", 1),
-        TEXT[:-1] + ', "deep": ' + "[" * 100_000 + "]" * 100_000 + "}",
-        TEXT[:-1] + ', "deep": ' + '{"a":' * 100_000 + "}" * 100_001,
         TEXT[:-1] + ', "tokens_used": ' + "1" * 5000 + "}",
         "'" + TEXT + "'",
     ],
@@ -51,6 +50,38 @@ def test_a_damaged_payload_gives_the_fields_that_can_be_found(text):
     assert STOP.items() <= fields.items()
     (problem,) = problems
     assert "not JSON" in problem
+
+
+@pytest.mark.parametrize("name", ["x", "result", "usage", "toolInput"])
+@pytest.mark.parametrize("depth", [62, 64, 100, 980, 1000, 1500, 3000, 20_000, 80_000])
+def test_only_what_is_deeper_than_64_levels_is_ignored(name, depth):
+    opening, closing = ("[", "]") if name == "x" else ('{"result":', "}")
+    text = f'{{"{name}": {opening * depth}1{closing * depth}, {TEXT[1:]}'
+    fields, problems = payload.decode(text.encode())
+    found = events.snake_case(fields)
+    assert STOP.items() <= found.items()
+    assert problems == (["what is nested over 64 levels deep was ignored"] if depth > 63 else [])
+
+
+def test_the_levels_above_are_whole():
+    text = '{"a": ' + "[" * 62 + "1, [[7], {}], 2, [3]" + "]" * 62 + ', "b": "]["}'
+    fields, problems = payload.decode(text.encode())
+    inner = fields["a"]
+    for _ in range(61):
+        (inner,) = inner
+    assert (inner, fields["b"]) == ([1, [None, None], 2, [3]], "][")
+    assert len(problems) == 1
+
+
+@given(
+    st.recursive(
+        st.integers() | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)
+    )
+)
+def test_nothing_is_cut_from_a_value_that_is_not_too_deep(value):
+    data = json.dumps({"a": value}).encode()
+    assert salvage.cut(data, 64) == data
+    assert json.loads(salvage.cut(data, 0)) is None
 
 
 @pytest.mark.parametrize("end", range(len(TEXT.encode()) - 21, len(TEXT.encode())))

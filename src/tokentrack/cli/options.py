@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
-_SPOOL_SECONDS = 1.0
 WORKSPACE_HELP = "Root of the workspace.  [default: found from the current folder]"
 
 workspace_option = click.option(
@@ -146,7 +145,7 @@ def register(target: Target) -> None:
         add(target.paths, os.environ)
 
 
-def work_off(target: Target, seconds: float) -> None:
+def work_off(target: Target, seconds: float = 1.0) -> None:
     """Record for some seconds what waits in spools that a hook set aside as a whole."""
     from tokentrack.recorder.set_aside import work_off as work
 
@@ -159,7 +158,7 @@ def run_due(target: Target) -> None:
     from tokentrack.maintenance.schedule import run_due as run
 
     if not target.config.auto_maintenance:
-        work_off(target, _SPOOL_SECONDS)
+        work_off(target)
     for sentence in run(target.paths, target.config, os.environ):
         click.echo(escape(sentence), err=True)
 

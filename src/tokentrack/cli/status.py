@@ -16,6 +16,7 @@ from tokentrack.cli.options import (
     root_of,
     run_due_on_terminal,
     target_at,
+    work_off,
     workspace_option,
 )
 from tokentrack.common.formatting import counted
@@ -53,6 +54,7 @@ def command(*, dismiss: bool, no_reconcile: bool, as_json: bool, workspace: str 
         dismiss_last_problem(target.paths, os.environ)
     scope = scope_at(target, here=True)
     if not no_reconcile:
+        work_off(target)
         add_new_numbers(scope)
     setup = Setup(root, os.environ, scope, drains=False)
     facts = collect_status(setup)

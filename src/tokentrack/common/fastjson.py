@@ -20,6 +20,7 @@ MAX_DEPTH = 64
 
 _BLOCK = 64 * 1024
 _STRUCTURE = b"[]{},"
+_AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE = bytes(set(range(256)) - set(_STRUCTURE))
 
 
@@ -114,16 +115,19 @@ def structure(data: bytes, most: int) -> bytes | None:
     return b"".join(found)
 
 
-def is_too_deep(brackets: bytes) -> bool:
-    """Tell whether values are nested more than `MAX_DEPTH` levels, by what `structure` returned."""
-    left = brackets.translate(None, b",")
+def may_be_too_deep(brackets: bytes) -> bool:
+    """Tell by what `structure` returned whether values are nested more than `MAX_DEPTH` levels.
+
+    True is also the answer for a text that is damaged.
+    """
+    left = brackets.translate(_AS_LISTS, b",")
     for _ in range(MAX_DEPTH):
         size = len(left)
         # Each round takes the innermost level away.
-        left = left.replace(b"[]", b"").replace(b"{}", b"")
+        left = left.replace(b"[]", b"")
         if len(left) == size:
             break
-    return len(left) > MAX_DEPTH
+    return left != b""
 
 
 def load_checked(data: bytes, shape: Any, most_values: int) -> Any:
@@ -137,11 +141,12 @@ def load_checked(data: bytes, shape: Any, most_values: int) -> Any:
     Raises:
         ValueError: it is something else; the message says what, and quotes nothing.
     """
-    if sum(map(data.count, (b"[", b"{", b","))) > most_values:
+    opened = data.count(b"[") + data.count(b"{")
+    if opened > MAX_DEPTH or opened + data.count(b",") > most_values:
         brackets = structure(data, 2 * most_values)
         if brackets is None:
             raise ValueError("too many values")
-        if is_too_deep(brackets):
+        if may_be_too_deep(brackets):
             raise ValueError("nested too deeply")
     text = data.decode("ascii")
     del data

@@ -7,6 +7,7 @@ and every fault. Problems with the input are noted in the log.
 from __future__ import annotations
 
 import os
+import time
 
 from tokentrack import workspace
 from tokentrack.config.sources import ledger_paths, load_config, own_root
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from tokentrack.config.tracker_config import TrackerConfig
 
+# From the end of the payload on. Kiro kills a hook 2 s after it asked it to end.
+_SECONDS = 1.2
 _CUT_LENGTH = 4096  # the CLI cuts USER_PROMPT there
 
 
@@ -69,12 +72,14 @@ def run(words: list[str], environ: Mapping[str, str]) -> bool:
     """Record one event from arguments, environment and stdin; return whether it is safe."""
     arguments = Arguments(words)
     fields, problems = _read_fields(arguments, environ)
+    until = time.monotonic() + _SECONDS
     root, shared = _find_workspace(arguments, fields, environ)
     ledger_root = "" if shared else own_root(root, environ)
     config, config_problems = load_config(ledger_root, workspace.kiro_home(environ), environ)
     if not config.enabled or not config.hook_enabled:
         return True
-    recorder = Recorder(ledger_paths(ledger_root, config, environ), config, environ)
+    paths = ledger_paths(ledger_root, config, environ)
+    recorder = Recorder(paths, config, environ, until=until)
     problems = [*arguments.problems, *problems, *config_problems]
     tags = {**tags_of_environment(environ), **arguments.tags}
     try:

@@ -82,10 +82,18 @@ def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
     data = _as_utf8(data)
     if len(data) > _MAX_DECODED_BYTES:
         return _salvage(data), []
-    text, problems = _to_text(data)
+    problems: list[str] = []
+    shallow = data
+    if data.count(b"[") + data.count(b"{") > fastjson.MAX_DEPTH and _may_be_too_deep(data):
+        from tokentrack.recorder.salvage import cut
+
+        shallow = cut(data, fastjson.MAX_DEPTH)
+        if shallow != data:
+            problems.append(f"what is nested over {fastjson.MAX_DEPTH} levels deep was ignored")
+    text = _to_text(shallow, problems)
     try:
         value = fastjson.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         # The message of a decoding error can quote the payload: only its type is kept.
         problems.append(f"the payload is not JSON ({type(error).__name__})")
         return _salvage(data), problems
@@ -95,12 +103,18 @@ def decode(data: bytes) -> tuple[dict[str, Any], list[str]]:
     return value, problems
 
 
-def _to_text(data: bytes) -> tuple[str, list[str]]:
+def _may_be_too_deep(data: bytes) -> bool:
+    brackets = fastjson.structure(data, len(data))
+    return brackets is not None and fastjson.may_be_too_deep(brackets)
+
+
+def _to_text(data: bytes, problems: list[str]) -> str:
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        return data.decode("utf-8"), []
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return data.decode("utf-8", "replace"), [f"the payload is not UTF-8 at byte {error.start}"]
+        problems.append(f"the payload is not UTF-8 at byte {error.start}")
+        return data.decode("utf-8", "replace")
 
 
 # The first bytes of UTF-16: a byte order mark, or the NUL next to the object's brace.

@@ -28,19 +28,34 @@ if TYPE_CHECKING:
     Item = Event | FinishedExecution
 
 _DRAIN_SECONDS = 0.2
+_NEVER = float("inf")
 
 
 class Recorder:
     """Records items, events or rows that a caller gave, in one ledger."""
 
     def __init__(
-        self, paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str]
+        self,
+        paths: LedgerPaths,
+        config: TrackerConfig,
+        environ: Mapping[str, str],
+        *,
+        until: float = _NEVER,
     ) -> None:
+        """Take a ledger.
+
+        Args:
+            paths: the ledger.
+            config: how to record.
+            environ: the environment.
+            until: when to be done, by the monotonic clock; what waits is left to others then.
+        """
         self.paths = paths
         self._config = config
         self._environ = environ
         self._durable = config.durability == "fsync"
         self._must_register = False
+        self._until = until
 
     def record(self, items: Sequence[Item], seconds: float) -> int:
         """Record items, or keep them elsewhere; return how many are safe.
@@ -73,7 +88,7 @@ class Recorder:
         Raises:
             OSError: neither was possible, as far as can be known.
         """
-        held = self._lock(seconds)
+        held = self._lock(min(seconds, max(0.0, self._left())))
         if held is None:
             safe = self._leave_in_spool(items)
         else:
@@ -107,7 +122,7 @@ class Recorder:
         """
         # Also called after the lock is released: what came into the spool while it was held must
         # not wait for the next turn.
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        deadline = min(time.monotonic() + _DRAIN_SECONDS, self._until)
         while self._is_waiting() and time.monotonic() < deadline:
             held = self._lock(0)
             if held is None:
@@ -137,6 +152,9 @@ class Recorder:
         except OSError:
             pass
 
+    def _left(self) -> float:
+        return self._until - time.monotonic()
+
     def _lock(self, seconds: float) -> LockedLedger | None:
         return lock_ledger(self.paths, seconds, create=self._config.auto_create_directories)
 
@@ -146,7 +164,7 @@ class Recorder:
         # Returns how many items were taken from the spool, and how many of the given are safe.
         work = UnderLock(held, self._config, self._environ)
         try:
-            taken, is_empty = work.drain(_DRAIN_SECONDS)
+            taken, is_empty = work.drain(min(_DRAIN_SECONDS, self._left()))
             if not is_empty:
                 return taken, self._leave_in_spool(items)  # what came before is still there
             work.write(items, repeated=repeated)

@@ -1,4 +1,4 @@
-"""Pick the known fields out of a payload that is damaged, cut off or too large to decode.
+"""Read a payload that is damaged, cut off, too deeply nested or too large to decode.
 
 Loaded only for such a payload, since it needs `re`. Keys inside a JSON string have escaped quotes,
 so text that merely quotes a payload does not match.
@@ -52,6 +52,27 @@ _FIELD = re.compile(
 )
 # Possessive: backtracking would remember each of millions of escapes.
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def cut(data: bytes, levels: int) -> bytes:
+    """Return a JSON text with `null` in place of what is nested more than some levels deep."""
+    kept: list[bytes] = []
+    depth = start = 0
+    for match in _TOKEN.finditer(data):
+        first = match[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth == levels + 1:
+                kept += (data[start : match.start()], b"null")
+                start = len(data)  # unless it ends
+        elif first in b"]}":
+            if depth == levels + 1:
+                start = match.end()
+            depth -= 1
+    return b"".join([*kept, data[start:]])
 
 
 def find_fields(data: bytes) -> dict[str, Any]:

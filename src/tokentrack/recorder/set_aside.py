@@ -23,12 +23,14 @@ _AT_ONCE = 1000
 def work_off(
     paths: LedgerPaths, config: TrackerConfig, environ: Mapping[str, str], seconds: float
 ) -> bool:
-    """Record waiting events; return whether some are left after some seconds.
+    """Record what waits if a spool was set aside; return whether some is left after some seconds.
 
     Raises:
         OSError: they can't be recorded now.
     """
     deadline = time.monotonic() + seconds
+    if not _any(paths, environ, spool.has_set_aside):
+        return False
     recorder = Recorder(paths, config, environ)
     while _any(paths, environ, _is_left):
         left = deadline - time.monotonic()
