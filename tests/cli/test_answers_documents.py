@@ -87,6 +87,7 @@ QUESTIONS = [
     ("overview", "--since", "all", "--model", "auto"),
     ("turns",), ("turns", "--grep", "a", "-n", "2"),
     ("turns", "--sort", "credits", "--since", "all"), ("workspaces",), ("plan", "show"),
+    ("status",), ("maintain",),
 ]  # fmt: skip
 
 
@@ -101,7 +102,8 @@ def test_every_document_fits_and_has_no_other_key(machine, world):
         more = files if question[0] in {"report", "overview", "turns"} else []
         if "cost" in question and not has_plan:
             continue
-        document = json.loads(tokentrack(machine, *question, *more, "--json"))
+        code = None if question == ("status",) else 0
+        document = json.loads(tokentrack(machine, *question, *more, "--json", code=code))
         assert problems(document) == [], question
         seen.add(document["command"])
         if document["command"] == "turns":
@@ -139,8 +141,8 @@ LABELS = {"workspace", "model", "day"}  # a row has those that it was asked for
 def test_a_missing_or_a_new_key_or_another_type_is_noticed(machine):
     recorded(machine)
     for words in (("report", "workspace"), ("overview",), ("turns",), ("show", "e-1"),
-                  ("workspaces",), ("plan", "show")):  # fmt: skip
-        document = json.loads(tokentrack(machine, *words, "--json"))
+                  ("workspaces",), ("plan", "show"), ("status",), ("maintain",)):  # fmt: skip
+        document = json.loads(tokentrack(machine, *words, "--json", code=None))
         assert problems(document) == []
         for path in places(document):
             if path[0] in {"schema_version", "command"}:

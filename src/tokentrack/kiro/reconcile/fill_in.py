@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # same time. If only one of them can match, no other will come.
 _ALL_WRITTEN = 60_000_000
 # How much of the usage ledger's end is read, in bytes.
-_HOOK_TAIL, _COMMAND_TAIL = 128 * 1024, 32 * 1024 * 1024
+_HOOK_TAIL, _SHORT_TAIL, _COMMAND_TAIL = 128 * 1024, 2 * 1024 * 1024, 32 * 1024 * 1024
 _CREDITS = USAGE_COLUMNS.index("credits")
 
 
@@ -57,15 +57,16 @@ def fill_in(
         names: the names of the notes; the first is always answered, even if time is short.
         environ: the environment, by which Kiro's files are found.
         config: whether to write durably and to redact secrets.
-        seconds: how long this may take; None is as long as needed.
-        in_hook: whether a hook asks. A command also reads databases and large files.
+        seconds: how long this may take; None is as long as needed. With a limit, less is read of
+            large files.
+        in_hook: whether a hook asks. A command also reads databases.
         postpones: whether notes without an answer become due again later.
 
     Raises:
         OSError: the rows could not be written; the notes stay pending.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    search = _Search(ledger, environ, config, in_hook=in_hook)
+    search = _Search(ledger, environ, config, in_hook=in_hook, is_short=seconds is not None)
     lines: list[bytes] = []
     done: list[str] = []
     filled = 0
@@ -123,12 +124,13 @@ class _Search:
         config: TrackerConfig,
         *,
         in_hook: bool,
+        is_short: bool,
     ) -> None:
         self._redact_secrets = config.redact_secrets
         # A ledger inside a workspace has folders between the workspace's root and itself.
         root = ledger.paths.base if ledger.paths.folders else ""
-        self._lookup = TurnLookup(environ, root, in_hook=in_hook)
-        length = _HOOK_TAIL if in_hook else _COMMAND_TAIL
+        self._lookup = TurnLookup(environ, root, in_hook=in_hook, is_short=is_short)
+        length = _HOOK_TAIL if in_hook else _SHORT_TAIL if is_short else _COMMAND_TAIL
         self._recorded = RecordedUsage(ledger, length, in_hook=in_hook)
         self._redacted: dict[int, Turn] = {}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000
 # How much of a session a hook reads; turns further back are left to the commands.
-_HOOK_TURNS, _HOOK_TAIL = 4, 128 * 1024
+_HOOK_TURNS, _HOOK_TAIL, _SHORT_TAIL = 4, 128 * 1024, 512 * 1024
 # A command reads all turns within its limit in bytes.
 _ALL_TURNS = 2**31
 # For coarse clocks and file systems, and start hooks that run after their turn began.
@@ -54,18 +54,22 @@ class TurnLookup:
     only the workspace's own folder.
     """
 
-    def __init__(self, environ: Mapping[str, str], root: str, *, in_hook: bool) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], root: str, *, in_hook: bool, is_short: bool = False
+    ) -> None:
         """Prepare a lookup; nothing is read yet.
 
         Args:
             environ: the environment, by which Kiro's files are found.
             root: the workspace's root, "" for a ledger that several workspaces share.
             in_hook: whether to stay within a hook's limits.
+            is_short: whether to read less of long sessions.
         """
         self._environ = environ
         self._paths = KiroPaths(environ)
         self._root = root
         self._in_hook = in_hook
+        self._is_short = is_short
         self._reading = ReadPass()
         self._sessions: dict[tuple[str, str], list[Turn]] = {}
         self._databases: list[RecentConversations] | None = None
@@ -108,6 +112,8 @@ class TurnLookup:
     def _last_turns(
         self, read: Callable[..., list[Turn]], folders: list[str], session: str, tail: int
     ) -> list[Turn]:
+        if self._is_short:
+            tail = min(tail, _SHORT_TAIL)
         limit, size = (_HOOK_TURNS, _HOOK_TAIL) if self._in_hook else (_ALL_TURNS, tail)
         found = (read(folder, session, limit, self._reading, size) for folder in folders)
         return next(filter(None, found), [])
