@@ -114,6 +114,33 @@ def test_the_users_file_overrides_the_table(home):
     assert prices.cost("claude-sonnet-4.5", 1000, 0) == Decimal("0.003")
 
 
+def test_a_price_is_that_of_its_time(tmp_path):
+    later = {"from": "2026-06-10", "input": 3, "output": 1}
+    path = write(tmp_path / "p.json", models={"m": [{"input": 1, "output": 1}, later],
+                                              "new": [later]})  # fmt: skip
+    prices = PriceTable.load(path, extra=False)
+    days = [datetime(2026, 6, day, tzinfo=UTC) for day in (9, 10)]
+    assert [prices.cost("m", 1000, 0, at=day) for day in days] == [1, 3]
+    assert [prices.cost("new", 1000, 0, at=day) for day in days] == [None, 3]
+    assert (prices.cost("m", 1000, 0), prices.fixed_price("m")) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [
+        ([None, "soon"], "must be a date"),
+        ([None, 20260610], "must be a date"),
+        (["2026-06-10", "2026-06-10"], "must rise"),
+        (["2026-06-10", None], "must rise"),
+        ([], "at least one price"),
+    ],
+)
+def test_dates_of_prices_that_make_no_sense_are_refused(tmp_path, dates, words):
+    entries = [{"input": 1, "output": 1} | ({"from": day} if day else {}) for day in dates]
+    with pytest.raises(ValidationError, match=words):
+        PriceTable.load(write(tmp_path / "p.json", models={"m": entries}))
+
+
 def test_a_changed_file_is_read_again(home):
     for rate in (1, 23):
         write(home / ".kiro" / "token_prices.json", models={"m": {"input": rate, "output": 1}})

@@ -70,7 +70,7 @@ def test_a_row_has_the_documented_keys(space):
     ]  # fmt: skip
     assert answer.total == {name: answer.rows[0][name] for name in answer.total}
     assert answer.provenance == {
-        "credits": {"reported": 2, "unknown": 1},
+        "credits": {"reported": 2, "unknown": 1}, "requests": 0,
         "tokens": {"reported": 0, "estimated": 2, "unknown": 1},
         "unpriced_turns": None, "duplicates": 0, "superseded": 0, "before_reset": 0,
         "usage_without_turn": 0, "skipped": [], "source": "scan",

@@ -39,6 +39,8 @@ def command() -> None:
 @click.option("--billing-day", metavar="DAY", type=click.IntRange(1, 31),
               help="Day of the month on which the billing month begins.  "
                    "[default: your Kiro account's, else 1]")  # fmt: skip
+@click.option("--currency", metavar="CODE", help="Show money in this currency, such as EUR.")
+@click.option("--exchange-rate", metavar="NUMBER", help="What 1 USD is in that currency.")
 def set_plan(name: str, **given: Any) -> None:
     """Set the plan in your own configuration.
 
@@ -71,6 +73,10 @@ def set_plan(name: str, **given: Any) -> None:
         fields |= {"billing_day": given["billing_day"], "billing_day_source": SET}
     else:
         fields["billing_day_source"] = DEFAULT
+    if given["currency"] or given["exchange_rate"]:
+        if not (given["currency"] and given["exchange_rate"]):
+            raise click.UsageError("Give both --currency and --exchange-rate.")
+        fields |= {"currency": given["currency"], "exchange_rate": given["exchange_rate"]}
     plan = with_account(plan_of(fields), account_plan(os.environ))
     _change(plan)
     _show(plan)

@@ -64,6 +64,8 @@ SPELLINGS = {
               "2026-10-01..2026-10-31.")  # fmt: skip
 @click.option("--breakdown", is_flag=True, help="Show the models below each row.")
 @reconcile_option
+@click.option("--prices-as-of", "prices_as_of", metavar="DATE",
+              help="Show also what tracked requests cost at the prices of DATE.")  # fmt: skip
 @cost_option
 @format_options
 def command(dimensions: tuple[str, ...], **options: Any) -> None:
@@ -73,7 +75,7 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     workspace, session, trigger, hook, pattern, model, surface, tag, tag:KEY, user, machine,
     failed, message.  [default: day]
     """
-    from tokentrack.reports.answer import USUAL_METRICS
+    from tokentrack.reports.answer import REPRICED, USUAL_METRICS
     from tokentrack.reports.render.measures import MEASURES, USUAL
     from tokentrack.reports.render.report import report_lines
 
@@ -84,10 +86,15 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
     if form_of(options) == "json" and not options["show"]:
         needed = [] if rates is None else ["cost"]  # the keys that every report has
+    if options["prices_as_of"]:
+        if rates is None:
+            raise click.UsageError("--prices-as-of needs a plan: `tokentrack plan set` sets it.")
+        titles = tuple(dict.fromkeys([*titles, "cost", *REPRICED]))
+        needed += ["cost", *REPRICED]
     sort = _sort(options["sort"], by, is_compared=bool(options["vs"]))
     question = {
         "by": by, "metrics": list(dict.fromkeys([*USUAL_METRICS, *needed])), "sort": sort,
-        "limit": options["limit"], "rates": rates,
+        "limit": options["limit"], "rates": rates, "prices_as_of": options["prices_as_of"],
     }  # fmt: skip
     parts = None
     if options["vs"] and options["breakdown"]:
@@ -200,5 +207,5 @@ def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
     parts += where
     parts.append(answer.tz or os.environ.get("TZ", ""))
     if answer.query.rates is not None and "cost" in answer.query.metrics:
-        parts += answer.query.rates.texts
+        parts += answer.cost_basis
     return [escape(part) for part in parts if part]

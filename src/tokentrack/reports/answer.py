@@ -8,11 +8,13 @@ from tokentrack.reports.credit_texts import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
     from fractions import Fraction
 
     from tokentrack.reports.compared_days import Comparison
     from tokentrack.reports.groups import Numbers
     from tokentrack.reports.pricing.plan import Rates
+    from tokentrack.reports.pricing.price_table import PriceTable
     from tokentrack.reports.spans import When
 
 _MICROSECONDS = 1_000_000
@@ -65,6 +67,8 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "credits_failed": (lambda n: n.failed_credits, decimal_text),
     "credits_per_turn": (_per_turn, decimal_text),
     "cost": (lambda n: n.cost, _money),
+    "repriced": (lambda n: None if n.cost is None else n.cost + n.difference, _money),
+    "difference": (lambda n: None if n.cost is None else n.difference, _money),
     "tokens_per_second": (_tokens_per_second, _rate),
     "input_tokens": (_more("input"), _same),
     "output_tokens": (_more("output"), _same),
@@ -80,6 +84,9 @@ _NEEDS = {
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
 COST = "cost"
+# What requests would cost at the prices of another day.
+REPRICED = ("repriced", "difference")
+COSTS = (COST, *REPRICED)
 
 
 def sums_needed(metrics: Iterable[str]) -> list[str]:
@@ -117,6 +124,10 @@ class Query(NamedTuple):
             come in their order, other rows with the most credits first.
         limit: how many rows; 0 for all.
         rates: how credits are priced, where `cost` is one of the metrics.
+        prices: how tracked requests are priced; by default as `tokentrack.usage` prices them.
+        prices_as_of: a date: `repriced` is the cost with the prices of requests on that date, and
+            `difference` how much more that is. A request without a price on one of the two dates
+            keeps its cost.
     """
 
     by: Sequence[str] = ()
@@ -128,6 +139,8 @@ class Query(NamedTuple):
     sort: str = ""
     limit: int = 0
     rates: Rates | None = None
+    prices: PriceTable | None = None
+    prices_as_of: date | str | None = None
 
 
 class Answer:
@@ -139,17 +152,18 @@ class Answer:
         until: where it ends, before which turns count; None is open.
         tz: the name of the time zone.
         rows: dictionaries of labels and metrics; None is unknown; credits and costs
-            (in USD) are decimal text.
+            (in `currency`) are decimal text.
         more_rows: how many rows the limit left out.
         total: the metrics of all turns, each counted once.
         provenance: where the numbers come from: `credits` (turns whose credits are `reported` or
-            `unknown`), `tokens` (`reported`, `estimated`, `unknown`), `unpriced_turns` (turns whose
-            cost is unknown; None where costs were not asked for), `duplicates` and
-            `superseded` (further rows of these turns), `before_reset` (by session: requests that
-            only the total has, since their session's count was restarted after them),
-            `usage_without_turn` (usage rows of no turn, whenever they were recorded), `skipped`
-            (rows that can't be read, each with `file`, `line` and `reason`; line 0 is a whole
-            file), and `source` (`index` or `scan`).
+            `unknown`), `requests` (turns that a program tracked), `tokens` (`reported`,
+            `estimated`, `unknown`), `unpriced_turns` (turns whose cost is unknown; None where
+            costs were not asked for), `duplicates` and `superseded` (further rows of these
+            turns), `before_reset` (by session: requests that only the total has, since their
+            session's count was restarted after them), `usage_without_turn` (usage rows of no
+            turn, whenever they were recorded), `skipped` (rows that can't be read, each with
+            `file`, `line` and `reason`; line 0 is a whole file), and `source` (`index` or
+            `scan`).
         unreadable: by the path of each ledger that could not be read, why.
         comparison: what it is compared with; None without one.
     """
@@ -187,6 +201,25 @@ class Answer:
             at = names.index(self.comparison.metric) + 1
             names[at:at] = ["before", "change"]
         return names
+
+    @property
+    def currency(self) -> str:
+        """The currency of its costs."""
+        rates = self.query.rates
+        return "USD" if rates is None else rates.plan.currency.code
+
+    @property
+    def cost_basis(self) -> list[str]:
+        """The prices of its costs in words, in parts; none if it has no costs."""
+        rates = self.query.rates
+        if rates is None:
+            return []
+        found = list(rates.texts)
+        if self.provenance["requests"]:
+            found.append("tracked requests at their token prices")
+        if self.query.prices_as_of is not None:
+            found.append(f"repriced as of {self.query.prices_as_of}")
+        return found
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame; credits and costs stay exact text.

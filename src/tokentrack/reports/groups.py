@@ -38,11 +38,13 @@ class Numbers:
         failed_credits: the credits of those that failed, in units of 10^-27.
         more: what else was asked for, by the names of its sums.
         cost: what they cost in USD, where it was asked for.
+        difference: how much more their requests would cost at the prices of another time.
+        priced_requests: how many of the requests have a price.
     """
 
     __slots__ = (
-        "cost", "credits", "failed", "failed_credits", "known", "micros", "more", "requests",
-        "tokens", "turns",
+        "cost", "credits", "difference", "failed", "failed_credits", "known", "micros", "more",
+        "priced_requests", "requests", "tokens", "turns",
     )  # fmt: skip
     turns: int
     known: int
@@ -63,6 +65,8 @@ class Numbers:
         self.failed_credits: int | None = None
         self.more: dict[str, int | None] = dict.fromkeys(more)
         self.cost: Fraction | None = None
+        self.difference: Fraction | int = 0
+        self.priced_requests = 0
         for is_failed, turns, known, a, b, c, tokens, micros, requests, *others in parts:
             if not turns:
                 continue  # the sum of no rows

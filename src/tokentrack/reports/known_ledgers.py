@@ -6,12 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from tokentrack.config.sources import ledger_paths, load_config, own_root
+from tokentrack.models.columns import COLUMNS
+from tokentrack.store.foreign import find_named
 from tokentrack.store.paths import index_path, user_paths
 from tokentrack.store.registry import register, registered
 from tokentrack.workspace import find_workspace, kiro_home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tokentrack.store.paths import LedgerPaths
 
@@ -46,6 +48,18 @@ def ledgers_around(environ: Mapping[str, str]) -> tuple[list[LedgerPaths], str |
     config, _ = load_config(root, kiro_home(environ), environ)
     paths = ledger_paths(root, config, environ)
     return known_ledgers(paths, environ, may_register=config.registry_enabled)
+
+
+def named_ledgers(
+    paths: Sequence[str | os.PathLike[str]],
+) -> tuple[list[LedgerPaths], dict[str, str]]:
+    """Return the ledgers that paths name, and by path what is missing there.
+
+    Raises:
+        FileSystemError: a path is not a ledger and has none, or can't be read.
+    """
+    found = find_named([os.fspath(path) for path in paths], COLUMNS)
+    return found.ledgers, found.missing
 
 
 def _exists(paths: LedgerPaths) -> bool:

@@ -70,8 +70,9 @@ class PlanUse:
 
     @property
     def beyond_cost(self) -> str:
-        """What these will cost, as decimal text."""
-        return money_text(Fraction(self.beyond) * Fraction(self.rates.plan.overage))
+        """What these will cost, as decimal text in the currency of the plan."""
+        plan = self.rates.plan
+        return money_text(plan.currency.of(Fraction(self.beyond) * Fraction(plan.overage)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the use of the plan as JSON values."""
@@ -89,7 +90,9 @@ class PlanUse:
                 "high": format(projection.high, "f"),
                 "interval": "80 %",
                 "beyond_plan": format(self.beyond, "f"),
-                "beyond_cost": {"amount": self.beyond_cost, "currency": "USD"},
+                "beyond_cost": {
+                    "amount": self.beyond_cost, "currency": self.rates.plan.currency.code,
+                },
                 "method": projection.method,
             },
         }  # fmt: skip

@@ -21,7 +21,7 @@ def provenance_of(
     ledger: int | None,
     only: LedgerPaths | None,
     *,
-    is_priced: bool = False,
+    priced: int | None = None,
 ) -> dict[str, Any]:
     """Return the counts of an answer's turns by what is known of them, and the skipped rows.
 
@@ -30,7 +30,7 @@ def provenance_of(
         ask: the question.
         ledger: the number of the only ledger that is asked about.
         only: that ledger.
-        is_priced: whether the turns were priced.
+        priced: how many turns have a price; None if it was not asked for.
     """
     parts = [part for part in ask.run((), PROVENANCE, is_split=False) if part[0]]
     names = [found.name for found in PROVENANCE]
@@ -42,12 +42,13 @@ def provenance_of(
             "reported": sums["known"],
             "unknown": turns - sums["known"] - sums["tracked"],
         },
+        "requests": sums["tracked"],
         "tokens": {
             "reported": sums["reported"],
             "estimated": sums["estimated"],
             "unknown": turns - sums["reported"] - sums["estimated"],
         },
-        "unpriced_turns": turns - sums["known"] if is_priced else None,
+        "unpriced_turns": None if priced is None else turns - priced,
         "duplicates": sums["copies"],
         "superseded": sums["superseded"],
         "before_reset": 0,

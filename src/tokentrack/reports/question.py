@@ -12,8 +12,9 @@ from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import MORE, NUMBERS
 from tokentrack.reports.answer import (
-    COST,
+    COSTS,
     METRICS,
+    REPRICED,
     USUAL_METRICS,
     Answer,
     Query,
@@ -31,10 +32,12 @@ from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
 
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.pricing.plan import Rates
+    from tokentrack.reports.pricing.price_table import PriceTable
     from tokentrack.reports.spans import When
     from tokentrack.store.paths import LedgerPaths
 
@@ -55,6 +58,8 @@ def query(  # noqa: PLR0913  (each is a part of the question)
     sort: str = "",
     limit: int = 0,
     rates: Rates | None = None,
+    prices: PriceTable | None = None,
+    prices_as_of: date | str | None = None,
     only: LedgerPaths | None = None,
     index: str | None = None,
     progress: Progress | None = None,
@@ -75,7 +80,11 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         tz: the time zone.
         sort: a dimension or a metric.
         limit: how many rows; 0 for all.
-        rates: how credits are priced, where `cost` is one of the metrics.
+        rates: how credits are priced, where `cost` is one of the metrics; by default by the
+            user's plan.
+        prices: how requests are priced that a program tracked; by default as `tokentrack.usage`
+            prices them.
+        prices_as_of: a date whose prices of requests the metrics `repriced` and `difference` have.
         only: the one ledger of them whose files are asked about.
         index: the path of the index; without one, the files are read for this answer alone.
         progress: is told how many bytes were read.
@@ -85,29 +94,27 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         ValidationError: the question names something unknown.
         FileSystemError: the ledgers can't be read.
     """
-    asked = Query(
-        tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit, rates
-    )
-    missing: Mapping[str, str] = {}
-    if files:
-        ledgers, missing = _named(files)
-    elif ledgers is None:
-        from tokentrack.reports.known_ledgers import ledgers_around
+    if rates is None and not {*metrics, sort.removeprefix("-")}.isdisjoint(COSTS):
+        from tokentrack.reports.group_costs import rates_in_force
 
-        ledgers, index = ledgers_around(os.environ)
+        rates = rates_in_force(os.environ)
+    asked = Query(
+        tuple(by), tuple(metrics), dict(where or {}), since, until, tz, sort, limit, rates, prices,
+        prices_as_of,
+    )  # fmt: skip
+    missing: Mapping[str, str] = {}
+    if files or ledgers is None:
+        from tokentrack.reports.known_ledgers import ledgers_around, named_ledgers
+
+        if files:
+            ledgers, missing = named_ledgers(files)
+        else:
+            ledgers, index = ledgers_around(os.environ)
     (answer,) = query_all(
         [asked], ledgers=ledgers, only=only, index=index, progress=progress, now=now
     )
     answer.unreadable |= missing
     return answer
-
-
-def _named(files: Sequence[str | os.PathLike[str]]) -> tuple[list[LedgerPaths], dict[str, str]]:
-    from tokentrack.models.columns import COLUMNS
-    from tokentrack.store.foreign import find_named
-
-    found = find_named([os.fspath(path) for path in files], COLUMNS)
-    return found.ledgers, found.missing
 
 
 def query_all(
@@ -192,9 +199,16 @@ class _Question:
                 [f"unknown metric {unknown[0][:60]!r}{meant(unknown[0], METRICS)}"]
             )
         self._sort, self._is_reversed = self._find_sort()
-        self._has_cost = COST in {*asked.metrics, self._sort}
+        wanted = {*asked.metrics, self._sort}
+        self._has_cost = not wanted.isdisjoint(COSTS)
         if self._has_cost and asked.rates is None:
             raise ValidationError(["cost needs a plan: `tokentrack plan set` sets it"])
+        if asked.prices_as_of is None and not wanted.isdisjoint(REPRICED):
+            raise ValidationError([f"{REPRICED[0]} needs prices_as_of, the date of the prices"])
+        if asked.prices_as_of is not None:
+            from tokentrack.reports.group_costs import time_of_prices
+
+            time_of_prices(asked.prices_as_of)
         self._zone = system if asked.tz is None else Zone(asked.tz)
         self._span = find_span(asked.since, asked.until, self._zone, now)
 
@@ -228,23 +242,26 @@ class _Question:
         sums = (*NUMBERS, *[MORE[name] for name in more])
         costs = None
         if self._has_cost and self._asked.rates is not None:
-            from tokentrack.reports.costs import Asked, Costs
+            from tokentrack.reports.costs import Asked
+            from tokentrack.reports.group_costs import GroupCosts
 
             asked = Asked(self._zone, self._span, filters, ledger, is_wide)
-            costs = Costs(database, words, self._asked.rates, asked)
+            costs = GroupCosts(database, words, self._asked, self._asked.rates, asked)
         counted = self._since_reset(database, ask)
         if self._by:
             rows = counted.run(self._by, sums, is_split=True)
             groups = relabel(group(rows, len(self._by)), self._by, words)
             found = {key: Numbers(parts, more) for key, parts in groups.items()}
             if costs is not None:
-                costs.add_to(found, self._by)
+                costs.add_to(found, self._by, counted)
             add_rows(answer, found, words, self._by, (self._sort, self._is_reversed))
         total = Numbers(ask.run((), sums, is_split=True), more)
         if costs is not None:
-            costs.add_to({(): total}, ())
+            costs.add_to({(): total}, (), ask)
         answer.total = metrics_of(self._asked.metrics, total)
-        answer.provenance = provenance_of(opened, ask, ledger, only, is_priced=costs is not None)
+        answer.provenance = provenance_of(
+            opened, ask, ledger, only, priced=total.known + total.priced_requests if costs else None
+        )
         if counted is not ask:
             rest = Numbers(counted.run((), NUMBERS, is_split=True))
             answer.provenance["before_reset"] = total.turns - rest.turns

@@ -10,14 +10,15 @@ from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import TURNS, Sum
 from tokentrack.reports.conditions import is_one_of
 from tokentrack.reports.dimensions import TURN, Dimension
+from tokentrack.reports.groups import relabel
 from tokentrack.reports.statements import Filter
 from tokentrack.reports.token_usage import TokenUsage, UsageTotal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tokentrack.reports.groups import Key, Words
+    from tokentrack.reports.groups import Key, Numbers, Part, Words
     from tokentrack.reports.pricing import PriceTable
     from tokentrack.reports.statements import Statements
 
@@ -37,14 +38,15 @@ class RequestSum:
         output: their output.
         cached: the part of their input that was read from the cache.
         cost: what those with a price cost, in USD.
+        difference: how much more they would cost at the prices of another time.
         unpriced: how many have no price.
     """
 
-    __slots__ = ("cached", "cost", "input", "output", "requests", "unpriced")
+    __slots__ = ("cached", "cost", "difference", "input", "output", "requests", "unpriced")
 
     def __init__(self) -> None:
         self.requests = self.input = self.output = self.cached = self.unpriced = 0
-        self.cost = Fraction(0)
+        self.cost = self.difference = Fraction(0)
 
     def add(self, requests: int, counts: tuple[int, int, int]) -> None:
         """Add some requests and their input, output and cached tokens; not their cost."""
@@ -57,6 +59,7 @@ class RequestSum:
         """Add the sums of other requests."""
         self.add(other.requests, (other.input, other.output, other.cached))
         self.cost += other.cost
+        self.difference += other.difference
         self.unpriced += other.unpriced
 
     def usage(self) -> TokenUsage:
@@ -71,7 +74,11 @@ class RequestSum:
 
 
 def request_sums(
-    ask: Statements, by: Sequence[Dimension], words: Words, prices: PriceTable
+    ask: Statements,
+    by: Sequence[Dimension],
+    words: Words,
+    prices: PriceTable,
+    other_time: datetime | None = None,
 ) -> dict[Key, RequestSum]:
     """Return the sums of groups of requests.
 
@@ -80,6 +87,7 @@ def request_sums(
         by: what they are grouped by; the keys have its values as `Statements.run` has them.
         words: the texts of the index.
         prices: the prices.
+        other_time: a time whose prices are compared.
     """
     found: dict[Key, RequestSum] = {}
     single: set[int | None] = set()
@@ -92,38 +100,42 @@ def request_sums(
         counts = (given, produced, cached)
         total.add(requests, counts)
         name = words[model] or ""
-        price = prices.price(name)
+        price = prices.fixed_price(name)
         if price is not None:
             total.cost += Fraction(price.cost(*counts))
-        elif prices.cost(name, 0, 0) is None:
+        elif not prices.has_price(name):
             total.unpriced += requests
         else:
             single.add(model)
     if single:
-        _add_single(found, ask, by, words, prices, single)
+        names = [words[model] or "" for model in single]
+        asked = ask.narrowed(Filter(_MODEL, is_one_of(words, _MODEL, names)))
+        for *key, model, at, given, produced, cached, requests in asked.run(
+            (*by, _MODEL, *_EACH), (TURNS,), is_split=False
+        ):
+            name, counts = words[model] or "", (given, produced, cached)
+            _add_single(found[tuple(key)], requests, prices, name, counts, at, other_time)
     return found
 
 
 def _add_single(
-    found: dict[Key, RequestSum],
-    ask: Statements,
-    by: Sequence[Dimension],
-    words: Words,
+    total: RequestSum,
+    requests: int,
     prices: PriceTable,
-    models: set[int | None],
+    model: str,
+    counts: tuple[int, int, int],
+    at: int,
+    other_time: datetime | None,
 ) -> None:
-    # Prices that depend on the time and on the size of a request.
-    names = [words[model] or "" for model in models]
-    asked = ask.narrowed(Filter(_MODEL, is_one_of(words, _MODEL, names)))
-    for *key, model, at, given, produced, cached, requests in asked.run(
-        (*by, _MODEL, *_EACH), (TURNS,), is_split=False
-    ):
-        total = found[tuple(key)]
-        cost = cost_of(prices, words[model] or "", (given, produced, cached), at)
-        if cost is None:
-            total.unpriced += requests
-        else:
-            total.cost += requests * cost
+    # A price that depends on the time, or on the size of a request.
+    cost = cost_of(prices, model, counts, at)
+    if cost is None:
+        total.unpriced += requests
+        return
+    total.cost += requests * cost
+    other = None if other_time is None else prices.cost(model, *counts, other_time)
+    if other is not None:
+        total.difference += requests * (Fraction(other) - cost)
 
 
 def cost_of(
@@ -137,8 +149,45 @@ def cost_of(
         counts: its input, output and cached tokens.
         at: its time in microseconds since the epoch.
     """
-    moment: datetime | None = None
-    if prices.price(model) is None:
-        moment = timestamps.to_datetime(at)
+    fixed = prices.fixed_price(model)
+    moment = None if fixed is not None else timestamps.to_datetime(at)
     cost = prices.cost(model, *counts, moment)
     return None if cost is None else Fraction(cost)
+
+
+class RequestCosts:
+    """Adds to groups of turns what the tracked requests among them cost, in USD."""
+
+    def __init__(self, words: Words, prices: PriceTable, other_time: datetime | None) -> None:
+        """Name the texts of the index, the prices, and a time whose prices are compared."""
+        self._words = words
+        self._prices = prices
+        self._other_time = other_time
+
+    def add_to(
+        self, groups: Mapping[Key, Numbers], by: Sequence[Dimension], ask: Statements
+    ) -> None:
+        """Add the costs.
+
+        Args:
+            groups: the numbers of the groups, with the costs of the other turns.
+            by: their dimensions.
+            ask: the question.
+        """
+        if not any(numbers.requests for numbers in groups.values()):
+            return
+        sums = request_sums(ask.about_requests(), by, self._words, self._prices, self._other_time)
+        parts: dict[Key, list[Part]] = {key: [(found,)] for key, found in sums.items()}
+        for key, found in relabel(parts, by, self._words).items():
+            numbers = groups.get(key)
+            if numbers is not None:
+                for (part,) in found:
+                    _add_part(numbers, part)
+
+
+def _add_part(numbers: Numbers, part: RequestSum) -> None:
+    priced = part.requests - part.unpriced
+    numbers.priced_requests += priced
+    if priced:
+        numbers.cost = (numbers.cost or 0) + part.cost
+        numbers.difference += part.difference

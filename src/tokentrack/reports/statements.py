@@ -118,9 +118,16 @@ class Statements:
 
     def narrowed(self, more: Filter) -> Statements:
         """Return the statements of the same question with one more filter."""
+        return self._like_this([*self._filters, more], of_requests=self._of_requests)
+
+    def about_requests(self) -> Statements:
+        """Return the statements of the same question about tracked requests alone."""
+        return self._like_this(self._filters, of_requests=True)
+
+    def _like_this(self, filters: Sequence[Filter], *, of_requests: bool) -> Statements:
         return Statements(
-            self._database, self._zone, self._span, [*self._filters, more], self._ledger,
-            is_wide=self._is_wide, of_requests=self._of_requests,
+            self._database, self._zone, self._span, filters, self._ledger,
+            is_wide=self._is_wide, of_requests=of_requests,
         )  # fmt: skip
 
     def sources_of_turns(self) -> list[Source]:

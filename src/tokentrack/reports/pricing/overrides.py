@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.reports.pricing.price import PER_TOKENS, Price
+from tokentrack.reports.pricing.price import PER_TOKENS, Price, PriceHistory
 
 _CACHED_SHARE = Decimal("0.1")
 _MAX_FILE = 1024 * 1024
 _MAX_PRICE = 1_000_000
+_ALWAYS = -(2**62)
 
 
-def read_overrides(path: str | os.PathLike[str]) -> dict[str, Price]:
+def read_overrides(path: str | os.PathLike[str]) -> dict[str, Price | PriceHistory]:
     """Return a file's prices by model.
 
     Raises:
@@ -37,25 +40,53 @@ def read_overrides(path: str | os.PathLike[str]) -> dict[str, Price]:
     return _checked(name, content)
 
 
-def _checked(name: str, content: dict[str, Any]) -> dict[str, Price]:
+def _checked(name: str, content: dict[str, Any]) -> dict[str, Price | PriceHistory]:
     issues: list[str] = []
     unit = content.get("per_tokens", PER_TOKENS)
     if unit not in (1000, 1_000_000):
         issues.append(f"{name}: per_tokens must be 1000 or 1000000, not {unit!r}")
-    found = {}
+    found: dict[str, Price | PriceHistory] = {}
     for model, entry in content["models"].items():
-        wrong = _issues_of(entry)
+        wrong = _issues_of_history(entry) if isinstance(entry, list) else _issues_of(entry)
         issues += [f"{name}: {model}: {issue}" for issue in wrong]
-        if not wrong and not issues:
-            found[model] = _override(entry, content, name, Decimal(PER_TOKENS) / int(unit))
+        if wrong or issues:
+            continue
+        factor = Decimal(PER_TOKENS) / int(unit)
+        if isinstance(entry, list):
+            steps = [(_since(step), _override(step, content, name, factor)) for step in entry]
+            found[model] = PriceHistory(tuple(steps))
+        else:
+            found[model] = _override(entry, content, name, factor)
     if issues:
         raise ValidationError(issues)
     return found
 
 
+def _issues_of_history(entries: list[Any]) -> list[str]:
+    issues = [issue for entry in entries for issue in _issues_of(entry)]
+    if not entries:
+        issues.append("must have at least one price")
+    if issues:
+        return issues
+    try:
+        times = [_since(entry) for entry in entries]
+    except (ValueError, TypeError):
+        return ["`from` must be a date such as 2026-06-01"]
+    if sorted(set(times)) != times:
+        return ["the dates of `from` must rise; only the first price may have none"]
+    return []
+
+
+def _since(entry: dict[str, Any]) -> int:
+    if "from" not in entry:
+        return _ALWAYS
+    day = datetime.strptime(entry["from"], "%Y-%m-%d").replace(tzinfo=UTC)
+    return timestamps.from_datetime(day)
+
+
 def _issues_of(entry: Any) -> list[str]:
     if not isinstance(entry, dict):
-        return ["must be an object with `input` and `output`"]
+        return ["must be an object with `input` and `output`, or a list of them"]
     wanted = ["input", "output", *(["cached"] if "cached" in entry else [])]
     return [
         f"{key} must be a price in USD from 0 to 1000000, not {entry.get(key)!r}"

@@ -12,7 +12,7 @@ from tokentrack.errors import ValidationError
 from tokentrack.reports import allowance
 from tokentrack.reports.account_credits import account_plan
 from tokentrack.reports.allowance import SET
-from tokentrack.reports.pricing.money import money_text
+from tokentrack.reports.pricing.currency import Currency, currency_of
 from tokentrack.store.directory import Directory
 from tokentrack.workspace import kiro_home
 
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
             day begins on its last one.
         credits_source: where `credits` comes from: `set` by the user, `price-list` or `account`.
         billing_day_source: where `billing_day` comes from: `set`, `account` or `default`.
+        currency: the currency in which money is shown.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     billing_day: int = 1
     credits_source: str = SET
     billing_day_source: str = SET
+    currency: Currency = Currency()
 
     @property
     def rate(self) -> Fraction:
@@ -84,7 +86,7 @@ class Plan(NamedTuple):
         amounts = {name: format(getattr(self, name), "f") for name in _MOST}
         return {
             "name": self.name, **amounts, "billing_day": self.billing_day,
-            **{name: getattr(self, name) for name in _SOURCES},
+            **{name: getattr(self, name) for name in _SOURCES}, **self.currency.to_dict(),
         }  # fmt: skip
 
 
@@ -119,12 +121,13 @@ class Rates(NamedTuple):
     @property
     def texts(self) -> list[str]:
         """The prices in words, in parts, for where money is shown."""
-        overage = f"${format(self.plan.overage.normalize(), 'f')}"
+        plan = self.plan
+        rate, overage = plan.currency.text(plan.rate, 4), plan.currency.text(Fraction(plan.overage))
+        allowance = format(plan.credits.normalize(), ",f")
+        parts = [f"cost by plan {plan.name}: {rate} a credit", f"{overage} after {allowance}"]
         if self.is_list:
-            return [f"cost at the list rate: {overage} a credit"]
-        rate = f"${money_text(self.plan.rate, 4)}"
-        allowance = format(self.plan.credits.normalize(), ",f")
-        return [f"cost by plan {self.plan.name}: {rate} a credit", f"{overage} after {allowance}"]
+            parts = [f"cost at the list rate: {overage} a credit"]
+        return [*parts, *plan.currency.exchange]
 
 
 def plan_of(value: object) -> Plan:
@@ -143,10 +146,13 @@ def plan_of(value: object) -> Plan:
         raise ValidationError(
             [f"the plan's billing_day must be 1 to {_LAST_DAY}, not {day!r}"[:200]]
         )
-    sources = [
+    first, second = (
         known if (known := value.get(key)) in allowed else SET for key, allowed in _SOURCES.items()
-    ]
-    return Plan(name, amounts["price"], amounts["credits"], amounts["overage"], day, *sources)
+    )
+    return Plan(
+        name, amounts["price"], amounts["credits"], amounts["overage"], day, first, second,
+        currency_of(value),
+    )  # fmt: skip
 
 
 def with_account(plan: Plan, account: AccountPlan) -> Plan:

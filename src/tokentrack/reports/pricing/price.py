@@ -6,7 +6,7 @@ import functools
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 PER_TOKENS = 1000
 
@@ -72,6 +72,20 @@ class Price:
             "source": self.source,
             "as_of": self.as_of,
         }
+
+
+class PriceHistory(NamedTuple):
+    """The prices of a model, each from a time on.
+
+    Attributes:
+        steps: the times in microseconds since the epoch, in rising order, and the prices.
+    """
+
+    steps: tuple[tuple[int, Price], ...]
+
+    def at(self, at: int) -> Price | None:
+        """Return the price that was in force at a time, None before the first one."""
+        return next((price for since, price in reversed(self.steps) if since <= at), None)
 
 
 # The spellings of Bedrock and Anthropic: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.

@@ -10,8 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from tokentrack import workspace
+from tokentrack.common import timestamps
 from tokentrack.reports.pricing.overrides import read_overrides, unreadable
-from tokentrack.reports.pricing.price import MODEL_PRICING, Price, built_in, canonical_model
+from tokentrack.reports.pricing.price import (
+    MODEL_PRICING,
+    Price,
+    PriceHistory,
+    built_in,
+    canonical_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +34,9 @@ _log = logging.getLogger(__name__)
 class PriceTable:
     """The prices in force: overrides, then `MODEL_PRICING`, then genai-prices."""
 
-    def __init__(self, overrides: Mapping[str, Price] | None = None, *, extra: bool = True) -> None:
+    def __init__(
+        self, overrides: Mapping[str, Price | PriceHistory] | None = None, *, extra: bool = True
+    ) -> None:
         """Keep the overrides; `extra` allows genai-prices for models that the tables lack."""
         self._overrides = dict(overrides or {})
         self._extra = extra
@@ -43,10 +52,32 @@ class PriceTable:
         """
         return cls(read_overrides(path), extra=extra)
 
-    def price(self, model: str) -> Price | None:
-        """Return a model's price from the overrides or `MODEL_PRICING`, None for another model."""
+    def price(self, model: str, at: datetime | None = None) -> Price | None:
+        """Return a model's price from the overrides or `MODEL_PRICING`, None for another model.
+
+        Args:
+            model: the model's name.
+            at: when the price was in force; now for None.
+        """
+        for name in (model, canonical_model(model)):
+            found = self._known(name)
+            if isinstance(found, PriceHistory):
+                moment = timestamps.now_us() if at is None else timestamps.from_datetime(at)
+                found = found.at(moment)
+            if found is not None:
+                return found
+        return None
+
+    def fixed_price(self, model: str) -> Price | None:
+        """Return a model's price if it is the same at all times, and for any number of tokens."""
         known = self._known(model)
-        return known if known is not None else self._known(canonical_model(model))
+        found = known if known is not None else self._known(canonical_model(model))
+        return found if isinstance(found, Price) else None
+
+    def has_price(self, model: str) -> bool:
+        """Tell whether a model has a price at some time."""
+        names = (model, canonical_model(model))
+        return any(self._known(name) for name in names) or self.cost(model, 0, 0) is not None
 
     def cost(
         self,
@@ -65,7 +96,7 @@ class PriceTable:
             cached_tokens: the part of the input that was read from the cache.
             at: the time of the request, for prices that changed; now for None.
         """
-        price = self.price(model)
+        price = self.price(model, at)
         if price is not None:
             return price.cost(input_tokens, output_tokens, cached_tokens)
         if model in self._unknown:
@@ -88,7 +119,7 @@ class PriceTable:
         hint = f", or {_MORE_PRICES}" if self._extra and _genai_prices() is None else ""
         return f"{model!r} has no price: add it to {PRICES_NAME}{hint}"
 
-    def _known(self, name: str) -> Price | None:
+    def _known(self, name: str) -> Price | PriceHistory | None:
         if name in self._overrides:
             return self._overrides[name]
         return built_in(MODEL_PRICING[name]) if name in MODEL_PRICING else None

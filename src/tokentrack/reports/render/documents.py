@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.models.columns import join_list
-from tokentrack.reports.answer import COST
+from tokentrack.reports.answer import COST, COSTS
 from tokentrack.reports.breakdown import BREAKDOWN
 from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
@@ -37,6 +37,7 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
             "tz": answer.tz,
             "filters": {name: list(values) for name, values in query.where.items()},
             **_compared_with(answer),
+            **_repriced(answer),
         },
         "rows": [shown(row, answer) for row in answer.rows],
         "total": shown(answer.total, answer),
@@ -53,6 +54,11 @@ def _compared_with(answer: Answer) -> dict[str, Any]:
     return {"vs": {**edges, "metric": found.metric}}
 
 
+def _repriced(answer: Answer) -> dict[str, Any]:
+    day = answer.query.prices_as_of
+    return {} if day is None else {"prices_as_of": str(day)}
+
+
 def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
     """Return a row with its costs as objects: amount, currency, basis; null without a plan."""
     rates, found = answer.query.rates, answer.comparison
@@ -61,9 +67,9 @@ def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
         row |= {BREAKDOWN: [priced(part, answer) for part in row[BREAKDOWN]]}
     if rates is None:
         return row
-    names = [COST, *([BEFORE, CHANGE] if found and found.metric == COST else [])]
+    names = [*COSTS, *([BEFORE, CHANGE] if found and found.metric in COSTS else [])]
     return row | {
-        name: {"amount": row[name], "currency": "USD", "basis": rates.basis}
+        name: {"amount": row[name], "currency": answer.currency, "basis": rates.basis}
         for name in names
         if row.get(name) is not None
     }

@@ -45,9 +45,12 @@ def share_text(part: float, whole: float, places: int = 1) -> str:
     return f"{100 * part / whole:.{places}f} %" if whole else UNKNOWN
 
 
-def cost_text(amount: str | None) -> str:
-    """Return dollars, given as exact decimal text, as `$30.68`."""
+def cost_text(amount: str | None, currency: str = "USD") -> str:
+    """Return an amount, given as exact decimal text, as `$30.68`, or `EUR 28.23`."""
     if amount is None:
         return UNKNOWN
-    value = Decimal(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-    return f"${value:,.2f}" if value or not Decimal(amount) else "<$0.01"
+    exact = Decimal(amount)
+    value = abs(exact).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    mark = "$" if currency == "USD" else f"{currency} "
+    text = f"{mark}{value:,.2f}" if value or not exact else f"<{mark}0.01"
+    return f"-{text}" if exact < 0 else text

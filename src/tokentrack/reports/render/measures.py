@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tokentrack.reports.answer import REPRICED
 from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _PLACES = {"credits_per_turn": 2}
+# A row's key for the currency of its costs, and the usual one.
+CURRENCY, USD = "currency", "USD"
 
 
 class Measure(NamedTuple):
@@ -45,13 +48,17 @@ def _credits_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
     return lambda row, _: credits_text(row[metric], _PLACES.get(metric, 1))
 
 
+def _cost_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
+    return lambda row, _: cost_text(row[metric], row.get(CURRENCY, USD))
+
+
 # In the order in which they are shown. The highest number is dropped first.
 MEASURES = {
     measure.title: measure
     for measure in (
         Measure("turns", ("turns",), 0, lambda row, _: count_text(row["turns"])),
         Measure("credits", ("credits",), 0, _credits_of("credits")),
-        Measure("cost", ("cost",), 1, lambda row, _: cost_text(row["cost"])),
+        Measure("cost", ("cost",), 1, _cost_of("cost")),
         Measure(
             "tokens", ("tokens",), 2,
             lambda row, estimated: tokens_text(row["tokens"], is_estimated=estimated),
@@ -63,6 +70,8 @@ MEASURES = {
         Measure("cr/turn", ("credits_per_turn",), 5, _credits_of("credits_per_turn")),
     )
 }  # fmt: skip
+# What is shown with the prices of another day.
+OTHER_PRICES = {name: Measure(name, (name,), 1, _cost_of(name)) for name in REPRICED}
 USUAL = ("turns", "credits", "tokens", "time", "failed", "wasted", "cr/turn")
 
 
@@ -91,7 +100,7 @@ def measure_of(metric: str) -> Measure:
 
 
 def _before(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, estimated: _text(metric, row[BEFORE], estimated)
+    return lambda row, estimated: _text(metric, row[BEFORE], row, estimated)
 
 
 def _change(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
@@ -101,13 +110,13 @@ def _change(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
             return UNKNOWN
         amount = value.removeprefix("-") if isinstance(value, str) else abs(value)
         sign = "" if not float(value) else "-" if float(value) < 0 else "+"
-        return sign + _text(metric, amount, estimated)
+        return sign + _text(metric, amount, row, estimated)
 
     return text
 
 
-def _text(metric: str, value: Any, estimated: bool) -> str:
+def _text(metric: str, value: Any, row: Mapping[str, Any], estimated: bool) -> str:
     # The share of failed turns has no difference; their number has one.
     return count_text(value) if metric == "failed" else measure_of(metric).text(
-        {metric: value}, estimated
+        {**row, metric: value}, estimated
     )  # fmt: skip

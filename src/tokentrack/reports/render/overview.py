@@ -83,7 +83,7 @@ def overview_lines(found: Overview, screen: Screen, *, heading: Sequence[str]) -
     rates = found.period.query.rates
     basis = ["`tokentrack plan set` adds costs"]
     if rates is not None:
-        basis = [*rates.texts, rates.plan.origin]
+        basis = [*found.period.cost_basis, rates.plan.origin]
     basis = [escape(text) for text in basis if text]
     lines += [screen.paint(line, "dim") for line in wrapped(basis, screen)]
     return lines + [screen.paint(line, "dim") for line in provenance_lines(found.period, screen)]
@@ -106,19 +106,19 @@ def _numbers(found: Overview, screen: Screen) -> list[str]:
     if found.today is not None:
         total = found.today.total
         if total["turns"]:
-            lines.append(_Line("Today", _cells(total)))
+            lines.append(_Line("Today", _cells(total, found.today.currency)))
         else:
             note = f"no turn since midnight ({found.today.tz})"
             if len(INDENT) + LABEL + len(note) > screen.width:
                 note = "no turn since midnight"
             lines.append(_Line("Today", note=note))
     label = "Billing month" if found.is_billing else "This month" if found.is_usual else "Period"
-    lines.append(_Line(label, _cells(found.period.total)))
+    lines.append(_Line(label, _cells(found.period.total, found.period.currency)))
     return _aligned(lines, screen)
 
 
-def _cells(total: Mapping[str, Any]) -> list[str]:
-    cost = [cost_text(total["cost"])] if "cost" in total else []
+def _cells(total: Mapping[str, Any], currency: str) -> list[str]:
+    cost = [cost_text(total["cost"], currency)] if "cost" in total else []
     return [
         f"{credits_text(total['credits'])} credits",
         *cost,

@@ -44,12 +44,13 @@ def plan_lines(use: PlanUse, screen: Screen) -> list[str]:
 
 
 def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
+    plan = use.rates.plan
     left, end = abs(use.left), days_text(use.end, use.end)
     amount = credits_text(format(left, "f"))
     if use.left < 0:
         yield "Beyond plan", f"{amount} credits since {days_text(use.first, use.first)}"
     else:
-        of = credits_text(format(use.rates.plan.credits, "f"), 0)
+        of = credits_text(format(plan.credits, "f"), 0)
         text = f"{amount} of {of} credits until {end}"
         if use.days_left is not None and use.days_left < use.days_to_go:
             text += f", at this pace for {counted(use.days_left, 'day')}"
@@ -66,5 +67,5 @@ def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
     text = f"{expected} credits by {end} (80 % sure: {low}–{high})"
     if use.beyond:
         beyond = credits_text(format(use.beyond, "f"), 0)
-        text += f", {beyond} beyond the plan for {cost_text(use.beyond_cost)}"
+        text += f", {beyond} beyond the plan for {cost_text(use.beyond_cost, plan.currency.code)}"
     yield "Projected", text

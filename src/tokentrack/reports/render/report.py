@@ -10,7 +10,7 @@ from tokentrack.common.terminal import escape
 from tokentrack.reports.credit_texts import UNKNOWN
 from tokentrack.reports.render.bars import bar
 from tokentrack.reports.render.figures import share_text
-from tokentrack.reports.render.measures import MEASURES, Measure, compared
+from tokentrack.reports.render.measures import CURRENCY, MEASURES, OTHER_PRICES, Measure, compared
 from tokentrack.reports.render.screen import shorten
 from tokentrack.reports.render.table import Column, table
 
@@ -47,7 +47,8 @@ def report_lines(
     earlier = answer.comparison.turns if answer.comparison else 0
     if not answer.total["turns"] and not earlier:
         return [*lines, *filled(empty(), screen)]
-    lines += _table(answer, screen, [MEASURES[name] for name in measures])
+    known = MEASURES | OTHER_PRICES
+    lines += _table(answer, screen, [known[name] for name in measures])
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more row')}: use -n 0 to see them all")
     lines.append("")
@@ -65,7 +66,8 @@ def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[
     columns.append(Column("", is_number=True, drop=_BAR))
 
     def numbers(row: Mapping[str, Any]) -> list[str]:
-        return [screen.plain(m.text(row, estimated)) for m in measures]
+        shown = {**row, CURRENCY: answer.currency}
+        return [screen.plain(m.text(shown, estimated)) for m in measures]
 
     rows, colours = [], []
     for row, share in zip(answer.rows, _shares(answer), strict=True):
@@ -110,6 +112,8 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
         _tokens_part(found["tokens"]),
         f"{counted(len(found['skipped']), 'row')} skipped",
     ]
+    if found["unpriced_turns"]:
+        parts.append(f"{counted(found['unpriced_turns'], 'turn')} without a price")
     if found["before_reset"]:
         before = counted(found["before_reset"], "request")
         parts.append(f"{before} before a reset of the session, only in the total")
