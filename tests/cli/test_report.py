@@ -95,7 +95,7 @@ def test_a_filter_keeps_and_excludes(imported):
 
 def test_a_limit_cuts_the_rows_and_not_the_total(imported):
     text = report(imported, "session", "-n", "1", *EVERYTHING)
-    assert "use -n 0 to see them all" in text
+    assert "-n 0 shows all" in text
     found = document(imported, "session", "-n", "1", *EVERYTHING)
     assert len(found["rows"]) == 1
     assert found["total"]["turns"] == len(imported.users.rows())

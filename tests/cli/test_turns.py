@@ -89,7 +89,7 @@ def test_the_most_expensive_turn_comes_first_and_unknown_last(imported):
 def test_a_table_shows_twenty_and_says_how_many_more(imported):
     count = len(imported.users.rows())
     text = turns(imported)
-    assert f"{count - 20} more turns: use -n 0 to see them all" in text
+    assert f"{count - 20} more turns: -n 0 shows all" in text
     assert "more turn" not in turns(imported, "-n", "0")
     assert len(rows_of(imported, "-n", "3")) == 3
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 import tokentrack
-from tokentrack.cli.options import Group
+from tokentrack.cli.options import Group, say
 from tokentrack.common.oserrors import sentence_of
-from tokentrack.common.terminal import escape
 from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
@@ -137,4 +136,4 @@ def run() -> int:
 
 
 def _report(message: str) -> None:
-    click.ClickException(escape(message)).show()
+    say(f"Error: {message}", err=True)  # as `click.ClickException` shows it

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answer_options import FILTERS
-from tokentrack.cli.options import Target, target_of
+from tokentrack.cli.options import Target, say, target_of
 from tokentrack.common.formatting import counted
-from tokentrack.common.terminal import escape
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def rates_for(options: dict[str, Any]) -> Rates | None:
     try:
         plan = plan_in_force(os.environ)
     except ValidationError as error:
-        click.echo(f"Warning: no cost is shown: {escape(error.issues[0])}.", err=True)
+        say(f"Warning: no cost is shown: {error.issues[0]}.", err=True)
         return None
     return None if plan is None else Rates(plan, options["cost"] == "list", own_name())
 

@@ -7,8 +7,8 @@ import os
 
 import click
 
-from tokentrack.cli.options import json_option, root_of, say, workspace_option
-from tokentrack.common.terminal import wrap
+from tokentrack.cli.options import json_option, root_of, workspace_option
+from tokentrack.common.terminal import escape, wrap
 
 SCHEMA_VERSION = 1
 _INDENT = 10
@@ -45,7 +45,7 @@ def command(*, self_test: bool, as_json: bool, workspace: str | None) -> None:
             line = f"{_MARKS[finding.level]}{finding.area}: {_short(finding.message)}"
             click.echo("\n".join(wrap(line, _INDENT)))
             if finding.fix:  # in one piece, to be copied
-                say(f"{' ' * _INDENT}fix: {_short(finding.fix)}")
+                click.echo(escape(f"{' ' * _INDENT}fix: {_short(finding.fix)}"))
     if any(finding.level == PROBLEM for finding in findings):
         raise SystemExit(1)
 

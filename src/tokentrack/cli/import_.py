@@ -22,7 +22,6 @@ from tokentrack.cli.options import (
     workspace_option,
 )
 from tokentrack.common.formatting import counted
-from tokentrack.common.terminal import escape
 from tokentrack.importing.history import SURFACES
 from tokentrack.importing.summary import ELSEWHERE, UNPLACED
 
@@ -185,4 +184,4 @@ def _tell(summary: Summary, *, dry_run: bool, what: str) -> None:
         say(f"{counted(count, 'place')} not read: {reason}")
     conflicts = [f"conflict, first row kept: {line}" for line in summary.conflicts]
     for line in [*conflicts, *summary.examples]:
-        click.echo(f"  {escape(line)}", err=True)
+        say(f"  {line}", err=True)

@@ -12,6 +12,7 @@ from tokentrack.cli.options import (
     current_folder,
     dry_run_option,
     register,
+    say,
     target_at,
     workspace_option,
 )
@@ -82,7 +83,7 @@ def request_of(options: dict[str, Any]) -> Request:
 def tell(steps: list[Step]) -> None:
     """Print a plan, a line for each step; refusals and warnings go to stderr."""
     for step in steps:
-        click.echo(plan.line(step), err=step.verb in {"refuse", "warn"})
+        say(plan.line(step), err=step.verb in {"refuse", "warn"})
 
 
 @click.command("init")
@@ -121,8 +122,10 @@ def command(*, dry_run: bool, **options: Any) -> None:
     if not dry_run and any(scope_of(s, request.scope) == "workspace" for s in surfaces):
         register(target_at("" if is_users_own(request) else request.root))
     if any(scope_of(surface, request.scope) == "user" for surface in surfaces):
-        click.echo("note: these hooks create a .kiro/.gitignore in each workspace without one, to "
-                   "keep its records out of git")  # fmt: skip
+        say(
+            "note: these hooks create a .kiro/.gitignore in each workspace without one, to keep "
+            "its records out of git"
+        )
     if surfaces and not dry_run:
         _say_what_is_next(request)
 
@@ -142,8 +145,8 @@ def _say_what_is_next(request: Request) -> None:
     from tokentrack.workspace import is_shared_folder
 
     if shutil.which(NAME) is None:
-        click.echo(f"warning: {not_on_path(NAME)}; fix: {how_to_find()}", err=True)
-    click.echo("next: run a turn in Kiro, then `tokentrack status`")
+        say(f"warning: {not_on_path(NAME)}; fix: {how_to_find()}", err=True)
+    say("next: run a turn in Kiro, then `tokentrack status`")
     root = "" if is_shared_folder(request.root, os.environ) else request.root
     if hint := history_hint(target_at(root).paths, os.environ):
-        click.echo(hint)
+        say(hint)

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tokentrack.cli.options import dry_run_option
+from tokentrack.cli.options import dry_run_option, say
 from tokentrack.errors import TokenTrackError
 
 
@@ -34,7 +34,7 @@ def command(paths: tuple[str, ...], *, replace: bool, dry_run: bool) -> None:
     )]  # fmt: skip
     steps = plan_migration(found, replace=replace, base="" if paths else root)
     for step in steps:
-        click.echo(plan.line(step), err=step.verb == "refuse")
+        say(plan.line(step), err=step.verb == "refuse")
     if not plan.writes(steps):
         click.echo("nothing to do")
     elif dry_run:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tokentrack.common.suggestions import meant, nearest
-from tokentrack.common.terminal import escape
+from tokentrack.common.terminal import wrap
 from tokentrack.errors import TokenTrackError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
     from tokentrack.store.paths import LedgerPaths
 
+_INDENT = 2  # of the lines after the first one of a sentence
 WORKSPACE_HELP = "Root of the workspace.  [default: found from the current folder]"
 
 workspace_option = click.option(
@@ -160,7 +161,7 @@ def run_due(target: Target) -> None:
     if not target.config.auto_maintenance:
         work_off(target)
     for sentence in run(target.paths, target.config, os.environ):
-        click.echo(escape(sentence), err=True)
+        say(sentence, err=True)
 
 
 def run_due_on_terminal(target: Target) -> None:
@@ -170,12 +171,12 @@ def run_due_on_terminal(target: Target) -> None:
     from tokentrack.maintenance.schedule import run_due as run
 
     if done := run(target.paths, target.config, os.environ):
-        click.echo(escape(f"maintenance: {'; '.join(done)}"), err=True)
+        say(f"maintenance: {'; '.join(done)}", err=True)
 
 
-def say(text: str) -> None:
-    """Print a line, with everything escaped that could steer a terminal."""
-    click.echo(escape(text))
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line in the terminal's width, with everything escaped that could steer it."""
+    click.echo("\n".join(wrap(text, _INDENT, err=err)), err=err)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -122,7 +122,7 @@ def _ask(requests: list[Request], *, discard_events: bool, yes: bool) -> None:
     ]
     if others:
         count = counted(len(others), "other workspace")
-        click.echo(
+        say(
             f"warning: hooks remain in {count}, and the list of workspaces is removed: --all "
             "removes their hooks first",
             err=True,

@@ -7,12 +7,13 @@ import sys
 
 import click
 
-from tokentrack.common.terminal import escape
+from tokentrack.common.terminal import escape, wrap
 from tokentrack.hookfiles.check import check_paths
 from tokentrack.hookfiles.detect import detect_ide_major
 from tokentrack.hookfiles.reporters import REPORTERS
 from tokentrack.hookfiles.walk import default_folders
 
+_INDENT = 2
 _COLORS = {": error: ": "red", ": warning: ": "yellow"}
 
 
@@ -43,7 +44,8 @@ def command(paths: tuple[str, ...], style: str, *, strict: bool) -> None:
     chosen = paths or [folder for folder in default_folders() if os.path.isdir(folder)]
     report = check_paths(chosen, ide_major=detect_ide_major())
     for line in REPORTERS[style](report):
-        _write(line)
+        for part in wrap(line, _INDENT) if style == "text" else [line]:
+            _write(part)
     if report.count("error") or (strict and report.count("warning")):
         sys.exit(1)
 

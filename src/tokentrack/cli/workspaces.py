@@ -104,13 +104,14 @@ def _lines(
 ) -> Iterator[str]:
     from tokentrack.reports.credit_texts import UNKNOWN
     from tokentrack.reports.render.figures import count_text
+    from tokentrack.reports.render.report import filled
     from tokentrack.reports.render.screen import shorten
     from tokentrack.reports.render.table import Column, table
     from tokentrack.reports.render.turns import local_time
     from tokentrack.reports.zones import Zone
 
     if not found:
-        yield _EMPTY
+        yield from filled(_EMPTY, screen)
         return
     zone = Zone()
     columns = (

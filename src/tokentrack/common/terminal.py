@@ -34,14 +34,17 @@ def quote(text: str) -> str:
     return f'"{escape(short)}"'
 
 
-def wrap(text: str, indent: int) -> list[str]:
+def wrap(text: str, indent: int, *, err: bool = False) -> list[str]:
     """Escape a line and wrap it to the terminal's width; without a terminal, it is not wrapped.
+
+    A word that is wider than the terminal, such as a path, stays whole, so that it can be copied.
 
     Args:
         text: one line.
         indent: how many spaces the lines after the first begin with.
+        err: whether it is for stderr.
     """
-    if not sys.stdout.isatty():
+    if not (sys.stderr if err else sys.stdout).isatty():
         return [escape(text)]
     import shutil  # they take longer to load than a report to answer
     import textwrap

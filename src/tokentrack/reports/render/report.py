@@ -50,7 +50,7 @@ def report_lines(
     known = MEASURES | OTHER_PRICES
     lines += _table(answer, screen, [known[name] for name in measures])
     if answer.more_rows:
-        lines.append(f"{counted(answer.more_rows, 'more row')}: use -n 0 to see them all")
+        lines.append(f"{counted(answer.more_rows, 'more row')}: -n 0 shows all")
     lines.append("")
     lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
     return lines

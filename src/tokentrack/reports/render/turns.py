@@ -57,7 +57,7 @@ def turn_lines(
         return [*lines, *filled(empty(), screen)]
     lines += table_of(answer.rows, screen, answer.query.tz, answer.query.sort)
     if answer.more_rows:
-        lines.append(f"{counted(answer.more_rows, 'more turn')}: use -n 0 to see them all")
+        lines.append(f"{counted(answer.more_rows, 'more turn')}: -n 0 shows all")
     lines.append("")
     lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
     return lines
