@@ -295,7 +295,7 @@ def test_more_than_a_spool_can_hold_delays_no_event(crowd):
     assert machine.waiting() == []
 
 
-@pytest.mark.parametrize("word", ["repair", "status"])
+@pytest.mark.parametrize("word", ["repair", "maintain"])
 def test_a_spool_that_was_set_aside_is_worked_off_by_a_command(machine, word):
     machine.send("Stop", "first")
     _fill(machine.state / "spool" / "new", 50)

@@ -41,6 +41,8 @@ READING = {
     "prune --dry-run": 1,
 }
 # Creates an index of Kiro's history in the home's cache, and nothing in the workspace.
-INDEXING = {"overview", "report", "turns", "show abc", "workspaces"}
+INDEXING = {
+    "overview", "report", "turns", "show abc", "workspaces", "status", "status --json", "doctor",
+}  # fmt: skip
 # These are there to create files. A new command is added here or above.
 WRITING = {"init", "uninstall", "migrate-hooks", "hook-run"}
