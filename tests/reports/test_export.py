@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.ledgers import Workspace, posix_only, transaction
+from support.priced_turns import add_turn
 from tokentrack import CSVWriter
-from tokentrack.errors import MissingExtraError, ValidationError
+from tokentrack.errors import FileSystemError, MissingExtraError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.reports.export import FORMATS
 from tokentrack.reports.export.extras import load_extra
@@ -147,6 +148,29 @@ def test_what_a_number_is_comes_along(tmp_path):
     assert space.tracker.export_data(tmp_path / "out.jsonl", "jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["token_basis"] for row in rows] == ["estimated", "reported", "unknown"]
+
+
+def test_each_row_is_exported_and_an_execution_has_one_basis(tmp_path):
+    space = Workspace(tmp_path)
+    # Two rows of one execution; its later usage row, which is read first, has the reported number.
+    add_turn(space.ledger.parent, "e-1", 2_000_000, "", token_basis="reported", input_tokens="7")
+    add_turn(space.ledger.parent, "e-1", 1_000_000, "", token_basis="estimated")
+    assert space.tracker.export_data(tmp_path / "out.jsonl", "jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["agent_execution_id"], row["token_basis"]) for row in rows] == (
+        [("e-1", "reported")] * 2
+    )
+    assert space.tracker.get_statistics()["transactions_recorded"] == 1
+
+
+def test_a_usage_ledger_that_can_not_be_read_is_an_error(tmp_path):
+    space = Workspace(tmp_path)
+    space.tracker.record_transaction("x", 5)
+    usage = space.ledger.with_name("token_usage.csv")
+    usage.rename(tmp_path / "elsewhere")
+    usage.mkdir()
+    with pytest.raises(FileSystemError, match=r"usage ledger .* can't be read"):
+        space.tracker.export_data(tmp_path / "out.jsonl", "jsonl")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

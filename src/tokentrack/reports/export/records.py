@@ -6,11 +6,10 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.models.usage_record import UNKNOWN
+from tokentrack.errors import ValidationError
+from tokentrack.reports.export.bases import token_bases
 from tokentrack.reports.export.safe_cells import BASIS
 from tokentrack.reports.filters import record_filter
-from tokentrack.reports.totals import token_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,13 +54,8 @@ def export_ledger(
     write = importlib.import_module(_writer_of(file_format)).write
     _check_target(path, paths)
     test = record_filter(filters)
-    try:
-        bases = token_bases(paths)
-    except OSError as error:
-        raise FileSystemError(
-            f"the usage ledger {paths.usage} can't be read: {error.strerror}"
-        ) from error
-    rows = ({**record.get_summary(), BASIS: bases.get(record.agent_execution_id, UNKNOWN)}
+    bases = token_bases(paths, os.environ)
+    rows = ({**record.get_summary(), BASIS: bases.of(record.agent_execution_id)}
             for record in records if test(record))  # fmt: skip
     write(rows, path, file_format)
 

@@ -1,0 +1,73 @@
+"""Where the tokens of a ledger's executions come from, for each row that is exported."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tokentrack.errors import FileSystemError
+from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN
+from tokentrack.reports.index.cells import key_of_text
+from tokentrack.reports.index.tables import BASIS_MASK
+from tokentrack.reports.question import ask_index, ledger_number
+from tokentrack.reports.scope import own_scope
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from tokentrack.reports.index.database import OpenIndex
+    from tokentrack.store.paths import LedgerPaths
+
+_NAMES = (UNKNOWN, REPORTED, ESTIMATED)
+
+
+class TokenBases:
+    """The basis of the tokens of each execution, as all of its usage rows together say."""
+
+    def __init__(self, database: sqlite3.Connection, ledger: int) -> None:
+        """Read them.
+
+        Args:
+            database: the index.
+            ledger: the number of the ledger; what other ledgers say of an execution of it counts
+                only where this one does not say it.
+        """
+        query = f"select id, usage_kind & {BASIS_MASK} from {{}} where usage_kind & {BASIS_MASK}"
+        tables = (("turn", (0, ledger)), ("part", (ledger,)))
+        self._known: dict[int, int] = {}
+        for table, ledgers in tables:
+            among = f" and ledger in ({', '.join(map(str, ledgers))})"
+            self._known.update(database.execute(query.format(table) + among))
+        self._roots = dict(database.execute("select id, root from alias"))
+
+    def of(self, execution_id: str) -> str:
+        """Return the basis: reported, estimated or unknown."""
+        key = key_of_text(execution_id)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known.get(self._roots.get(key, key), 0)
+        return _NAMES[found]
+
+
+def token_bases(paths: LedgerPaths, environ: Mapping[str, str]) -> TokenBases:
+    """Return the basis of the tokens of a ledger's executions.
+
+    Raises:
+        FileSystemError: the usage ledger can't be read.
+    """
+    scope = own_scope(paths, environ)
+
+    def answer(opened: OpenIndex) -> TokenBases:
+        database = opened.database
+        ledger = ledger_number(database, paths)
+        query = (
+            "select problem from segment where usage = 1 and problem <> '' and name = ? "
+            "and path = (select path from ledger where n = ?)"
+        )
+        found = database.execute(query, (os.fsencode(paths.usage), ledger)).fetchone()
+        if found is not None:
+            raise FileSystemError(f"the usage ledger {paths.usage} can't be read: {found[0]}")
+        return TokenBases(database, ledger)
+
+    return ask_index(scope.index_path, scope.ledgers, None, answer)
