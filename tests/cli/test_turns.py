@@ -12,6 +12,8 @@ import pytest
 
 from support.imported import latest, tokentrack
 from support.kiro_homes import build
+from support.ledgers import needs_proc
+from support.priced_turns import add_turn, add_turns
 from tokentrack.reports.render.screen import width_of
 
 HOSTILE = 'red \x1b[31m\x07, right \u202e to left\nsecond line; C:\\new "quoted" \ud83d =1+1'
@@ -195,3 +197,46 @@ def test_asking_changes_no_file_of_the_workspace(machine):
     turns(machine)
     turns(machine, "--no-index", "--grep", "x")
     assert {p: p.stat().st_mtime_ns for p in machine.root.rglob("*")} == before
+
+
+def test_json_that_is_printed_row_by_row_is_the_usual_document(machine):
+    for number in range(3):
+        add_turn(machine.folder, f"e-{number}", 1_760_000_000_000_000 + number, "0.5",
+                 prompt_text='a "b"\n  "rows": []')  # fmt: skip
+    for words in ((), ("--since", "today"), ("-n", "1")):
+        text = tokentrack(machine, "turns", "--json", *words)
+        assert text == json.dumps(json.loads(text), indent=2) + "\n"
+        assert list(json.loads(text)) == [
+            "schema_version", "command", "generated_at", "query", "rows", "total", "provenance",
+        ]  # fmt: skip
+
+
+@needs_proc
+@pytest.mark.slow
+def test_the_memory_of_json_and_csv_does_not_depend_on_the_number_of_turns(machine):
+    peaks = {}
+    for count in (60_000, 120_000):
+        turns_ = [(f"e-{n}", 1_760_000_000_000_000 + n) for n in range(count - 60_000, count)]
+        add_turns(machine.folder, turns_, "0.5", prompt_text="p" * 300)
+        tokentrack(machine)
+        for form in ("json", "csv"):
+            command = [sys.executable, "-c", _PEAK, form]
+            done = subprocess.run(command, env=machine.environment, cwd=machine.root, check=True,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+            peaks[form, count] = int(done.stderr)
+    for form in ("json", "csv"):
+        assert peaks[form, 120_000] < 1.1 * peaks[form, 60_000]
+
+
+_PEAK = """
+import sys
+sys.argv = ["tokentrack", "turns", "--format", sys.argv[1]]
+from tokentrack.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+with open("/proc/self/status") as file:
+    (line,) = [line for line in file if line.startswith("VmHWM")]
+print(line.split()[1], file=sys.stderr)
+"""

@@ -10,6 +10,7 @@ from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 FILES = (("token_transactions.csv", COLUMNS), ("token_usage.csv", USAGE_COLUMNS))
@@ -25,16 +26,31 @@ def add_turn(folder: Path, identity: str, at: int, credits: str, **cells: str) -
         credits: its credits; "" if they are unknown.
         cells: further cells of its two rows.
     """
+    add_turns(folder, [(identity, at)], credits, **cells)
+
+
+def add_turns(
+    folder: Path,
+    turns: Iterable[tuple[str, int]],
+    credits: str,  # noqa: A002
+    **cells: str,
+) -> None:
+    """Append turns, given by their ids and when they ended, that are otherwise the same."""
     usual = {
-        "timestamp": format_us(at), "recorded_at": format_us(at), "agent_execution_id": identity,
         "tokens_used": "100", "elapsed_time": "2.5", "session_id": "s-1", "workspace_folder": "web",
         "hook_trigger_type": "agentExecutionCompleted", "hook_name": "tokentrack-stop",
         "error_occurred": "false", "model": "auto", "surface": "v1", "credits": credits,
         "credits_basis": "reported" if credits else "unknown", "token_basis": "estimated",
     }  # fmt: skip
+    rows = [
+        {**usual, "agent_execution_id": identity, "timestamp": format_us(at),
+         "recorded_at": format_us(at), **cells}
+        for identity, at in turns
+    ]  # fmt: skip
     for name, columns in FILES:
         path = folder / name
         with path.open("ab") as file:
             if not file.tell():
                 file.write(codec.encode_line(list(columns)))
-            file.write(codec.encode_line([{**usual, **cells}.get(c, "") for c in columns]))
+            for row in rows:
+                file.write(codec.encode_line([row.get(c, "") for c in columns]))

@@ -219,7 +219,6 @@ def print_answer(
     options: dict[str, Any],
     lines: Callable[[Screen], Iterable[str]],
     *,
-    asked: Mapping[str, Any] | None = None,
     columns: Mapping[str, Sequence[str]] | None = None,
     flat: Answer | None = None,
 ) -> None:
@@ -230,7 +229,6 @@ def print_answer(
         answer: what it found.
         options: what `format_options` added.
         lines: returns the lines of its table.
-        asked: more about the question, for JSON.
         columns: the columns of `csv` and `markdown`, if not labels and metrics.
         flat: the answer for `csv` and `markdown`, which have no rows within rows.
     """
@@ -241,7 +239,6 @@ def print_answer(
         from tokentrack.reports.render.documents import json_document
 
         document = json_document(command, answer)
-        document["query"] |= asked or {}
         click.echo(json.dumps(document, indent=2))
     else:
         made = lines(screen_for(options)) if form == "table" else None

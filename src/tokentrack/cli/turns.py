@@ -10,6 +10,7 @@ import click
 from tokentrack.cli.answer_options import filter_options, format_options, reconcile_option
 from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of, source_words
 from tokentrack.cli.empty_answers import empty_text
+from tokentrack.cli.turns_output import print_turns
 from tokentrack.common.terminal import escape
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ def command(**options: Any) -> None:
     """
     from tokentrack.reports.render.turns import turn_lines
     from tokentrack.reports.turn_list import list_turns
-    from tokentrack.reports.turn_rows import FIELDS
 
     if options["follow"]:
         from tokentrack.cli.turns_follow import follow
@@ -53,19 +53,19 @@ def command(**options: Any) -> None:
         options["since"] = "all"
     if limit is None:
         limit = _SHOWN if form_of(options) in {"table", "markdown"} else 0
+    asked = {"sort": sort, "limit": limit, "grep": options["grep"]}
+    if form_of(options) in {"json", "csv"}:
+        print_turns(options, **asked)
+        return
     scope = scope_of(options)
-    answer = scope.noted(list_turns(
-        **filters_of(options), **scope.arguments, sort=sort, limit=limit, grep=options["grep"]
-    ))  # fmt: skip
+    answer = scope.noted(list_turns(**filters_of(options), **scope.arguments, **asked))
     print_answer(
         "turns", answer, options,
         lambda screen: turn_lines(
             answer, screen, heading=_heading(answer, options),
             empty=lambda: empty_text(answer, options),
         ),
-        asked={"sort": sort, "grep": None if options["redact"] else options["grep"],
-               "limit": limit},
-        columns={"csv": FIELDS, "markdown": _MARKDOWN},
+        columns={"markdown": _MARKDOWN},
     )  # fmt: skip
 
 

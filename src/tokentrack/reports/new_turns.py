@@ -101,7 +101,7 @@ class NewTurns:
             return []
         chosen = f"t.id in ({', '.join(map(str, new))})"
         sources = [Source(s.table, (*s.conditions, chosen)) for s in sources]
-        turns = select(database, sources, "-when", 0)
+        turns = list(select(database, sources, "-when", 0))
         rows = rows_of(turns, words, RowReader(database, ledgers), database)
         self._known.update(new)
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from tokentrack.common.suggestions import meant
@@ -22,14 +23,20 @@ from tokentrack.reports.turn_rows import SORTS, places_of, rows_of, select
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.spans import When
+    from tokentrack.reports.turn_rows import Row
     from tokentrack.store.paths import LedgerPaths
 
+    Take = Callable[[Answer, Iterator[dict[str, Any]]], None]
+
 _ATTEMPTS = 3
+_ROWS_AT_ONCE = 20_000
+_CHANGED = "the ledgers kept changing while they were read: try again"
 
 
 def list_turns(  # noqa: PLR0913  (each is a part of the question)
@@ -46,6 +53,7 @@ def list_turns(  # noqa: PLR0913  (each is a part of the question)
     index: str | None = None,
     progress: Progress | None = None,
     now: int | None = None,
+    take: Take | None = None,
 ) -> Answer:
     """Return the turns of some ledgers, each as one row with the keys of `FIELDS`.
 
@@ -62,19 +70,20 @@ def list_turns(  # noqa: PLR0913  (each is a part of the question)
         index: the path of the index; without one, the files are read for this answer alone.
         progress: is told how many bytes were read.
         now: the time to which words such as `today` refer, in microseconds since the epoch.
+        take: gets the answer without its rows, and these one by one, however many there are.
 
     Raises:
         ValidationError: the question names something unknown.
         FileSystemError: the ledgers can't be read.
     """
     asked = Query((), USUAL_METRICS, dict(where or {}), since, until, tz, sort, limit)
-    question = _Question(asked, grep, [*ledgers, *([only] if only else [])], only, now)
+    question = _Question(asked, grep, [*ledgers, *([only] if only else [])], only, now, take)
     for _ in range(_ATTEMPTS):
         try:
             return ask_index(index, question.ledgers, progress, question.answer)
         except ChangedError:
             continue
-    raise FileSystemError("the ledgers kept changing while they were read: try again")
+    raise FileSystemError(_CHANGED)
 
 
 class _Question:
@@ -85,8 +94,11 @@ class _Question:
         ledgers: Sequence[LedgerPaths],
         only: LedgerPaths | None,
         now: int | None,
+        take: Take | None,
     ) -> None:
         self._asked = asked
+        self._take = take
+        self._has_begun = False
         self.ledgers = ledgers
         self._only = only
         self._grep = None if grep is None else Grep(grep)
@@ -102,7 +114,9 @@ class _Question:
     def answer(self, opened: OpenIndex) -> Answer:
         try:
             return self._answer(opened, is_wide=False)
-        except sqlite3.OperationalError as error:
+        except (ChangedError, sqlite3.Error) as error:
+            if self._has_begun:  # it can't be answered anew
+                raise FileSystemError(_CHANGED) from error
             if "overflow" not in str(error):
                 raise
         return self._answer(opened, is_wide=True)
@@ -123,7 +137,22 @@ class _Question:
         answer.total = metrics_of(self._asked.metrics, total)
         answer.provenance = provenance_of(opened, ask, ledger, self._only)
         sources = ask.sources_of_turns()
-        found = select(database, sources, self._asked.sort, self._asked.limit)
-        answer.rows = rows_of(found, words, reader, database)
-        answer.more_rows = total.turns - len(answer.rows)
+        limit = self._asked.limit
+        answer.more_rows = total.turns - min(limit or total.turns, total.turns)
+        found = select(database, sources, self._asked.sort, limit)
+        if self._take is None:
+            answer.rows = rows_of(list(found), words, reader, database)
+            return answer
+        # The first rows are read before anything is handed out: if their files have changed, the
+        # question is asked again.
+        parts = (rows_of(part, words, reader, database) for part in _parts(found))
+        first = next(parts, [])
+        self._has_begun = True
+        self._take(answer, chain(first, chain.from_iterable(parts)))
         return answer
+
+
+def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    # So many that a compressed archive is not unpacked too often.
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        yield part

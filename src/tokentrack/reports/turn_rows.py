@@ -17,7 +17,7 @@ from tokentrack.reports.statements import JOINS, Source
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tokentrack.reports.groups import Words
     from tokentrack.reports.row_reader import RowReader
@@ -101,8 +101,8 @@ def ids_of(database: sqlite3.Connection, sources: Sequence[Source]) -> list[int]
 
 def select(
     database: sqlite3.Connection, sources: Sequence[Source], sort: str, limit: int
-) -> list[Row]:
-    """Return turns in their order, which does not depend on what was read first.
+) -> Iterator[Row]:
+    """Yield turns in their order, which does not depend on what was read first.
 
     Args:
         database: the index.
@@ -133,7 +133,8 @@ def select(
     values = [f"{_VALUES.get(name, f't.{name}')} as {name}" for name in Row._fields]
     wide = [_select(", ".join([*values, *shown[2:]]), source) for source in sources]
     width = len(Row._fields)
-    return [Row(*row[:width]) for row in database.execute(f"select * from ({_union(wide)}){end}")]
+    for row in database.execute(f"select * from ({_union(wide)}){end}"):
+        yield Row(*row[:width])
 
 
 def _union(statements: Sequence[str]) -> str:

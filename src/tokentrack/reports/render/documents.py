@@ -15,7 +15,7 @@ from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
 
@@ -43,6 +43,29 @@ def json_document(command: str, answer: Answer) -> dict[str, Any]:
         "total": shown(answer.total, answer),
         "provenance": {**answer.provenance, "unreadable": answer.unreadable},
     }
+
+
+def json_lines(document: Mapping[str, Any], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a document with other rows, line by line, as `json.dumps` with an indent has it.
+
+    Args:
+        document: the document, whose `rows` are empty.
+        rows: its rows, which may come one by one.
+    """
+    import json
+
+    # A line feed can only be between values.
+    before, empty, after = json.dumps(document, indent=2).partition('\n  "rows": []')
+    yield before
+    separator = empty.removesuffix("[]").removeprefix("\n") + "["
+    for row in rows:
+        yield separator if separator.endswith("[") else f"{separator},"
+        separator = "    " + json.dumps(row, indent=2).replace("\n", "\n    ")
+    if separator.endswith("["):
+        yield f"{separator}]{after}"
+    else:
+        yield separator
+        yield f"  ]{after}"
 
 
 def _compared_with(answer: Answer) -> dict[str, Any]:
