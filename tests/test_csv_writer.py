@@ -80,7 +80,7 @@ def test_a_ledger_that_is_not_there_is_empty(writer):
     assert writer.read_transactions() == []
     assert writer.validate_csv_integrity() == {
         "file_exists": False, "valid_headers": False, "valid_rows": 0, "total_rows": 0,
-        "issues": [],
+        "issues": [], "files": [],
     }  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def test_integrity_names_each_damaged_line(space):
 def test_integrity_of_nothing(space):
     assert space.tracker.validate_csv_integrity() == {
         "file_exists": False, "valid_headers": False, "valid_rows": 0, "total_rows": 0,
-        "issues": [],
+        "issues": [], "files": [],
     }  # fmt: skip
 
 

@@ -110,9 +110,10 @@ class CSVWriter:
             raise self._unreadable(error) from error
 
     def validate_csv_integrity(self) -> dict[str, Any]:
-        """Return `file_exists, valid_headers, valid_rows, total_rows, issues`.
+        """Return `file_exists, valid_headers, valid_rows, total_rows, issues, files`.
 
-        Each issue names a line and its problem.
+        Each issue names a line and its problem. `files` has the paths of the files that are
+        checked: the ledger, not its archives, which `tokentrack verify` checks too.
 
         Raises:
             FileSystemError: the ledger can't be opened.
@@ -128,12 +129,14 @@ class CSVWriter:
             headed = self._check_ends(issues)
         except OSError as error:
             raise self._unreadable(error) from error
+        exists = os.path.exists(self.paths.path)
         return {
-            "file_exists": os.path.exists(self.paths.path),
+            "file_exists": exists,
             "valid_headers": headed,
             "valid_rows": total - damaged,
             "total_rows": total,
             "issues": issues,
+            "files": [self.paths.path] if exists else [],
         }
 
     def validate_unicode_handling(
@@ -183,6 +186,11 @@ class CSVWriter:
         """
         return self.recorder.is_valid(transaction)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For a process that is started anew; the counts of errors stay behind.
+        environ = None if self.environ is os.environ else dict(self.environ)
+        return _opened_again, (type(self), self.config, self.paths, environ)
+
     def _run_due(self) -> None:
         from tokentrack.maintenance.schedule import run_due_at_times
 
@@ -208,3 +216,12 @@ class CSVWriter:
 def open_writer(config: TrackerConfig, paths: LedgerPaths, environ: Mapping[str, str]) -> CSVWriter:
     """Return the writer of a ledger, for the self-tests."""
     return CSVWriter(config, paths=paths, environ=environ)
+
+
+def _opened_again(
+    kind: type[CSVWriter],
+    config: TrackerConfig,
+    paths: LedgerPaths,
+    environ: Mapping[str, str] | None,
+) -> CSVWriter:
+    return kind(config, paths=paths, environ=environ)

@@ -7,16 +7,19 @@ class TokenTrackError(Exception):
     """Base of all errors that the commands show as one sentence, without a traceback."""
 
 
-class ValidationError(TokenTrackError):
+class ValidationError(TokenTrackError, ValueError):
     """Invalid data; `issues` lists every problem found, one sentence each."""
 
     def __init__(self, issues: list[str]) -> None:
         super().__init__("; ".join(issues))
         self.issues = issues
 
+    def __reduce__(self) -> tuple[type[ValidationError], tuple[list[str]]]:
+        return type(self), (self.issues,)
 
-class FileSystemError(TokenTrackError):
-    """A file or folder that can't be read or written."""
+
+class FileSystemError(TokenTrackError, OSError):
+    """A file or folder that can't be read or written; the message is a whole sentence."""
 
 
 class CollectorError(TokenTrackError):

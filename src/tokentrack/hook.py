@@ -51,7 +51,8 @@ class TokenTrackingHook(HookConfiguration):
             config: how to record; by default, the configuration of the files and the environment
                 that are in force for the workspace.
             root: the workspace's root; by default, that of the working folder. In the home folder,
-                or another folder that is not a project, the user's own ledger is used.
+                or another folder that is not a project, the user's own ledger is used; so it is
+                for a root of "".
             environ: the environment; by default, that of the process.
         """
         self._environ = os.environ if environ is None else environ
@@ -156,6 +157,11 @@ class TokenTrackingHook(HookConfiguration):
             if TokenTrackingHook._instance is self:
                 TokenTrackingHook._instance = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For a process that is started anew; the counts of this object stay behind.
+        environ = None if self._environ is os.environ else dict(self._environ)
+        return _opened_again, (type(self), self._snapshot(), self._root, environ)
+
     def _report(self, name: str, context: object, result: object) -> None:
         with self._lock:
             tracker, config = self._tracker, self._config
@@ -208,7 +214,7 @@ class TokenTrackingHook(HookConfiguration):
 
 def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, str]) -> str:
     if root is not None:
-        return own_root(os.path.realpath(root), environ)
+        return own_root(os.path.realpath(root), environ) if root else ""
     try:
         found, is_shared = workspace.find_workspace(os.getcwd(), environ)
     except OSError:  # the folder was removed
@@ -218,3 +224,12 @@ def _root_of(root: str | os.PathLike[str] | Path | None, environ: Mapping[str, s
 
 def _make(config: TrackerConfig, root: str, environ: Mapping[str, str]) -> TokenTrackingHook:
     return TokenTrackingHook(config, root=root, environ=environ)
+
+
+def _opened_again(
+    kind: type[TokenTrackingHook],
+    config: TrackerConfig,
+    root: str,
+    environ: Mapping[str, str] | None,
+) -> TokenTrackingHook:
+    return kind(config, root=root, environ=environ)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tokentrack.config.in_force import config_in_force, program_paths
 from tokentrack.config.sources import ledger_paths
+from tokentrack.errors import FileSystemError
 from tokentrack.recorder.recorder import Recorder
 from tokentrack.workspace import find_root
 
@@ -214,6 +215,8 @@ class TokenTracker:
         records = self._writer().iter_transactions()
         try:
             export_ledger(self.paths, records, output_path, format, filters)
+        except FileSystemError:
+            raise  # of the ledger, not of the export
         except OSError as error:
             self.error_handler.handle_export_error(error, output_path)
             return False
@@ -249,6 +252,11 @@ class TokenTracker:
         """Write messages to the ledger's log, as far as the configured level and the disk allow."""
         self._recorder.log(level, messages)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For a process that is started anew; the counts of this object stay behind.
+        environ = None if self._environ is os.environ else dict(self._environ)
+        return _opened_again, (type(self), self.config, self.paths, environ)
+
     def __enter__(self) -> Self:
         return self
 
@@ -269,3 +277,12 @@ class TokenTracker:
                     error_handler=handler_of(self.paths, self.log, self._environ),
                 )
             return self._made_writer
+
+
+def _opened_again(
+    kind: type[TokenTracker],
+    config: TrackerConfig,
+    paths: LedgerPaths,
+    environ: Mapping[str, str] | None,
+) -> TokenTracker:
+    return kind(config, paths=paths, environ=environ)

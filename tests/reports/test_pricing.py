@@ -231,3 +231,9 @@ def test_without_the_extra_one_line_names_it():
 
 def test_the_extra_is_loaded_only_for_what_the_tables_do_not_know():
     assert output(_KNOWN_MODEL) == "False False"
+
+
+def test_a_price_of_a_program_needs_only_input_and_output(monkeypatch):
+    monkeypatch.setitem(MODEL_PRICING, "mine", {"input": 0.001, "output": 0.002})
+    assert PriceTable(extra=False).cost("mine", 2000, 1000, 1000) == Decimal("0.0031")
+    assert TokenUsage(2000, 1000, 1000).calculate_cost("mine") == pytest.approx(0.0031)

@@ -34,7 +34,7 @@ def test_the_files_of_one_ledger_are_one_in_the_order_of_their_age(tmp_path):
     ]
 
 
-def test_a_folder_has_whole_ledgers(tmp_path):
+def test_a_folder_has_number_ledgers(tmp_path):
     make(tmp_path, "a.csv", "a_20260102.csv", "a_usage.csv", "token_transactions_20260101.csv.gz")
     make(tmp_path / "below", "c.csv")
     (tmp_path / "notes.csv").write_text("a,b\n")

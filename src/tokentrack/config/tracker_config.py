@@ -12,7 +12,40 @@ TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any, Self
+    from typing import Any, Self, TypedDict, Unpack
+
+    class Fields(TypedDict, total=False):
+        """The arguments of `TrackerConfig`; a test compares them with `FIELDS`."""
+
+        auto_create_directories: bool
+        auto_create_hooks: bool
+        auto_maintenance: bool
+        backup_enabled: bool
+        backup_interval_hours: int
+        backup_keep: int
+        collectors: list[str]
+        compression_enabled: bool
+        csv_file_path: str | os.PathLike[str]
+        duplicate_window_seconds: float
+        durability: str
+        enable_validation: bool
+        enabled: bool
+        estimate_tokens: bool
+        file_lock_timeout_seconds: float
+        hook_enabled: bool
+        hook_lock_timeout_ms: int
+        hook_name: str
+        log_level: str
+        max_concurrent_writes: int
+        max_prompt_length: int
+        redact_secrets: bool
+        registry_enabled: bool
+        retention_days: int
+        rotate_max_mb: int
+        rotate_monthly: bool
+        stale_execution_hours: float
+        trusted_folders: list[str]
+        user: str | None
 
 
 class TrackerConfig:
@@ -51,7 +84,12 @@ class TrackerConfig:
     trusted_folders: list[str]
     user: str | None
 
-    def __init__(self, **values: Any) -> None:
+    __slots__ = (
+        *[name for name in FIELDS if name != "csv_file_path"], "__weakref__", "ledger_path",
+        "unknown",
+    )  # fmt: skip
+
+    def __init__(self, **values: Unpack[Fields]) -> None:
         """Create a configuration from fields by name; the others get their defaults.
 
         Raises:
@@ -99,13 +137,13 @@ class TrackerConfig:
         problems = [check_value(name, value) for name, value in self._values().items()]
         return [problem for problem in problems if problem]
 
-    def copy(self, **changes: Any) -> Self:
+    def copy(self, **changes: Unpack[Fields]) -> Self:
         """Return a copy with some fields changed.
 
         Raises:
             TypeError: a name is not a field.
         """
-        values = {name: list(v) if type(v) is list else v for name, v in self._values().items()}
+        values: Any = {n: list(v) if type(v) is list else v for n, v in self._values().items()}
         config = type(self)(**{**values, **changes})
         config.unknown = dict(self.unknown)
         return config

@@ -78,6 +78,8 @@ def open_batch(
             if batch.lines:
                 ledger.append(COLUMNS, batch.lines, durable=durable)
             known.mark_current(paths)
+    except FileSystemError:
+        raise  # it says it itself
     except OSError as error:
         raise FileSystemError(
             f"the ledger {paths.path} can't be written: {error.strerror or error}"

@@ -65,17 +65,29 @@ def find_issues(values: dict[str, Any]) -> list[str]:
         issues.append("agent_execution_id must not be empty")
     tokens, elapsed = values["tokens_used"], values["elapsed_time"]
     if not _is_whole(tokens) or not 0 <= tokens <= _LARGEST:
-        issues.append(f"tokens_used must be a whole number of 0 or more, not {_shown(tokens)}")
+        issues.append(f"tokens_used must be a whole number of 0 or more, not {shown(tokens)}")
     if elapsed is not None and not is_duration(elapsed):
-        issues.append(f"elapsed_time must be from 0 to {_MAX_SECONDS:,} s, not {_shown(elapsed)}")
+        issues.append(f"elapsed_time must be from 0 to {_MAX_SECONDS:,} s, not {shown(elapsed)}")
     if not isinstance(values["error_occurred"], bool):
         issues.append(
-            f"error_occurred must be True or False, not {_shown(values['error_occurred'])}"
+            f"error_occurred must be True or False, not {shown(values['error_occurred'])}"
         )
     patterns = values["_patterns"]
     if not isinstance(patterns, tuple) or not all(isinstance(p, str) and p for p in patterns):
         issues.append("file_patterns must be a list of non-empty texts")
     return issues + _timestamp_issues(values["timestamp_us"])
+
+
+def as_number(value: Any) -> Any:
+    """Return a number of another package, such as `numpy.int64`, as an int or a float.
+
+    Anything else is returned as it is; so is True, which is not meant as a number.
+    """
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, float):
+        return float(value)  # `repr` of a subclass can have any form
+    return type(value).__index__(value) if hasattr(type(value), "__index__") else value
 
 
 def is_duration(value: Any) -> bool:
@@ -91,6 +103,7 @@ def is_time(value: Any) -> bool:
 
 def as_count(value: Any) -> int | None:
     """Return a whole number from 0 to `MAX_TOKENS`, or None for anything else (true, NaN, "12")."""
+    value = as_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not 0 <= value <= MAX_TOKENS or value != int(value):
@@ -106,7 +119,8 @@ def _timestamp_issues(at: object) -> list[str]:
     return []
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a number as it is, and of anything else the type: a text could be a prompt."""
     if isinstance(value, int) and abs(value) > _LARGEST:
         return "a number beyond 64 bits"
     return repr(value) if isinstance(value, int | float | None) else type(value).__name__

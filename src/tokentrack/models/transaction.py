@@ -7,7 +7,7 @@ import sys
 
 from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
-from tokentrack.models.columns import COLUMNS, find_issues, join_list, read_row
+from tokentrack.models.columns import COLUMNS, as_number, find_issues, join_list, read_row
 
 TYPE_CHECKING = False  # `typing` costs the hook 7 ms
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ class TokenTransaction:
             "error_occurred": error_occurred,
             "error_message": error_message or "",
         }
+        for name in ("tokens_used", "elapsed_time"):
+            values[name] = as_number(values[name])
         for name, value in values.items():
             object.__setattr__(self, name, value)
         return find_issues(values)

@@ -180,6 +180,8 @@ def ask_index(
         # The index is damaged in a part that opening it does not check.
         with open_index(None, ledgers, zone, progress) as opened:
             return answer(opened)
+    except FileSystemError:
+        raise  # it says it itself
     except (OSError, sqlite3.Error) as error:
         raise FileSystemError(f"the ledgers can't be read: {error}") from error
 

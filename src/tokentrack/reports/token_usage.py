@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.errors import ValidationError
+from tokentrack.models.columns import shown
 from tokentrack.reports.pricing import prices_in_force
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def usage_issues(input_tokens: int, output_tokens: int, cached_tokens: int) -> l
         "cached_tokens": cached_tokens,
     }
     issues = [
-        f"{name} must be a whole number, 0 or more, not {str(value)[:40]!r}"
+        f"{name} must be a whole number, 0 or more, not {shown(value)}"
         for name, value in counts.items()
         if not isinstance(value, int) or isinstance(value, bool) or value < 0
     ]

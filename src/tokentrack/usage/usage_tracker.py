@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import finalize
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,7 @@ from tokentrack.common.redaction import redact, redact_id
 from tokentrack.common.user_name import user_name
 from tokentrack.config.sources import load_config
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.models.columns import MAX_TOKENS
+from tokentrack.models.columns import MAX_TOKENS, as_number
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
@@ -99,6 +99,10 @@ class UsageTracker(UsageQueries):
             ValidationError: an argument or the user's file of prices is invalid.
         """
         _check_bounds(history_limit, queue_size)
+        self._arguments = {
+            "history_limit": history_limit, "background": background, "queue_size": queue_size,
+            "budgets": tuple(budgets), "on_alert": on_alert, "prices": prices, "zone": zone,
+        }  # fmt: skip
         storage = find_storage(persistence_path, os.environ)
         prices = prices_in_force() if prices is None else prices
         zone = _zone_of(zone)
@@ -138,6 +142,9 @@ class UsageTracker(UsageQueries):
         Raises:
             ValidationError: with every problem found; nothing is tracked then.
         """
+        input_tokens, output_tokens, cached_tokens = map(
+            as_number, (input_tokens, output_tokens, cached_tokens)
+        )
         issues = _name_issues(session_id, model_name)
         issues += usage_issues(input_tokens, output_tokens, cached_tokens)
         if not issues and input_tokens + output_tokens > MAX_TOKENS:
@@ -205,6 +212,10 @@ class UsageTracker(UsageQueries):
     def close(self) -> None:
         """Write all waiting requests and end the thread; closing twice is fine."""
         self._finalizer()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For a process that is started anew; requests that wait stay with this object.
+        return _opened_again, (type(self), os.path.abspath(self.path), self._arguments)
 
     def __enter__(self) -> Self:
         return self
@@ -282,3 +293,7 @@ def _deliver(on_alert: Callable[[BudgetAlert], object] | None, alerts: list[Budg
     if on_alert is not None:
         for alert in alerts:
             on_alert(alert)
+
+
+def _opened_again(kind: type[UsageTracker], path: str, arguments: dict[str, Any]) -> UsageTracker:
+    return kind(path, **arguments)

@@ -78,6 +78,8 @@ class HeldIndex:
                 finally:
                     database.execute("rollback to asked")
                     database.execute("release asked")
+            except FileSystemError:
+                raise  # it says it itself
             except (OSError, sqlite3.Error) as error:
                 self.close()
                 raise self._unreadable(error) from error
