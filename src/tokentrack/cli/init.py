@@ -87,6 +87,12 @@ def tell(steps: list[Step]) -> None:
 
 
 @click.command("init")
+@click.option(
+    "--optional",
+    is_flag=True,
+    help="Write commands that do nothing where tokentrack is not installed, for files that a team "
+    "shares. POSIX shells only.",
+)
 @hook_options(
     surface="Install for this surface instead of the detected ones. Repeatable.",
     scope="Install in this workspace, or in your Kiro folder for all workspaces (user).  "
@@ -103,6 +109,8 @@ def command(*, dry_run: bool, **options: Any) -> None:
     overwritten. Running it again changes nothing.
     """
     request = request_of(options)
+    if request.optional and os.name != "posix":
+        raise click.UsageError("--optional works in POSIX shells only.")
     if "cli-2" in request.surfaces and not request.agent:
         raise click.UsageError("--surface cli-2 needs --agent NAME: each agent has its own file.")
     if not options["workspace"]:

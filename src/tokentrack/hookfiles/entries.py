@@ -10,7 +10,7 @@ import shlex
 import shutil
 from typing import Any, NamedTuple
 
-from tokentrack.common.resources import read_json
+from tokentrack.common.resources import read_json, read_text
 from tokentrack.hookfiles import json_edit
 from tokentrack.hookfiles.plan import RefusedError
 
@@ -20,6 +20,9 @@ AGENT_BLOCK = "cli-agent.json"
 CREW_FILE = "crew-hooks.json"
 
 _OURS = re.compile(r"""(?:^|[\s"'/\\])tokentrack(?:\.exe)?\\?["']?\s+hook-run(?![\w-])""")
+
+# Needs no quotation in JSON. `exec` replaces the shell, so that no second process waits.
+_GUARD = "command -v tokentrack >/dev/null 2>&1 || exit 0; exec "
 
 _OPERATORS = frozenset("();<>|&")
 _STARTERS = frozenset({"exec", "command", "env", "nohup", "time"})
@@ -43,11 +46,30 @@ def is_ours(command: object) -> bool:
 
 
 def shipped_commands() -> frozenset[str]:
-    """Return the exact commands of the shipped hook files."""
+    """Return the exact commands of the shipped hook files, in both forms."""
     documents = [read_json("hooks", name) for name in (*IDE0_FILES, V1_FILE, CREW_FILE)]
     found = [entry for document in documents for entry in entries(document)]
     found += agent_entries(read_json("hooks", AGENT_BLOCK))
-    return frozenset(entry.command for entry in found)
+    plain = {entry.command for entry in found}
+    return frozenset(plain | {optional_form(command) for command in plain})
+
+
+def optional_form(command: str) -> str:
+    """Return a command that does nothing, silently, where the program is missing (POSIX)."""
+    return f"{_GUARD}{command}"
+
+
+def is_optional(command: str) -> bool:
+    """Tell whether a command does nothing where the program is missing."""
+    return command.startswith(_GUARD)
+
+
+def shipped_text(resource: str, *, optional: bool = False) -> str:
+    """Return the text of a shipped hook file, with its commands in one of their two forms."""
+    text = read_text("hooks", resource)
+    return (
+        text.replace('"tokentrack hook-run', f'"{_GUARD}tokentrack hook-run') if optional else text
+    )
 
 
 def same(left: Any, right: Any) -> bool:
@@ -62,11 +84,17 @@ def file_state(text: str, resource: str) -> str:
     except RefusedError:
         return "foreign"
     shipped = read_json("hooks", resource)
-    if same(document, shipped):
+    if is_shipped(document, resource):
         return "same"
     names = {entry.name for entry in entries(shipped)}
     ours = [e for e in entries(document) if e.name in names and is_ours(e.command)]
     return "changed" if ours else "foreign"
+
+
+def is_shipped(document: Any, resource: str) -> bool:
+    """Tell whether a document is a shipped one, in either form of its commands."""
+    forms = (shipped_text(resource, optional=optional) for optional in (False, True))
+    return any(same(document, json.loads(form)) for form in forms)
 
 
 def entries(document: Any) -> list[Entry]:

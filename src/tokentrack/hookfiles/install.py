@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 
-from tokentrack.common.resources import read_text
 from tokentrack.hookfiles import edit_files, gitignore, walk
-from tokentrack.hookfiles.entries import V1_FILE, file_state
+from tokentrack.hookfiles.entries import V1_FILE, file_state, same, shipped_text
 from tokentrack.hookfiles.installed import installed_hooks
 from tokentrack.hookfiles.merge import merge, unknown_events
 from tokentrack.hookfiles.plan import Edit, RefusedError, Step, shown_path, writes
@@ -52,10 +52,13 @@ def plan_target(target: Target, *, force: bool) -> Step:
 
 
 def _plan_file(target: Target, before: bytes | None, *, force: bool) -> Step:
-    after = read_text("hooks", target.resource).encode()
+    after = shipped_text(target.resource, optional=target.optional).encode()
     if before is None:
         return Step("create", target.path, target.note, target.base, None, after)
     state = file_state(before.decode("utf-8", "replace"), target.resource)
+    if state == "same" and target.optional and not same(json.loads(before), json.loads(after)):
+        note = f"{target.note}; does nothing where tokentrack is missing"
+        return Step("update", target.path, note, target.base, before, after)
     if state == "same":
         return Step("keep", target.path, f"{target.note}; already installed")
     backup = edit_files.free_backup(target.path)
@@ -74,7 +77,7 @@ def _plan_merge(target: Target, before: bytes | None, *, force: bool) -> Step:
     if before is None:
         raise RefusedError(_no_agent(target.path))
     text = decode(before)
-    edit = merge(target.surface, text, force=force)
+    edit = merge(target.surface, text, force=force, optional=target.optional)
     backup = ""
     # To add an entry loses nothing; to reset one does.
     if force and merge(target.surface, text, force=False).left:

@@ -7,6 +7,7 @@ was empty gets them in reverse order, and keeps its place, empty, when they are 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.resources import read_json
@@ -14,9 +15,11 @@ from tokentrack.hookfiles import json_edit
 from tokentrack.hookfiles.entries import (
     AGENT_BLOCK,
     CREW_FILE,
+    is_optional,
     is_ours,
     same,
     shipped_commands,
+    shipped_text,
 )
 from tokentrack.hookfiles.json_text import find_lines
 from tokentrack.hookfiles.plan import Edit, RefusedError
@@ -27,18 +30,24 @@ if TYPE_CHECKING:
 EVENTS = frozenset({"agentSpawn", "userPromptSubmit", "preToolUse", "postToolUse", "stop"})
 
 
-def merge(surface: str, text: str, *, force: bool) -> Edit:
+def merge(surface: str, text: str, *, force: bool, optional: bool = False) -> Edit:
     """Return the file of a surface with our entries in it.
 
     Args:
         surface: "cli-2" for an agent config, "crew" for the hooks file of Kiro Crew.
         text: the file.
         force: whether to reset the entries that the user has changed.
+        optional: whether the commands do nothing where the program is missing. Otherwise entries
+            in either form stay as they are.
 
     Raises:
         RefusedError: the text is not such a file.
     """
-    return (_merge_crew if surface == "crew" else _merge_agent)(text, force=force)
+    shipped = json.loads(
+        shipped_text(CREW_FILE if surface == "crew" else AGENT_BLOCK, optional=optional)
+    )
+    merge_into = _merge_crew if surface == "crew" else _merge_agent
+    return merge_into(text, shipped, force=force)
 
 
 def unmerge(surface: str, text: str, *, force: bool) -> Edit:
@@ -75,9 +84,21 @@ def _merge_item(
         return Edit(json_edit.add(text, path, None, ours), (*done, event), left)
     if any(same(item, ours) for _, item in found):
         return edit
+    for place, item in found:
+        other = _in_other_form(item, ours)
+        if other is not None:
+            if is_optional(ours["command"]):
+                return Edit(json_edit.put(text, (*path, place), other), (*done, event), left)
+            return edit
     if not force:
         return Edit(text, done, (*left, event))
     return Edit(json_edit.put(text, (*path, found[0][0]), ours), (*done, event), left)
+
+
+def _in_other_form(item: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any] | None:
+    # The entry with our command, if it is as shipped but in the other form.
+    changed = {**item, "command": ours["command"]}
+    return changed if item["command"] in shipped_commands() and same(changed, ours) else None
 
 
 def _is_exact(item: dict[str, Any], *, force: bool) -> bool:
@@ -88,9 +109,9 @@ def _is_exact(item: dict[str, Any], *, force: bool) -> bool:
 # --- agent configs ---
 
 
-def _merge_agent(text: str, *, force: bool) -> Edit:
+def _merge_agent(text: str, shipped: Any, *, force: bool) -> Edit:
     hooks = _agent_hooks(text)
-    block: dict[str, list[Any]] = read_json("hooks", AGENT_BLOCK)["hooks"]
+    block: dict[str, list[Any]] = shipped["hooks"]
     if hooks is None:
         return Edit(json_edit.add(text, (), "hooks", block), tuple(block))
     edit = Edit(text)
@@ -173,9 +194,9 @@ def _unmerge_event(edit: Edit, event: str, items: list[Any], *, force: bool) -> 
 # --- the hooks file of Kiro Crew ---
 
 
-def _merge_crew(text: str, *, force: bool) -> Edit:
+def _merge_crew(text: str, document: Any, *, force: bool) -> Edit:
     path, items = _crew_hooks(json_edit.load(text))
-    _, shipped = _crew_hooks(read_json("hooks", CREW_FILE))
+    _, shipped = _crew_hooks(document)
     edit = Edit(text)
     for ours in shipped if items else reversed(shipped):
         event = ours["event"]

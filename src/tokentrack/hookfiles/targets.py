@@ -26,7 +26,10 @@ _SCOPE_PROBLEMS = {
 
 
 class Request(NamedTuple):
-    """What to install or remove; a scope of None is the default of each surface."""
+    """What to install or remove; a scope of None is the default of each surface.
+
+    With `optional`, hooks do nothing where the program is missing.
+    """
 
     root: str
     kiro_home: str
@@ -35,6 +38,7 @@ class Request(NamedTuple):
     agent: str | None = None
     force: bool = False
     track: bool = False
+    optional: bool = False
 
 
 class Target(NamedTuple):
@@ -44,6 +48,7 @@ class Target(NamedTuple):
     path: str
     base: str  # a trusted folder, below which no link is followed
     resource: str
+    optional: bool = False  # whether its commands do nothing where the program is missing
 
     @property
     def note(self) -> str:
@@ -75,6 +80,10 @@ def kiro_folder(request: Request, scope: str) -> tuple[str, str]:
 
 def targets(request: Request, surface: str) -> list[Target]:
     """Return the files of a surface in the requested scope."""
+    return [target._replace(optional=request.optional) for target in _targets(request, surface)]
+
+
+def _targets(request: Request, surface: str) -> list[Target]:
     folder, base = kiro_folder(request, scope_of(surface, request.scope))
     if surface == "ide-0":
         return [Target(surface, os.path.join(folder, "hooks", n), base, n) for n in IDE0_FILES]
