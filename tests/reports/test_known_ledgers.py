@@ -99,3 +99,12 @@ def test_files_are_read_instead_of_the_known_ledgers(imported):
     found = ask(imported, ["day"], files=[str(imported.root)])
     assert 0 < found["total"]["turns"] < ask(imported, ["day"])["total"]["turns"]
     assert found["source"] == "scan"
+
+
+def test_the_usage_ledger_of_a_program_can_be_named(machine):
+    # With a name of its own, so that it belongs to no ledger.
+    python(machine, _TRACK.replace("UsageTracker()", "UsageTracker('mine.csv')"))
+    assert ask(machine, ["session"], files=["mine.csv"])["rows"][0]["tokens"] == 120
+    shown = tokentrack(machine, "report", "session", "--file", "mine.csv", "--json")
+    assert json.loads(shown)["total"]["turns"] == 1
+    assert ask(machine, ["session"])["rows"] == []

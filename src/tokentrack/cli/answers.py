@@ -177,14 +177,13 @@ def add_new_numbers(scope: Scope) -> None:
 
 
 def _named(options: dict[str, Any]) -> Scope:
-    from tokentrack.models.columns import COLUMNS
+    from tokentrack.reports.known_ledgers import named_ledgers
     from tokentrack.reports.scope import Scope
-    from tokentrack.store.foreign import find_named
 
     if options["here"]:
         raise click.UsageError("--here and --file exclude each other.")
-    named = find_named(options["files"], COLUMNS)
-    return Scope(named.ledgers, missing=named.missing)
+    ledgers, missing = named_ledgers(options["files"])
+    return Scope(ledgers, missing=missing)
 
 
 def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:

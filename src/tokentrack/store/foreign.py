@@ -56,6 +56,21 @@ class SomeFiles(LedgerPaths):
         self.chosen = tuple(dict.fromkeys(found))
 
 
+class UsageFile(LedgerPaths):
+    """A usage ledger's file alone, such as that of a program that tracks requests.
+
+    Attributes:
+        chosen: the file.
+    """
+
+    __slots__ = ("chosen",)
+
+    def __init__(self, folder: str, name: str) -> None:
+        """Name the file and its folder."""
+        super().__init__(folder, (), name)
+        self.chosen = ((True, name),)
+
+
 class Named(NamedTuple):
     """What some paths name.
 
@@ -68,15 +83,19 @@ class Named(NamedTuple):
     missing: dict[str, str]
 
 
-def find_named(paths: Sequence[str], columns: Sequence[str]) -> Named:
+def find_named(
+    paths: Sequence[str], columns: Sequence[str], usage_columns: Sequence[str] = ()
+) -> Named:
     """Return the ledgers that paths name.
 
-    A file is that file alone, with the usage ledger next to it. A folder is a workspace, a `.kiro`
+    A ledger is that file alone, with the usage ledger next to it; a usage ledger is that file
+    alone. A folder is a workspace, a `.kiro`
     or any folder with ledgers: each with its archives; backups only where their ledger is not.
 
     Args:
         paths: files and folders.
         columns: those that the first line of a ledger names.
+        usage_columns: those of a usage ledger; without them, it can't be named.
 
     Raises:
         FileSystemError: a path is not a ledger and has none, or can't be read.
@@ -87,6 +106,10 @@ def find_named(paths: Sequence[str], columns: Sequence[str]) -> Named:
     for path in paths:
         if os.path.isdir(path):
             found += _in_folder(path, columns)
+        elif usage_columns and _has_columns(path, usage_columns):
+            real = os.path.realpath(path)
+            missing |= _torn_end(path, real)
+            found.append(UsageFile(*os.path.split(real)))
         else:
             check_ledger(path, columns)
             real = os.path.realpath(path)
@@ -97,6 +120,13 @@ def find_named(paths: Sequence[str], columns: Sequence[str]) -> Named:
     unique = {(ledger.path, ledger.chosen): ledger for ledger in found}
     ledgers = list(unique.values())
     return Named(ledgers, missing | dict(_without_usage(ledgers)))
+
+
+def _has_columns(path: str, columns: Sequence[str]) -> bool:
+    if not os.path.isfile(path):
+        return False
+    with open_foreign(path) as file:
+        return has_header(file, columns, finished=True)
 
 
 def check_ledger(path: str, columns: Sequence[str]) -> None:
