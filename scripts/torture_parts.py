@@ -221,6 +221,30 @@ def _race(machine: Machine) -> list[Row]:
     return rows
 
 
+def _state_files(machine: Machine) -> list[Row]:
+    shapes = 100 if machine.quick else 3000
+    done = machine.run("state_files", machine.folder(memory=True), shapes)
+    flawed = machine.run("state_files", machine.folder(memory=True), 60, "flawed")
+    row = Row("any shape of a state file", faults=done["shapes"], accepted=2 * done["shapes"])
+    row.lost, row.wrong = len(done["lost"]), [*done["lost"], *done["wrong"]]
+    row.found = row.accepted - row.lost
+    row.control = len(flawed["lost"]) + len(flawed["wrong"])
+    return [row]
+
+
+def _signals(machine: Machine) -> list[Row]:
+    rows = []
+    count = 30 if machine.quick else 300
+    for name in ("int", "term"):
+        done = machine.run("signals", machine.folder(memory=True), name, count)
+        flawed = machine.run("signals", machine.folder(memory=True), name, 30, "flawed")
+        row = Row(f"SIG{name.upper()} at any moment of a hook", faults=done["signals"],
+                  accepted=done["accepted"], lost=len(done["lost"]))  # fmt: skip
+        row.found, row.control = row.accepted - row.lost, len(flawed["lost"])
+        rows.append(row)
+    return rows
+
+
 PARTS: dict[str, Callable[[Machine], list[Row]]] = {
     "storms": _kill_storms,
     "lines": _line_sweeps,
@@ -233,5 +257,7 @@ PARTS: dict[str, Callable[[Machine], list[Row]]] = {
     "power": _power,
     "replay": _replay,
     "race": _race,
+    "signals": _signals,
+    "state": _state_files,
     "fuzz": _faults("fuzz", "any bytes on stdin", "", 3, 60),
 }
