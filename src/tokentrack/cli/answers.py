@@ -10,6 +10,7 @@ import click
 
 from tokentrack.cli.answer_options import FILTERS
 from tokentrack.cli.options import Target, say, target_of
+from tokentrack.cli.progress_line import progress_line
 from tokentrack.common.formatting import counted
 from tokentrack.errors import ValidationError
 
@@ -139,7 +140,10 @@ def scope_of(options: dict[str, Any]) -> Scope:
     """
     if "scope" not in options:
         scope = _named(options) if options["files"] else _known(options)
-        options["scope"] = scope._replace(pseudonyms=_pseudonyms() if options["redact"] else None)
+        options["scope"] = scope._replace(
+            pseudonyms=_pseudonyms() if options["redact"] else None,
+            progress=progress_line(scope.ledgers),
+        )
     found: Scope = options["scope"]
     return found
 

@@ -44,7 +44,9 @@ def command(identity: str, **options: Any) -> None:
     zone = Zone(options["tz"])
     scope = scope_of({**options, "here": False})
     try:
-        found = show_turn(identity, ledgers=scope.ledgers, index=scope.index_path)
+        found = show_turn(
+            identity, ledgers=scope.ledgers, index=scope.index_path, progress=scope.progress
+        )
     except TokenTrackError as error:
         if scope.pseudonyms is None:
             raise

@@ -19,6 +19,7 @@ from tokentrack.cli.options import (
     work_off,
     workspace_option,
 )
+from tokentrack.cli.progress_line import progress_line
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import wrap
 from tokentrack.common.timestamps import format_us, now_us, parse
@@ -56,6 +57,7 @@ def command(*, dismiss: bool, no_reconcile: bool, as_json: bool, workspace: str 
     if not no_reconcile:
         work_off(target)
         add_new_numbers(scope)
+    scope = scope._replace(progress=progress_line(scope.ledgers))
     setup = Setup(root, os.environ, scope, drains=False)
     facts = collect_status(setup)
     if as_json:

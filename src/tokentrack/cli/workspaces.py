@@ -50,7 +50,7 @@ def command(*, forget: str | None, **options: Any) -> None:
         _forget(forget)
         return
     scope = scope_of({**options, "here": False, "files": (), "redact": False})
-    found, source = list_ledgers(scope.ledgers, index=scope.index_path)
+    found, source = list_ledgers(scope.ledgers, index=scope.index_path, progress=scope.progress)
     current = target_of(None).paths.path
     hooks = _hooks_of(scope.ledgers)
     if options["as_json"]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tokentrack.reports.index.database import OpenIndex
-    from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.scope import Scope
     from tokentrack.store.paths import LedgerPaths
 
@@ -67,15 +66,12 @@ class LedgerTotals(NamedTuple):
     source: str
 
 
-def ledger_totals(
-    scope: Scope, *, now: int | None = None, progress: Progress | None = None
-) -> LedgerTotals:
+def ledger_totals(scope: Scope, *, now: int | None = None) -> LedgerTotals:
     """Return the totals of the one ledger of a scope.
 
     Args:
         scope: the ledger, as `only`, and its index.
         now: the time to which `today` refers, in microseconds since the epoch.
-        progress: is told how many bytes were read.
 
     Raises:
         FileSystemError: the ledgers can't be read.
@@ -93,7 +89,7 @@ def ledger_totals(
                 raise
         return _totals(opened, only, now, is_wide=True)
 
-    return ask_index(scope.index_path, [*scope.ledgers, only], progress, answer)
+    return ask_index(scope.index_path, [*scope.ledgers, only], scope.progress, answer)
 
 
 def unknown_totals(problem: str) -> LedgerTotals:

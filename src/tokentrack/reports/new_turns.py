@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tokentrack.reports.index.database import OpenIndex
+    from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.spans import When
     from tokentrack.store.paths import LedgerPaths
 
@@ -62,7 +63,11 @@ class NewTurns:
         self._known = (self._known or set()) | {key_of_text(text) for text in identities}
 
     def look(
-        self, ledgers: Sequence[LedgerPaths], only: LedgerPaths | None, index: str | None
+        self,
+        ledgers: Sequence[LedgerPaths],
+        only: LedgerPaths | None,
+        index: str | None,
+        progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
         """Return the turns since the last look, the oldest first; the first time there are none.
 
@@ -73,13 +78,14 @@ class NewTurns:
             ledgers: all ledgers of which an index is kept.
             only: the one ledger of them whose files are asked about.
             index: the path of the index; without one, the files are read.
+            progress: is told how many bytes were read, and when the index is open.
 
         Raises:
             FileSystemError: the ledgers can't be read.
         """
         known = [*ledgers, *([only] if only else [])]
         try:
-            return ask_index(index, known, None, lambda opened: self._new(opened, known, only))
+            return ask_index(index, known, progress, lambda opened: self._new(opened, known, only))
         except ChangedError:
             return []
 

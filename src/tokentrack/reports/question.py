@@ -162,7 +162,7 @@ def ask_index(
     Args:
         index: the path of the index; None for a private one.
         ledgers: all ledgers of which an index is kept.
-        progress: is told how many bytes were read.
+        progress: is told how many bytes were read, and when the index is open.
         answer: asks the index.
         zone: the system's zone, if it is at hand.
 
@@ -173,6 +173,8 @@ def ask_index(
     try:
         try:
             with open_index(index, ledgers, zone, progress) as opened:
+                if progress is not None:
+                    progress(None)
                 return answer(opened)
         except sqlite3.DatabaseError:
             if index is None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tokentrack.reports.answer import Answer
+    from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.pseudonyms import Pseudonyms
     from tokentrack.store.paths import LedgerPaths
 
@@ -24,6 +25,7 @@ class Scope(NamedTuple):
         index_path: the path of the index; None to read the files.
         missing: by path what is missing in or next to the files that the user named.
         pseudonyms: what replaces names; None leaves them.
+        progress: is told how many bytes were read, and when the index is open.
     """
 
     ledgers: Sequence[LedgerPaths]
@@ -31,11 +33,15 @@ class Scope(NamedTuple):
     index_path: str | None = None
     missing: Mapping[str, str] = {}
     pseudonyms: Pseudonyms | None = None
+    progress: Progress | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of a question."""
-        return {"ledgers": self.ledgers, "only": self.only, "index": self.index_path}
+        return {
+            "ledgers": self.ledgers, "only": self.only, "index": self.index_path,
+            "progress": self.progress,
+        }  # fmt: skip
 
     def noted(self, answer: Answer) -> Answer:
         """Add to an answer what is missing, and take from it what is to be redacted."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tokentrack.reports.zones import Zone
     from tokentrack.store.paths import LedgerPaths
 
-    # Gets the number of bytes that were read so far.
-    Progress = Callable[[int], None]
+    # Gets the number of bytes that were read so far, and None when the index is open.
+    Progress = Callable[[int | None], None]
 
 
 class Refresh:
