@@ -19,6 +19,8 @@ def used(machine):
     """Return a machine with a turn, an index, and a rescue folder whose events were recorded."""
     machine.send("Stop", "one")
     tokentrack(machine, "report", "--redact")
+    machine.configure(log_level="DEBUG")
+    tokentrack(machine, "trust")
     put_event(machine)
     (event,) = (machine.rescued / "spool" / "new").iterdir()
     event.unlink()
@@ -41,11 +43,13 @@ def state(machine):
 
 
 def test_registry_index_and_rescue_folder_go_and_the_ledger_stays(used):
-    assert state(used) == {"ledgers", "index.db", "pseudonyms.key", used.rescued.name}
+    assert state(used) == {
+        "ledgers", "trusted", "index.db", "pseudonyms.key", used.rescued.name,
+    }  # fmt: skip
     rows = (used.folder / "token_transactions.csv").read_bytes()
     text = tokentrack(used, "uninstall", "--purge", "--dry-run")
-    assert text.count("\nremove ") == 4
-    assert len(state(used)) == 4
+    assert text.count("\nremove ") == 5
+    assert len(state(used)) == 5
     tokentrack(used, "uninstall", "--purge", "--yes")
     assert state(used) == set()
     assert not os.path.exists(state_folder(used.environment))
@@ -55,7 +59,7 @@ def test_registry_index_and_rescue_folder_go_and_the_ledger_stays(used):
 
 def test_it_asks_first(used):
     assert "there is no terminal to ask on" in tokentrack(used, "uninstall", "--purge", code=1)
-    assert len(state(used)) == 4
+    assert len(state(used)) == 5
 
 
 def test_events_that_are_in_no_ledger_are_kept_unless_told(used):

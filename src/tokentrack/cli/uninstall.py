@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--purge",
     is_flag=True,
-    help="Also remove the list of known ledgers, the index of the reports and rescued events. "
-    "Never a ledger.",
+    help="Also remove what is kept in your state folder: the list of known ledgers and trusted "
+    "files, the index of the reports, rescued events. Never a ledger.",
 )
 @click.option(
     "--discard-events",

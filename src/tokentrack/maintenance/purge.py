@@ -1,4 +1,4 @@
-"""Remove what tokentrack keeps in the user's state folder: registry, index, key, rescued events.
+"""Remove what tokentrack keeps in the user's state folder.
 
 Ledgers, their spools and their backups are in other folders and stay. Only names that tokentrack
 itself makes are touched: a user may have chosen this folder for a ledger.
@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.config.trust import TRUST_NAME
 from tokentrack.reports.pseudonyms import KEY_NAME
 from tokentrack.store import spool
 from tokentrack.store.directory import Directory
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 # As `rescue_folder` names it: a digest of a ledger's path, and the path's end.
 _RESCUED = re.compile(r"[0-9a-f]{16}[0-9A-Za-z-]*", re.ASCII)
 _INDEX_FILES = (f"{INDEX_NAME}-journal", INDEX_NAME)
-REGISTRY, INDEX, KEY, RESCUED = "registry", "index", "key", "rescued events"
+REGISTRY, TRUST, INDEX, KEY = "registry", "trusted files", "index", "key"
+RESCUED = "rescued events"
+_FOLDERS = {REGISTRY_NAME: REGISTRY, TRUST_NAME: TRUST}
 
 
 class Part(NamedTuple):
@@ -31,7 +34,7 @@ class Part(NamedTuple):
 
     Attributes:
         path: its path.
-        kind: registry, index, key (of the pseudonyms) or rescued events.
+        kind: registry, trusted files, index, key (of the pseudonyms) or rescued events.
         events: how many events wait in it that are in no ledger yet.
     """
 
@@ -87,14 +90,14 @@ def _part(state: Directory, name: str) -> Part | None:
         return Part(path, INDEX)
     if name == KEY_NAME:
         return Part(path, KEY)
-    if name != REGISTRY_NAME and not _RESCUED.fullmatch(name):
+    if name not in _FOLDERS and not _RESCUED.fullmatch(name):
         return None
     try:
         with state.child(name) as folder:
             events = len(spool.waiting(folder))
     except OSError:
         return None  # a link or a file: not made by tokentrack
-    return Part(path, REGISTRY) if name == REGISTRY_NAME else Part(path, RESCUED, events)
+    return Part(path, _FOLDERS[name]) if name in _FOLDERS else Part(path, RESCUED, events)
 
 
 def _remove_tree(parent: Directory, name: str, *, with_events: bool) -> None:
@@ -105,10 +108,12 @@ def _remove_tree(parent: Directory, name: str, *, with_events: bool) -> None:
             try:
                 folder.child(entry).close()
             except OSError:  # a file, or a link, which is removed and not followed
-                if with_events or name != "new":
-                    folder.remove(entry)
+                folder.remove(entry)
             else:
-                _remove_tree(folder, entry, with_events=with_events)
+                if name == "spool" and entry != "tmp" and not with_events:
+                    folder.remove_folder(entry)
+                else:
+                    _remove_tree(folder, entry, with_events=with_events)
     parent.remove_folder(name)
 
 
