@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -137,6 +138,26 @@ def test_nothing_found_says_what_to_do_next(machine):
     assert "tokentrack import" in report(machine, "--since", "all")
     assert document(machine)["rows"] == []
     assert not (machine.folder / "token_transactions.csv").exists()
+
+
+def test_a_ledger_that_is_gone_is_named_in_one_line_and_not_counted(machine, tmp_path):
+    machine.send("Stop", "one")
+    other = tmp_path / "a-workspace-with-a-long-name" / "that-is-gone"
+    (other / ".kiro").mkdir(parents=True)
+    machine.hook({"hook_event_name": "Stop", "session_id": "two", "cwd": str(other)})
+    assert document(machine)["total"]["turns"] == 2
+    shutil.rmtree(other)
+    found = document(machine)
+    assert found["total"]["turns"] == 1
+    path = str(other / ".kiro" / "token_transactions.csv")
+    assert found["provenance"]["unreadable"] == {path: "it is gone"}
+    for columns in (60, 200):
+        named = [
+            line for line in report(machine, columns=columns).splitlines() if "(it is gone)" in line
+        ]
+        assert len(named) == 1
+        assert named[0].startswith("not counted: /")
+    assert f"not counted: {path} (it is gone)" in report(machine, columns=200)
 
 
 def test_strict_fails_where_a_row_was_skipped(machine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tokentrack.common.timestamps import format_us
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+DAY = 86_400_000_000
 FILES = (("token_transactions.csv", COLUMNS), ("token_usage.csv", USAGE_COLUMNS))
 
 
@@ -54,3 +56,19 @@ def add_turns(
                 file.write(codec.encode_line(list(columns)))
             for row in rows:
                 file.write(codec.encode_line([row.get(c, "") for c in columns]))
+
+
+def add_two_months(folder: Path) -> None:
+    """Append a turn of each of the last 60 days: of five workspaces, six models, one in 7 failed.
+
+    Args:
+        folder: a `.kiro` folder.
+    """
+    now = time.time_ns() // 1000
+    names = ["web", "api", "docs", "infra", "a-workspace-with-a-very-long-name"]
+    for number in range(60):
+        add_turn(
+            folder, f"e-{number}", now - number * DAY, f"{number % 5 + 1}.25",
+            workspace_folder=names[number % 5], model=f"model-{number % 6}",
+            error_occurred="true" if number % 7 == 0 else "false",
+        )  # fmt: skip

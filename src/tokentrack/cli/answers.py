@@ -11,7 +11,6 @@ import click
 from tokentrack.cli.answer_options import FILTERS
 from tokentrack.cli.options import Target, say, target_of
 from tokentrack.cli.progress_line import progress_line
-from tokentrack.common.formatting import counted
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -197,16 +196,6 @@ def _known_ledgers(target: Target) -> tuple[list[LedgerPaths], bool]:
     may_register = target.config.registry_enabled
     ledgers, index = known_ledgers(target.paths, os.environ, may_register=may_register)
     return ledgers, index is not None
-
-
-def source_words(options: dict[str, Any]) -> list[str]:
-    """Return which ledgers an answer is about, for its heading."""
-    if options["files"] and options["redact"]:
-        return [f"only {counted(len(options['files']), 'path')}"]
-    if options["files"]:
-        names = [os.path.basename(os.path.abspath(path)) or path for path in options["files"]]
-        return [f"only {', '.join(names)}"]
-    return ["this workspace"] if options["here"] else ["all workspaces"]
 
 
 def screen_for(options: dict[str, Any]) -> Screen:

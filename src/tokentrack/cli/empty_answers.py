@@ -61,22 +61,18 @@ def _quoted(text: str) -> str:
 
 def _when(answer: Answer) -> str:
     from tokentrack.common.timestamps import now_us
-    from tokentrack.reports import calendar
-    from tokentrack.reports.render.dates import days_text, span_text
+    from tokentrack.reports.render.dates import period_text, since_text
     from tokentrack.reports.zones import Zone
 
-    zone = Zone(answer.query.tz)
-    since, until = answer.since, answer.until
-    last = None if until is None else zone.local_day(until - 1)
-    if since is None:
-        return "at any time" if last is None else f"up to {span_text(last, last)}"
-    first = zone.local_day(since)
-    if last is not None:
-        return f"on {span_text(first, last)}" if first == last else f"in {span_text(first, last)}"
-    years = [calendar.civil(day)[0] for day in (first, zone.local_day(now_us()))]
-    date = days_text(first, first) if years[0] == years[1] else span_text(first, first)
-    minutes = (since - zone.start_of(first)) // 60_000_000
-    return f"since {date} {minutes // 60:02}:{minutes % 60:02}" if minutes else f"since {date}"
+    zone, now = Zone(answer.query.tz), now_us()
+    if answer.since is None and answer.until is None:
+        return "at any time"
+    if answer.since is not None and answer.until is None:
+        return since_text(answer.since, zone, now)
+    text = period_text(answer.since, answer.until, zone, now)
+    if not text[0].isdigit():
+        return text
+    return f"in {text}" if "–" in text else f"on {text}"
 
 
 def _wrong_filter(options: dict[str, Any]) -> _Wrong | None:

@@ -22,9 +22,9 @@ from tokentrack.cli.answers import (
     print_answer,
     rates_for,
     scope_of,
-    source_words,
 )
 from tokentrack.cli.empty_answers import empty_text
+from tokentrack.cli.headings import choice_of, period_of
 from tokentrack.cli.options import run_due_on_terminal, target_of
 from tokentrack.common.terminal import escape
 
@@ -103,17 +103,9 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
     from tokentrack.reports.render.dates import date_text
     from tokentrack.reports.render.overview import empty_lines, overview_lines
 
-    filters = filters_of(options)["where"]
-    where = [
-        f"{name} {', '.join(values)}"
-        for name, values in found.period.query.where.items()
-        if name in filters
-    ]
-    source = source_words(options) if options["files"] or not where else []
-    heading = ["Kiro usage", *source, *where, date_text(found.day)]
+    heading = ["Kiro usage", *choice_of(found.period, options), date_text(found.day)]
     if not found.is_usual:
-        since, until = options["since"] or "this-month", options["until"]
-        heading.append(f"{since} to {until}" if until else f"since {since}")
+        heading.append(period_of(found.period))
     heading = [escape(part) for part in heading]
     if found.period.total["turns"]:
         return overview_lines(found, screen, heading=heading)
@@ -127,7 +119,7 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
 
 def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
     from tokentrack.common.formatting import counted
-    from tokentrack.importing.summary import history_hint
+    from tokentrack.importing.summary import history_hint, history_size
 
     if filters_of(options)["where"]:
         yield empty_text(found.period, options)
@@ -153,8 +145,9 @@ def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
     yield "No turn is recorded yet." if has_ledger else "Nothing is recorded here yet."
     if history_hint(paths, os.environ):
         yield (
-            "Kiro has history on this computer: `tokentrack import` brings in the turns of this "
-            "workspace, `tokentrack import --all` those of all workspaces."
+            f"Kiro has history on this computer (sessions and files: {history_size(os.environ)}): "
+            "`tokentrack import` brings in the turns of this workspace, `tokentrack import --all` "
+            "those of all workspaces."
         )
     if has_ledger:
         yield "Run a turn in Kiro. `tokentrack doctor` tells whether the hooks work."

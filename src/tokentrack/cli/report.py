@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,11 +19,10 @@ from tokentrack.cli.answers import (
     form_of,
     print_answer,
     rates_for,
-    source_words,
 )
 from tokentrack.cli.empty_answers import empty_text
+from tokentrack.cli.headings import heading_of
 from tokentrack.common.suggestions import meant
-from tokentrack.common.terminal import escape
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -105,8 +103,9 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
         answer, parts = _broken_down(options, question)
     else:
         answer = ask(options, **question)
+    about = f"Usage by {', '.join(by)}"
     print_answer("report", answer, options, lambda screen: report_lines(
-        answer, screen, measures=titles, heading=heading(answer, options),
+        answer, screen, measures=titles, heading=heading_of(about, answer, options),
         empty=lambda: empty_text(answer, options),
     ), flat=parts)  # fmt: skip
 
@@ -188,24 +187,3 @@ def _check_words(dimensions: Sequence[str]) -> None:
             raise ValidationError([
                 f"{word!r} is not a dimension: run `tokentrack {SPELLINGS[word]}`"
             ])  # fmt: skip
-
-
-def heading(answer: Answer, options: dict[str, Any]) -> list[str]:
-    """Return what an answer is about: dimensions, time, ledgers, time zone."""
-    from tokentrack.reports.render.dates import span_text
-
-    parts = [f"Usage by {', '.join(answer.query.by)}"]
-    since, until = options["since"] or "this-month", options["until"]
-    compared = answer.comparison
-    if compared is not None:
-        times = [span_text(days.first, days.last) for days in (compared.days, compared.before)]
-        parts.append(" against ".join(times))
-    else:
-        parts.append(since if not until else f"{since} to {until}")
-    where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
-    parts += source_words(options) if options["files"] or not where else []
-    parts += where
-    parts.append(answer.tz or os.environ.get("TZ", ""))
-    if answer.query.rates is not None and "cost" in answer.query.metrics:
-        parts += answer.cost_basis
-    return [escape(part) for part in parts if part]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answer_options import filter_options, format_options, reconcile_option
-from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of, source_words
+from tokentrack.cli.answers import filters_of, form_of, print_answer, scope_of
 from tokentrack.cli.empty_answers import empty_text
+from tokentrack.cli.headings import heading_of
 from tokentrack.cli.turns_output import print_turns
 from tokentrack.common.terminal import escape
 
@@ -70,11 +71,7 @@ def command(**options: Any) -> None:
 
 
 def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
-    since, until = options["since"] or "this-month", options["until"]
-    parts = ["Turns", f"by {options['sort']}", since if not until else f"{since} to {until}"]
-    where = [f"{name} {', '.join(values)}" for name, values in answer.query.where.items()]
-    parts += source_words(options) if options["files"] or not where else []
-    parts += where
+    parts = heading_of(f"Turns by {options['sort']}", answer, options)
     if options["grep"] is not None:
-        parts.append("matching " + ("a text" if options["redact"] else options["grep"]))
-    return [escape(part) for part in [*parts, answer.tz] if part]
+        parts.append("matching " + ("a text" if options["redact"] else escape(options["grep"])))
+    return parts

@@ -93,6 +93,13 @@ def history_hint(paths: LedgerPaths, environ: Mapping[str, str], before: int | N
     return HINT if is_old and not _is_imported(paths) else ""
 
 
+def history_size(environ: Mapping[str, str]) -> str:
+    """Return how many sessions and files have Kiro's history, in words; not more are looked at."""
+    found = (path for path in _traces(KiroPaths(environ)) if _modified_at(path) is not None)
+    number = sum(1 for _ in itertools.islice(found, _MOST_ENTRIES))
+    return f"{number:,} or more" if number == _MOST_ENTRIES else f"{number:,}"
+
+
 def note_import(paths: LedgerPaths) -> None:
     """Note a complete import, which ends the suggestion; makes no folder for the ledger."""
     try:

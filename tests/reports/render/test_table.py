@@ -9,7 +9,7 @@ from tokentrack.reports.render.table import Column, table
 COLUMNS = (
     Column("workspace"), Column("turns", is_number=True), Column("credits", is_number=True),
     Column("cost", is_number=True, drop=1), Column("tokens", is_number=True, drop=2),
-    Column("prompt", drop=3, takes_rest=True),
+    Column("prompt", drop=3, keep=10),
 )  # fmt: skip
 ROW = ("project-api", "1,382", "1,533.8", "$61.35", "905.0K e", "fix a flaky test " * 20)
 TOTAL = ("total", "1,382", "1,533.8", "$61.35", "905.0K e", "")
@@ -35,6 +35,17 @@ def test_columns_go_in_their_order_and_numbers_are_never_cut():
     for width in range(30, 120):
         assert "1,382" in lines(width)[2]
         assert "1,533.8" in lines(width)[2]
+
+
+def test_texts_share_the_width_and_short_ones_stay_whole():
+    columns = (Column("a"), Column("b"), Column("n", is_number=True))
+    rows = [("x" * 30, "short", "1,382"), ("y" * 30, "as-short", "2")]
+    for width in range(30, 60):
+        (_, _, first, _) = table(columns, rows, Screen(width))
+        assert " short " in first
+        assert width_of(first) == min(width, 30 + 2 + 8 + 2 + 5)
+    both_long = table(columns, [("x" * 30, "y" * 30, "1")], Screen(45))
+    assert [len(part) for part in both_long[2].split()] == [20, 20, 1]
 
 
 def test_ascii_has_nothing_else():

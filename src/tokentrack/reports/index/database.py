@@ -116,7 +116,8 @@ class Opening:
             except OSError as error:
                 from tokentrack.common.oserrors import sentence_of
 
-                self._unreadable[paths.path] = sentence_of(error)
+                is_gone = isinstance(error, FileNotFoundError)
+                self._unreadable[paths.path] = "it is gone" if is_gone else sentence_of(error)
 
     def private(self) -> OpenIndex:
         """Read all files into a database of its own."""

@@ -11,7 +11,7 @@ from tokentrack.reports.credit_texts import UNKNOWN
 from tokentrack.reports.render.bars import bar
 from tokentrack.reports.render.figures import share_text
 from tokentrack.reports.render.measures import CURRENCY, MEASURES, OTHER_PRICES, Measure, compared
-from tokentrack.reports.render.screen import shorten
+from tokentrack.reports.render.screen import shorten, width_of
 from tokentrack.reports.render.table import Column, table
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _BAR_WIDTH = 18
 _BAR = 9  # the bar goes first
 _INDENT = "  "
+_LABEL = 16  # the width that a label keeps before a column is dropped
+_LEAST_PATH = 16  # of a path that is cut
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -61,7 +63,9 @@ def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[
     names = answer.query.by
     if answer.comparison is not None:
         measures = compared(measures, answer.comparison.metric)
-    columns = [Column(name, in_the_middle=name in {"pattern", "message"}) for name in names]
+    columns = [
+        Column(name, in_the_middle=name in {"pattern", "message"}, keep=16) for name in names
+    ]
     columns += [Column(m.title, is_number=True, drop=m.drop) for m in measures]
     columns.append(Column("", is_number=True, drop=_BAR))
 
@@ -117,8 +121,16 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
     if found["before_reset"]:
         before = counted(found["before_reset"], "request")
         parts.append(f"{before} before a reset of the session, only in the total")
-    parts += [f"not read: {escape(path)} ({why})" for path, why in answer.unreadable.items()]
-    return wrapped([part for part in parts if part], screen)
+    lines = wrapped([part for part in parts if part], screen)
+    for path, why in answer.unreadable.items():
+        name, reason = screen.plain(escape(path)), f" ({escape(why)})"
+        room = screen.width - len("not counted: ") - width_of(reason)
+        if room < _LEAST_PATH:
+            lines += filled(f"not counted: {name}{reason}", screen)
+        else:
+            name = shorten(name, room, in_the_middle=True, mark=screen.plain("…"))
+            lines.append(f"not counted: {name}{reason}")
+    return lines
 
 
 def _tokens_part(tokens: Mapping[str, int]) -> str:

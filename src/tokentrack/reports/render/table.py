@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = "  "
-_LEAST_TEXT = 8  # the width of a text when nothing more can be dropped
-_USUAL_TEXT = 24  # the width that a text keeps before a column is dropped
 
 
 class Column(NamedTuple):
@@ -22,14 +20,14 @@ class Column(NamedTuple):
         is_number: whether it is aligned at the right, and never cut.
         drop: columns are dropped from the highest number down; 0 is never dropped.
         in_the_middle: whether a text is cut in its middle, as a path is.
-        takes_rest: whether it gets the width that is left, as a prompt or a bar does.
+        keep: the width that a text keeps before another column is dropped for it.
     """
 
     title: str
     is_number: bool = False
     drop: int = 0
     in_the_middle: bool = False
-    takes_rest: bool = False
+    keep: int = 24
 
 
 def table(
@@ -68,10 +66,6 @@ def _natural(column: Column, at: int, rows: Iterable[Sequence[str]]) -> int:
     return max([width_of(column.title), *(width_of(row[at]) for row in rows)])
 
 
-def _least(column: Column, natural: int, text: int = _LEAST_TEXT) -> int:
-    return natural if column.is_number else min(natural, max(text, len(column.title)))
-
-
 def _chosen(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
     shown = list(range(len(columns)))
     while _needed(columns, natural, shown) > width:
@@ -83,27 +77,26 @@ def _chosen(columns: Sequence[Column], natural: Sequence[int], width: int) -> li
 
 
 def _needed(columns: Sequence[Column], natural: Sequence[int], shown: Sequence[int]) -> int:
-    least = [_least(columns[at], natural[at], _kept(columns[at])) for at in shown]
-    return sum(least) + len(_GAP) * (len(shown) - 1)
-
-
-def _kept(column: Column) -> int:
-    return _LEAST_TEXT if column.takes_rest else _USUAL_TEXT
+    kept = [
+        natural[at] if columns[at].is_number else min(natural[at], columns[at].keep) for at in shown
+    ]
+    return sum(kept) + len(_GAP) * (len(shown) - 1)
 
 
 def _widths(
     columns: Sequence[Column], natural: Sequence[int], shown: Sequence[int], width: int
 ) -> list[int]:
-    widths = {at: _least(columns[at], natural[at]) for at in shown}
-    left = width - sum(widths.values()) - len(_GAP) * (len(shown) - 1)
-    # First what is cut and could be whole, then what takes the rest.
-    for at in sorted(shown, key=lambda at: columns[at].takes_rest):
-        more = max(0, min(left, natural[at] - widths[at]))
-        widths[at] += more
-        left -= more
-    if left < 0:  # nothing more can be dropped
-        longest = max(shown, key=lambda at: (not columns[at].is_number, widths[at]))
-        widths[longest] = max(1, widths[longest] + left)
+    # What the numbers leave is shared by the texts: the short ones stay whole.
+    widths = {at: natural[at] for at in shown}
+    texts = [at for at in shown if not columns[at].is_number] or list(shown)
+    left = width - len(_GAP) * (len(shown) - 1)
+    left -= sum(natural[at] for at in shown if at not in texts)
+    for number, at in enumerate(sorted(texts, key=lambda at: natural[at])):
+        widths[at] = max(1, min(natural[at], left // (len(texts) - number)))
+        left -= widths[at]
+    if left < 0:  # the numbers alone are too wide
+        widest = max(shown, key=lambda at: widths[at])
+        widths[widest] = max(1, widths[widest] + left)
     return [widths[at] for at in shown]
 
 

@@ -27,13 +27,13 @@ _MOST_PROMPT = 400  # characters; no screen shows more
 _COLUMNS = (
     Column("id", is_number=True),
     Column("when", is_number=True, drop=2),
-    Column("workspace", drop=3, in_the_middle=True),
-    Column("model", drop=4, in_the_middle=True),
+    Column("workspace", drop=3, in_the_middle=True, keep=12),
+    Column("model", drop=4, in_the_middle=True, keep=14),
     Column("credits", is_number=True),
     Column("time", is_number=True, drop=5),
     Column("tokens", is_number=True, drop=6),
     Column("rate", is_number=True, drop=7),
-    Column("prompt", takes_rest=True),
+    Column("prompt", keep=18),
 )
 
 
