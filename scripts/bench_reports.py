@@ -36,6 +36,7 @@ from report_bars import (
     Bar,
     Case,
 )
+from tokentrack.common.timestamps import format_us
 
 _ROOT = Path(__file__).parent.parent
 _AGE = 60
@@ -147,7 +148,7 @@ class Bench:
         return Run(float(seconds), int(peak) / unit, done.stdout)
 
     def _append(self) -> None:
-        # The last rows again, as new executions of the same times.
+        # The last rows again, as new executions of the time of the last one.
         self._number += 1
         for name in ("token_usage.csv", "token_transactions.csv"):
             path = next(path for path in self._files() if path.name == name)
@@ -159,9 +160,11 @@ class Bench:
     def _renamed(self, line: bytes, n: int) -> bytes:
         cells = line.split(b",")
         is_usage = cells[1].startswith(b"20")
-        cells[0 if is_usage else -5] = b"new-%d-%d-%d" % (self._number, n, time.time_ns())
-        if is_usage:
-            cells[13] = b"" if not cells[13] else b"turn-%d-%d" % (n, time.time_ns())
+        mark = b"%d-%d-%d" % (self._number, n, time.time_ns())
+        cells[0 if is_usage else -5] = b"new-" + mark
+        cells[int(is_usage)] = format_us(self._told["last"] + n).encode()
+        if is_usage and cells[13]:
+            cells[13] = b"turn-" + mark
         return b",".join(cells) + b"\n"
 
 

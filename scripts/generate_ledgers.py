@@ -91,8 +91,8 @@ class Ledgers:
     def write(self, executions: int, now: int) -> None:
         """Write the rows of so many executions, and a file `generated.json` about them.
 
-        It has the `files` by their kind, the `ids` of some executions, and the exact sum of their
-        `credits`, as text.
+        It has the `files` by their kind, the `ids` of some executions, the time of the `last` one
+        in microseconds, and the exact sum of their `credits`, as text.
         """
         for number in range(executions):
             done = number / executions
@@ -109,6 +109,7 @@ class Ledgers:
         told = {
             "files": files,
             "ids": [_identity(executions * n // 10) for n in range(10)],
+            "last": now,
             "credits": format(self._credits.normalize(), "f"),
         }
         (self._home / "generated.json").write_text(json.dumps(told))

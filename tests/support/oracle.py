@@ -10,10 +10,14 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from support.oracle_files import COUNTS, EXACT, REQUEST, RESET, World, rounded
+from support.plan_oracle import costs_of, number_of
+
+if TYPE_CHECKING:
+    from tokentrack.reports.pricing.plan import Rates
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,6 +37,8 @@ class Turn(NamedTuple):
     copies: int
     superseded: int
     is_before_reset: bool
+    counts: list[int]  # input, output and cached tokens of a request
+    number: int  # decides between turns of one time
 
 
 class Executions(NamedTuple):
@@ -115,11 +121,14 @@ def _turn(rows, usage, resets) -> Turn | None:
     if is_request:
         reset = resets.get((usage[-1].ledger, values["session"]))
         is_before_reset = reset is not None and usage[-1].order[2] < reset
+    ids = [r.record.agent_execution_id for r in rows]
+    ids += [u.cells["agent_execution_id"] for u in usage]
     return Turn(
         at, values, _items(merged.get("tags", "")), list(record.file_patterns) if record else [],
         amount, _tokens(record, merged), rows[0].micros if rows else None,
         merged.get("token_basis", "unknown"), is_request, max(0, len(rows) - 1),
         max(0, len(usage) - 1), is_before_reset,
+        [int(merged.get(name) or 0) for name in COUNTS], min(map(number_of, ids)),
     )  # fmt: skip
 
 
@@ -211,7 +220,7 @@ def passes(turn: Turn, where: dict[str, list], zone: str) -> bool:
     return True
 
 
-def add_up(turns: list[Turn]) -> dict[str, Any]:
+def add_up(turns: list[Turn], costs: dict[int, Decimal | None] | None) -> dict[str, Any]:
     """Return the numbers of a report's row."""
     failed = [turn for turn in turns if turn.values["failed"]]
     return {
@@ -222,8 +231,15 @@ def add_up(turns: list[Turn]) -> dict[str, Any]:
         "micros": _sum([turn.micros for turn in turns]),
         "rate": _rate(turns),
         "failed": len(failed),
+        "cost": _cost(turns, costs),
         "credits_failed": _sum([turn.credits for turn in failed]),
     }
+
+
+def _cost(turns: list[Turn], costs: dict[int, Decimal | None] | None) -> Decimal | None:
+    if costs is None:
+        return None
+    return _sum([costs[id(turn)] for turn in turns]) if turns else Decimal(0)
 
 
 def _rate(turns: list[Turn]) -> float | None:
@@ -238,8 +254,11 @@ def _sum(values):
         return sum(known[1:], known[0]) if known else None
 
 
-def report(found: Executions, by, where, since, until, zone) -> dict[tuple, dict[str, Any]]:
+def report(
+    found: Executions, by, where, since, until, zone, rates: Rates | None = None
+) -> dict[tuple, dict[str, Any]]:
     """Return the rows of a report by their labels, and its total under ()."""
+    costs = costs_of(found.turns, rates) if rates else None
     chosen = [
         turn for turn in found.turns
         if _is_within(turn, since, until, zone) and passes(turn, where, zone)
@@ -253,8 +272,8 @@ def report(found: Executions, by, where, since, until, zone) -> dict[tuple, dict
             keys = [(*key, label) for key in keys for label in labels(turn, name, zone)]
         for key in keys:
             groups[key].append(turn)
-    rows = {key: add_up(turns) for key, turns in groups.items()}
-    rows[("total",)] = add_up(chosen) | {"chosen": chosen}
+    rows = {key: add_up(turns, costs) for key, turns in groups.items()}
+    rows[("total",)] = add_up(chosen, costs) | {"chosen": chosen}
     return rows
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from support import oracle, oracle_files
+from support.plan_oracle import PRICES
+from tokentrack.reports.pricing import Price, PriceTable
+from tokentrack.reports.pricing.plan import Plan, Rates
 from tokentrack.reports.question import query
 
 if TYPE_CHECKING:
@@ -38,6 +42,15 @@ FILTERS = {
 }
 
 
+# No prices; a plan that is used up now and then; another one; the list's.
+PLAN = Plan("Some", Decimal(20), Decimal(160), Decimal("0.25"), 12)
+OTHER_PLAN = Plan("Other", Decimal(10), Decimal("0.8"), Decimal("0.04"), 31)
+TABLE = PriceTable({
+    name: Price(*map(Decimal, amounts), "test", "2025-01-01") for name, amounts in PRICES.items()
+})  # fmt: skip
+RATES = (None, Rates(PLAN, user="ann"), Rates(OTHER_PLAN), Rates(PLAN, is_list=True, user="ann"))
+
+
 class Reference:
     """The oracle's answers about some ledgers."""
 
@@ -62,8 +75,9 @@ def random_question(random: Random, reference: Reference) -> dict:
     for name in ("since", "until"):
         if random.random() < 0.4:
             edges[name] = random.randint(low - 10**12, high + 10**12)
+    rates = random.choices(RATES, (8, 8, 1, 2))[0]
     return {"by": by, "where": where, "tz": random.choice(ZONES), "edges": edges,
-            "whole_days": random.random() < 0.6}  # fmt: skip
+            "whole_days": random.random() < 0.6, "rates": rates}  # fmt: skip
 
 
 def check(
@@ -75,6 +89,8 @@ def check(
 ) -> None:
     """Ask one question and compare every number; `reference` is of `only`, if there is one."""
     zone, edges = asked["tz"], asked["edges"]
+    # What one ledger's turns cost depends on those of all.
+    rates = None if only else asked.get("rates")
     times: dict[str, object] = {}
     span = {}
     for name, at in edges.items():
@@ -86,12 +102,14 @@ def check(
             times[name] = oracle.EPOCH + oracle.timedelta(microseconds=at)
             span[name] = ("at", at)
     answer = query(
-        asked["by"], metrics=NUMBERS, ledgers=ledgers, where=asked["where"], tz=zone, only=only,
+        asked["by"], metrics=[*NUMBERS, *(["cost"] if rates else [])], rates=rates,
+        prices=TABLE, ledgers=ledgers, where=asked["where"], tz=zone, only=only,
         index=str(index) if index else None, **times,
     )  # fmt: skip
     expected = oracle.report(
-        reference.found, asked["by"], asked["where"], span.get("since"), span.get("until"), zone
-    )
+        reference.found, asked["by"], asked["where"], span.get("since"), span.get("until"), zone,
+        rates,
+    )  # fmt: skip
     total = expected.pop(("total",))
     if not asked["by"]:
         expected = {}
@@ -124,7 +142,7 @@ NUMBERS = (
 
 
 def numbers(row: dict) -> tuple:
-    return tuple(row[name] for name in NUMBERS)
+    return (*[row[name] for name in NUMBERS], row.get("cost"))
 
 
 def numbers_of(row: dict) -> tuple:
@@ -136,6 +154,7 @@ def numbers_of(row: dict) -> tuple:
     return (
         row["turns"], plain(amount), row["credits_unknown"], tokens, seconds, row["failed"],
         plain(failed), row["rate"],
+        plain(row["cost"]),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tokentrack.reports.aggregates import OVER_NAMES
 from tokentrack.reports.credit_texts import decimal_text
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
 }
 # The further sums that a metric needs.
 _NEEDS = {
+    "cost": OVER_NAMES,
+    "repriced": OVER_NAMES,
+    "difference": OVER_NAMES,
     "tokens_per_second": ("timed_tokens", "timed_micros"),
     "input_tokens": ("input",),
     "output_tokens": ("output",),

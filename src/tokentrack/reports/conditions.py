@@ -6,7 +6,7 @@ from tokentrack.errors import ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.dimensions import LIST
 from tokentrack.reports.index.tables import PLACE_BITS
-from tokentrack.reports.statements import Filter
+from tokentrack.reports.sources import Filter
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ def is_one_of(words: Words, dimension: Dimension, values: Sequence[str]) -> str:
     return f"({test} or {column} is null)" if "" in values else f"({test})"
 
 
-def since_reset(database: sqlite3.Connection) -> list[str]:
-    """Return the conditions that a turn counts in its session: it came after the last reset.
+def since_reset(database: sqlite3.Connection) -> list[Filter]:
+    """Return the filters of the turns that count in their sessions: after the last reset.
 
-    Only programs reset a session, and only the requests that they track are before a reset or
-    after it, in the order of their ledger's files.
+    Elsewhere all turns count. Only programs reset a session, and only the requests that they track
+    are before a reset or after it, in the order of their ledger's files.
     """
     if database.execute("select 1 from reset limit 1").fetchone() is None:
         return []
-    return [_SINCE_RESET]
+    return [Filter(dimensions.find("session"), _SINCE_RESET)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.reports.dimensions import TURN, Dimension
-from tokentrack.reports.statements import Filter
+from tokentrack.reports.sources import Filter
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from tokentrack.common.user_name import user_name
 from tokentrack.config.sources import load_config
 from tokentrack.errors import ValidationError
-from tokentrack.reports.costs import Asked, Costs
+from tokentrack.reports.costs import Pricing
 from tokentrack.reports.pricing.plan import Rates, plan_in_force
 from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from tokentrack.reports.answer import Query
@@ -33,24 +32,20 @@ class GroupCosts:
 
     def __init__(
         self,
-        database: sqlite3.Connection,
         words: Words,
         question: Query,
         rates: Rates,
-        asked: Asked,
     ) -> None:
         """Name the parts.
 
         Args:
-            database: the index.
-            words: its texts.
+            words: the texts of the index.
             question: has the prices of requests.
             rates: the prices of credits.
-            asked: which turns are asked about.
         """
         self._words = words
         self._question = question
-        self._credits = Costs(database, words, rates, asked)
+        self._credits = Pricing(rates)
         self._exchange_rate = Fraction(rates.plan.currency.rate)
         self._requests: RequestCosts | None = None
 
@@ -64,7 +59,8 @@ class GroupCosts:
             by: their dimensions.
             ask: the question that gave them.
         """
-        self._credits.add_to(groups, by)
+        for numbers in groups.values():
+            numbers.pricing = self._credits.cost_of
         if any(numbers.requests for numbers in groups.values()):
             self._of_requests().add_to(groups, by, ask)
         if self._exchange_rate != 1:

@@ -37,14 +37,14 @@ class Numbers:
         failed: how many failed.
         failed_credits: the credits of those that failed, in units of 10^-27.
         more: what else was asked for, by the names of its sums.
-        cost: what they cost in USD, where it was asked for.
+        pricing: works out what their credits cost, where that was asked for.
         difference: how much more their requests would cost at the prices of another time.
         priced_requests: how many of the requests have a price.
     """
 
     __slots__ = (
-        "cost", "credits", "difference", "failed", "failed_credits", "known", "micros", "more",
-        "priced_requests", "requests", "tokens", "turns",
+        "_cost", "credits", "difference", "failed", "failed_credits", "known", "micros", "more",
+        "priced_requests", "pricing", "requests", "tokens", "turns",
     )  # fmt: skip
     turns: int
     known: int
@@ -64,7 +64,8 @@ class Numbers:
         self.micros: int | None = None
         self.failed_credits: int | None = None
         self.more: dict[str, int | None] = dict.fromkeys(more)
-        self.cost: Fraction | None = None
+        self.pricing: Callable[[Numbers], Fraction | None] | None = None
+        self._cost: Fraction | None = None
         self.difference: Fraction | int = 0
         self.priced_requests = 0
         for is_failed, turns, known, a, b, c, tokens, micros, requests, *others in parts:
@@ -87,6 +88,19 @@ class Numbers:
         if not self.turns:
             self.credits = self.tokens = self.micros = 0
             self.more = dict.fromkeys(more, 0)
+
+    @property
+    def cost(self) -> Fraction | None:
+        """What they cost in USD, worked out for the groups that are shown; None is unknown."""
+        if self.pricing is not None:
+            self._cost = self.pricing(self)
+            self.pricing = None
+        return self._cost
+
+    @cost.setter
+    def cost(self, value: Fraction | None) -> None:
+        self._cost = value
+        self.pricing = None
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

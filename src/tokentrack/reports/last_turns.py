@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokentrack.reports.groups import Words
 from tokentrack.reports.index.tables import IMPORTED
-from tokentrack.reports.question import ask_index, ledger_number
-from tokentrack.reports.statements import JOINS
+from tokentrack.reports.question import ask_index
+from tokentrack.reports.sources import JOINS, ledger_number
 
 if TYPE_CHECKING:
     from tokentrack.reports.index.database import OpenIndex

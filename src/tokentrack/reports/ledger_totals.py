@@ -13,7 +13,8 @@ from tokentrack.reports.aggregates import NUMBERS, PROVENANCE, Sum
 from tokentrack.reports.answer import metrics_of
 from tokentrack.reports.groups import Numbers
 from tokentrack.reports.index.day_totals import has_totals, near
-from tokentrack.reports.question import ask_index, ledger_number
+from tokentrack.reports.question import ask_index
+from tokentrack.reports.sources import ledger_number
 from tokentrack.reports.span import Span
 from tokentrack.reports.spans import find_span
 from tokentrack.reports.statements import Statements

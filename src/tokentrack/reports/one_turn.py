@@ -15,7 +15,7 @@ from tokentrack.reports.index.names import IMPORT_HOOK
 from tokentrack.reports.index.tables import PLACE_BITS
 from tokentrack.reports.question import ask_index
 from tokentrack.reports.row_reader import ChangedError, RowReader, start
-from tokentrack.reports.statements import Source
+from tokentrack.reports.sources import Source
 from tokentrack.reports.turn_rows import rows_of, select
 from tokentrack.reports.turn_search import ID, USAGE_ID, chunks, find_turn, stored
 from tokentrack.store.reader import PhysicalLines, records_in

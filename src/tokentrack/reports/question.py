@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tokentrack.common.suggestions import meant
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports import dimensions
-from tokentrack.reports.aggregates import MORE, NUMBERS
+from tokentrack.reports.aggregates import MORE, NUMBERS, OVER
 from tokentrack.reports.answer import (
     COSTS,
     METRICS,
@@ -26,8 +26,9 @@ from tokentrack.reports.dimensions import TIME
 from tokentrack.reports.groups import Numbers, Words, group, relabel
 from tokentrack.reports.index.database import open_index
 from tokentrack.reports.provenance import provenance_of
+from tokentrack.reports.sources import ledger_number
 from tokentrack.reports.spans import bounds_of, find_span
-from tokentrack.reports.statements import Filter, Statements
+from tokentrack.reports.statements import Statements
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tokentrack.reports.index.database import OpenIndex
+    from tokentrack.reports.index.excess import Excess, Limit
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.pricing.price_table import PriceTable
@@ -143,10 +145,10 @@ def query_all(
     now = time.time_ns() // 1000 if now is None else now
     zone = Zone()
     questions = [_Question(question, zone, now) for question in asked]
-    known = [*ledgers, *([only] if only else [])]
     return ask_index(
-        index, known, progress,
+        index, [*ledgers, *([only] if only else [])], progress,
         lambda opened: [question.answer(opened, only) for question in questions], zone,
+        next((question.limit for question in questions if question.limit is not None), None),
     )  # fmt: skip
 
 
@@ -156,6 +158,7 @@ def ask_index(
     progress: Progress | None,
     answer: Callable[[OpenIndex], _Answer],
     zone: Zone | None = None,
+    limit: Limit | None = None,
 ) -> _Answer:
     """Return what an answer is, given the index; or a private one if the index is damaged.
 
@@ -165,6 +168,7 @@ def ask_index(
         progress: is told how many bytes were read, and when the index is open.
         answer: asks the index.
         zone: the system's zone, if it is at hand.
+        limit: the plan's, of which the answer needs to know what is beyond.
 
     Raises:
         FileSystemError: the ledgers can't be read.
@@ -172,7 +176,7 @@ def ask_index(
     zone = zone or Zone()
     try:
         try:
-            with open_index(index, ledgers, zone, progress) as opened:
+            with open_index(index, ledgers, zone, progress, limit) as opened:
                 if progress is not None:
                     progress(None)
                 return answer(opened)
@@ -213,7 +217,13 @@ class _Question:
             from tokentrack.reports.group_costs import time_of_prices
 
             time_of_prices(asked.prices_as_of)
+        self._system = system
         self._zone = system if asked.tz is None else Zone(asked.tz)
+        self.limit: Limit | None = None
+        if self._has_cost:
+            from tokentrack.reports.costs import limit_of
+
+            self.limit = limit_of(asked.rates)
         self._span = find_span(asked.since, asked.until, self._zone, now)
 
     def _find_sort(self) -> tuple[str, bool]:
@@ -240,18 +250,29 @@ class _Question:
         answer = Answer(self._asked, since, until, self._zone.name, dict(opened.unreadable))
         ledger = None if only is None else ledger_number(database, only)
         words = Words(database)
-        filters = self._filters(words)
-        ask = Statements(database, self._zone, self._span, filters, ledger, is_wide=is_wide)
+        filters = []
+        if self._where:
+            from tokentrack.reports.conditions import filter_of
+
+            filters = [filter_of(words, dimension, values) for dimension, values in self._where]
+        excess = self._excess(database, is_wide=is_wide)
+        ask = Statements(
+            database, self._zone, self._span, filters, ledger, is_wide=is_wide, excess=excess
+        )
         more = sums_needed((*self._asked.metrics, self._sort))
+        if excess is None:
+            more = [name for name in more if MORE[name] not in OVER]
         sums = (*NUMBERS, *[MORE[name] for name in more])
         costs = None
         if self._has_cost and self._asked.rates is not None:
-            from tokentrack.reports.costs import Asked
             from tokentrack.reports.group_costs import GroupCosts
 
-            asked = Asked(self._zone, self._span, filters, ledger, is_wide)
-            costs = GroupCosts(database, words, self._asked, self._asked.rates, asked)
-        counted = self._since_reset(database, ask)
+            costs = GroupCosts(words, self._asked, self._asked.rates)
+        counted = ask
+        if any(d.name == "session" for d in self._by):
+            from tokentrack.reports.conditions import since_reset
+
+            counted = ask.narrowed(*since_reset(database))
         if self._by:
             rows = counted.run(self._by, sums, is_split=True)
             groups = relabel(group(rows, len(self._by)), self._by, words)
@@ -271,26 +292,9 @@ class _Question:
             answer.provenance["before_reset"] = total.turns - rest.turns
         return answer
 
-    def _since_reset(self, database: sqlite3.Connection, ask: Statements) -> Statements:
-        # In its session, a turn counts from the last reset on; elsewhere it counts always.
-        sessions = [d for d in self._by if d.name == "session"]
-        if sessions:
-            from tokentrack.reports.conditions import since_reset
+    def _excess(self, database: sqlite3.Connection, *, is_wide: bool) -> Excess | None:
+        if self.limit is None:
+            return None
+        from tokentrack.reports.costs import excess_of
 
-            for condition in since_reset(database):
-                ask = ask.narrowed(Filter(sessions[0], condition))
-        return ask
-
-    def _filters(self, words: Words) -> list[Filter]:
-        if not self._where:
-            return []
-        from tokentrack.reports.conditions import filter_of
-
-        return [filter_of(words, dimension, values) for dimension, values in self._where]
-
-
-def ledger_number(database: sqlite3.Connection, paths: LedgerPaths) -> int:
-    """Return the number of a ledger in an index, -1 if it has no files."""
-    query = "select n from ledger where path = ?"
-    found = database.execute(query, (os.fsencode(paths.path),)).fetchone()
-    return int(found[0]) if found else -1
+        return excess_of(database, self.limit, self._system, is_wide=is_wide)

@@ -6,11 +6,34 @@ has comes from the turns: sessions, messages, lists, hours, another zone, parts 
 
 from __future__ import annotations
 
-from tokentrack.reports import calendar
-from tokentrack.reports.aggregates import WideSum
-from tokentrack.reports.dimensions import KIND, TIME, USAGE, Dimension
-from tokentrack.reports.index.day_totals import has_totals, near, time_bounds, totals_fit
+from tokentrack.reports.aggregates import OVER, add_wide_sum
+from tokentrack.reports.dimensions import TIME, Dimension
+from tokentrack.reports.index.day_totals import (
+    SLOT,
+    has_totals,
+    near,
+    near_slots,
+    time_bounds,
+    totals_fit,
+)
 from tokentrack.reports.index.tables import FAILED, IS_REQUEST
+from tokentrack.reports.sources import (
+    BY_WORD,
+    DATES,
+    DAYS,
+    JOINS,
+    MESSAGES,
+    MONTHS,
+    OF_ALL,
+    OF_TURN,
+    REQUESTS,
+    SESSIONS,
+    SLOTS,
+    Filter,
+    Source,
+    between,
+    months,
+)
 from tokentrack.reports.zones import LocalTime
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
@@ -20,43 +43,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tokentrack.reports.aggregates import Sum
+    from tokentrack.reports.index.excess import Excess
     from tokentrack.reports.span import Span
     from tokentrack.reports.zones import Zone
 
-MONTHS, DATES, DAYS = "month_total", "date_total", "day_total"
-REQUESTS = "request_total"
-# What a turn's kinds tell.
-JOINS = {
-    KIND: " left join ledger_kind l on l.n = t.kind",
-    USAGE: " left join usage_kind u on u.n = t.usage_kind",
-}
 # A local day can end and come again within this many days of a change of the clocks.
 _MARGIN = 2
-
-
-class Filter:
-    """A condition on turns, and the dimension that it is about."""
-
-    __slots__ = ("condition", "dimension")
-
-    def __init__(self, dimension: Dimension, condition: str) -> None:
-        self.dimension = dimension
-        self.condition = condition
-
-
-class Source:
-    """A table, and the conditions that are not about filters."""
-
-    __slots__ = ("conditions", "table")
-
-    def __init__(self, table: str, conditions: Sequence[str] = ()) -> None:
-        self.table = table
-        self.conditions = conditions
-
-    @property
-    def is_totals(self) -> bool:
-        """Whether it has sums of turns."""
-        return self.table in {MONTHS, DATES, DAYS, REQUESTS}
 
 
 class Statements:
@@ -72,6 +64,7 @@ class Statements:
         *,
         is_wide: bool = False,
         of_requests: bool = False,
+        excess: Excess | None = None,
     ) -> None:
         """Keep the parts of the question.
 
@@ -83,6 +76,7 @@ class Statements:
             ledger: the number of the only ledger that is asked about, None for all.
             is_wide: whether sums can have more than 64 bits, which takes longer.
             of_requests: whether only tracked requests are asked about.
+            excess: what is beyond the user's plan, where that is asked for.
         """
         self._database = database
         self._zone = zone
@@ -91,9 +85,9 @@ class Statements:
         self._ledger = ledger
         self._is_wide = is_wide
         self._of_requests = of_requests
+        self._excess = excess
         if is_wide:
-            aggregate: Any = WideSum  # its result is text, which its stub does not know
-            database.create_aggregate("wide_sum", 1, aggregate)
+            add_wide_sum(database)
         self._local_time: LocalTime | None = None
         self._totals_fit: bool | None = None
 
@@ -116,9 +110,11 @@ class Statements:
             else:
                 yield from self._database.execute(statement)
 
-    def narrowed(self, more: Filter) -> Statements:
-        """Return the statements of the same question with one more filter."""
-        return self._like_this([*self._filters, more], of_requests=self._of_requests)
+    def narrowed(self, *more: Filter) -> Statements:
+        """Return the statements of the same question with more filters."""
+        if not more:
+            return self
+        return self._like_this([*self._filters, *more], of_requests=self._of_requests)
 
     def about_requests(self) -> Statements:
         """Return the statements of the same question about tracked requests alone."""
@@ -127,7 +123,7 @@ class Statements:
     def _like_this(self, filters: Sequence[Filter], *, of_requests: bool) -> Statements:
         return Statements(
             self._database, self._zone, self._span, filters, self._ledger,
-            is_wide=self._is_wide, of_requests=of_requests,
+            is_wide=self._is_wide, of_requests=of_requests, excess=self._excess,
         )  # fmt: skip
 
     def sources_of_turns(self) -> list[Source]:
@@ -139,6 +135,8 @@ class Statements:
         return [Source(table, (*found, own)) for table in ("turn", "part")]
 
     def _sources(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> list[Source]:
+        if special := self._special(dimensions, sums):
+            return [special]
         if not self._can_use_totals(dimensions, sums):
             found = [self._turns(self._span)]
         else:
@@ -150,13 +148,51 @@ class Statements:
         # Executions that other ledgers have as well.
         return [*found, Source("part", [*self._turns(self._span).conditions, own])]
 
-    def _can_use_totals(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> bool:
-        asked = [*dimensions, *[f.dimension for f in self._filters]]
-        if self._is_wide or any(d.is_of_turns for d in asked) or not all(s.of_totals for s in sums):
+    def _special(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> Source | None:
+        # The totals of all ledgers by session, by message, or by half an hour.
+        is_narrow = self._ledger is not None or self._filters or self._of_requests
+        first, _, since, until = self._span.edges
+        if is_narrow or since is not None or until is not None or not self._totals_have(sums):
+            return None
+        others = [d for d in dimensions if d.source != TIME]
+        has_hour = any(d.name == "hour" for d in dimensions)
+        if not others and (has_hour or not self._do_totals_fit()):
+            return self._slots() if has_totals(self._database) else None
+        if len(others) != 1 or others[0].name not in BY_WORD or has_hour or first is not None:
+            return None
+        is_timeless = len(dimensions) == 1 and not any(self._span.edges)
+        if not (has_totals(self._database) if is_timeless else self._do_totals_fit()):
+            return None
+        return between(BY_WORD[others[0].name], "day", None, self._span.last_day)
+
+    def _slots(self) -> Source | None:
+        if not self._local.is_of_slots(SLOT):
+            return None
+        first, last, _, _ = self._span.edges
+        found = near_slots(first, last)
+        if first is not None:
+            found.append(f"{self._local.day} >= {first}")
+        if last is not None:
+            found.append(f"{self._local.day} <= {last}")
+        return Source(SLOTS, found)
+
+    def _totals_have(self, sums: Sequence[Sum]) -> bool:
+        if self._is_wide or not all(found.of_totals for found in sums):
             return False
+        return not any(found in OVER for found in sums) or (
+            self._excess is not None and self._excess.is_stored
+        )
+
+    def _do_totals_fit(self) -> bool:
         if self._totals_fit is None:
             self._totals_fit = totals_fit(self._database, self._zone)
-        if self._totals_fit:
+        return self._totals_fit
+
+    def _can_use_totals(self, dimensions: Sequence[Dimension], sums: Sequence[Sum]) -> bool:
+        asked = [*dimensions, *[f.dimension for f in self._filters]]
+        if any(d.is_of_turns for d in asked) or not self._totals_have(sums):
+            return False
+        if self._do_totals_fit():
             return True
         # Without days, those of another zone will do.
         is_timeless = not any(d.source == TIME for d in asked) and not any(self._span.edges)
@@ -183,12 +219,12 @@ class Statements:
         self, dimensions: Sequence[Dimension], first: int | None, last: int | None
     ) -> list[Source]:
         if self._of_requests:
-            return [_between(REQUESTS, "day", first, last)]
+            return [between(REQUESTS, "day", first, last)]
         if all(d.source == TIME for d in dimensions) and not self._filters and not self._ledger:
-            return [_between(DATES, "day", first, last)]
+            return [between(DATES, "day", first, last)]
         if any(d.name in {"day", "week", "weekday"} for d in dimensions):
-            return [_between(DAYS, "day", first, last)]
-        return _months(first, last)
+            return [between(DAYS, "day", first, last)]
+        return months(first, last)
 
     def _turns(self, span: Span) -> Source:
         first, last, since, until = span.edges
@@ -217,53 +253,37 @@ class Statements:
     ) -> str:
         keys = [self._value(source, d) for d in dimensions]
         if is_split:
-            keys.append("t.failed" if source.table == DATES else f"ifnull(t.kind, 0) & {FAILED}")
-        values = [_sum_over(source, s) for s in sums]
+            is_apart = source.table in OF_ALL
+            keys.append("t.failed" if is_apart else f"ifnull(t.kind, 0) & {FAILED}")
         asked = {d.source for d in [*dimensions, *[f.dimension for f in self._filters]]}
-        joins = "".join([join for name, join in JOINS.items() if name in asked])
+        is_joined = source.table not in OF_ALL
+        joins = "".join([join for name, join in JOINS.items() if name in asked and is_joined])
         conditions = [*source.conditions, *[f.condition for f in self._filters]]
         where = f" where {' and '.join(conditions)}" if conditions else ""
+        turns = f"{source.table} t{joins}{where}"
         group = f" group by {', '.join([str(n + 1) for n in range(len(keys))])}" if keys else ""
-        return f"select {', '.join([*keys, *values])} from {source.table} t{joins}{where}{group}"
+        if self._excess is not None and not source.is_totals and any(s in OVER for s in sums):
+            # The limit keeps SQLite from working out `beyond` once for each sum.
+            inner = [f"{key} as key{n}" for n, key in enumerate(keys)]
+            inner += [OF_TURN, f"{self._excess.value} as beyond"]
+            turns = f"(select {', '.join(inner)} from {turns} limit -1)"
+            keys = [f"key{n}" for n in range(len(keys))]
+        values = [self._sum_over(source, found) for found in sums]
+        return f"select {', '.join([*keys, *values])} from {turns}{group}"
+
+    def _sum_over(self, source: Source, found: Sum) -> str:
+        if source.is_totals:
+            return found.of_dates if source.table in OF_ALL else found.of_totals
+        if found in OVER and self._excess is not None:
+            return str(self._excess.sums()[OVER.index(found)])
+        return found.of_turns
 
     def _value(self, source: Source, dimension: Dimension) -> str:
         if dimension.source != TIME:
-            return dimension.column
+            is_word = source.table in {SESSIONS, MESSAGES}
+            return f"nullif(t.{dimension.name}, 0)" if is_word else dimension.column
         if dimension.name == "hour":
             return self._local.hour
-        if source.is_totals:
+        if source.is_totals and source.table != SLOTS:
             return "t.month" if source.table == MONTHS else "t.day"
         return self._local.day
-
-
-def _sum_over(source: Source, found: Sum) -> str:
-    if not source.is_totals:
-        return found.of_turns
-    return found.of_dates if source.table == DATES else found.of_totals
-
-
-def _between(table: str, column: str, first: int | None, last: int | None) -> Source:
-    found = []
-    if first is not None:
-        found.append(f"t.{column} >= {first}")
-    if last is not None:
-        found.append(f"t.{column} <= {last}")
-    return Source(table, found)
-
-
-def _months(first: int | None, last: int | None) -> list[Source]:
-    # A month is known by its first day.
-    low = None if first is None else _next_month(first - 1)
-    high = None if last is None else calendar.first_day_of(calendar.month_of(last + 1)) - 1
-    if low is not None and high is not None and low > high:
-        return [_between(DAYS, "day", first, last)]
-    found = [_between(MONTHS, "month", low, high)]
-    if first is not None and low is not None and first < low:
-        found.append(_between(DAYS, "day", first, low - 1))
-    if last is not None and high is not None and high < last:
-        found.append(_between(DAYS, "day", high + 1, last))
-    return found
-
-
-def _next_month(day: int) -> int:
-    return calendar.first_day_of(calendar.month_of(day) + 1)

@@ -18,8 +18,9 @@ from tokentrack.reports.index.day_totals import time_bounds
 from tokentrack.reports.periods import HOUR, HOUR_LENGTH, days_of, hour_start
 from tokentrack.reports.request_costs import RequestSum, request_sums
 from tokentrack.reports.row_reader import ChangedError, RowReader
+from tokentrack.reports.sources import JOINS, Filter
 from tokentrack.reports.span import Span
-from tokentrack.reports.statements import JOINS, Filter, Statements
+from tokentrack.reports.statements import Statements
 from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageRequest, UsageTotal
 from tokentrack.reports.zones import LocalTime, Zone
 
@@ -235,7 +236,7 @@ class TrackedRequests:
         ]
 
     def _since_reset(self) -> list[Filter]:
-        return [Filter(_SESSION, condition) for condition in since_reset(self._database)]
+        return since_reset(self._database)
 
     def _equals(self, dimension: Dimension, value: str) -> Filter:
         return Filter(dimension, is_one_of(self._words, dimension, [value]))

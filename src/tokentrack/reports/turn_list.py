@@ -15,8 +15,9 @@ from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.grep import Grep
 from tokentrack.reports.groups import Numbers, Words
 from tokentrack.reports.provenance import provenance_of
-from tokentrack.reports.question import ask_index, ledger_number
+from tokentrack.reports.question import ask_index
 from tokentrack.reports.row_reader import ChangedError, RowReader
+from tokentrack.reports.sources import ledger_number
 from tokentrack.reports.spans import bounds_of, find_span
 from tokentrack.reports.statements import Statements
 from tokentrack.reports.turn_rows import SORTS, places_of, rows_of, select

@@ -13,7 +13,7 @@ from tokentrack.reports.grep import PROMPT
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
 from tokentrack.reports.row_reader import ChangedError
-from tokentrack.reports.statements import JOINS, Source
+from tokentrack.reports.sources import JOINS, Source
 
 if TYPE_CHECKING:
     import sqlite3

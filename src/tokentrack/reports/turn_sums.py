@@ -10,8 +10,9 @@ from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS
 from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.groups import Words
+from tokentrack.reports.sources import Filter
 from tokentrack.reports.span import Span
-from tokentrack.reports.statements import Filter, Statements
+from tokentrack.reports.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

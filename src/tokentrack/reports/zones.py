@@ -15,7 +15,7 @@ from tokentrack.errors import ValidationError
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
 SECOND = 1_000_000
@@ -115,13 +115,27 @@ class LocalTime:
         """Name the zone, the times, and the database in which the expressions are used."""
         low, high = max(first, _FIRST), min(last + 1, _LAST)
         self.steps = zone.steps(low, high) if low < high else []
-        shift = _piecewise(self.steps) if self.steps else "local_shift(at)"
+        shift = piecewise(self.steps, "at") if self.steps else "local_shift(at)"
         if self.steps and (first < low or last >= high):
             shift = f"case when at >= {low} and at < {high} then {shift} else local_shift(at) end"
         if "local_shift" in shift:
             database.create_function("local_shift", 1, zone.offset)
         self.offset = shift
+        self._is_piecewise = "local_shift" not in shift
         self._local = f"(at + {_BEFORE_1970} + {shift})"
+
+    @property
+    def offsets(self) -> tuple[int, int]:
+        """The least and the largest offset from UTC."""
+        if not self._is_piecewise:
+            return -DAY, DAY
+        found = [offset for _, offset in self.steps]
+        return min(found), max(found)
+
+    def is_of_slots(self, length: int) -> bool:
+        """Tell whether days and hours begin and end with slots of so many microseconds."""
+        numbers = [offset for _, offset in self.steps] + [since for since, _ in self.steps[1:]]
+        return self._is_piecewise and not any(number % length for number in numbers)
 
     @property
     def day(self) -> str:
@@ -134,13 +148,13 @@ class LocalTime:
         return f"{self._local} / {3600 * SECOND} % 24"
 
 
-def _piecewise(steps: list[Step]) -> str:
-    # The offset in force at `at`, by halves.
+def piecewise(steps: Sequence[tuple[int, object]], variable: str) -> str:
+    """Return an expression in SQL that has a value from each step to the next one, by halves."""
     if len(steps) == 1:
         return str(steps[0][1])
     middle = len(steps) // 2
-    earlier, later = _piecewise(steps[:middle]), _piecewise(steps[middle:])
-    return f"case when at < {steps[middle][0]} then {earlier} else {later} end"
+    earlier, later = piecewise(steps[:middle], variable), piecewise(steps[middle:], variable)
+    return f"case when {variable} < {steps[middle][0]} then {earlier} else {later} end"
 
 
 def _offset_of(zone: str | tzinfo | None) -> Callable[[int], int]:

@@ -9,8 +9,9 @@ from tokentrack.errors import FileSystemError
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK
-from tokentrack.reports.question import ask_index, ledger_number
+from tokentrack.reports.question import ask_index
 from tokentrack.reports.scope import own_scope
+from tokentrack.reports.sources import ledger_number
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from tokentrack.reports.index.day_totals import is_of_another_zone
+from tokentrack.reports.index.day_totals import has_limit, is_of_another_zone
 from tokentrack.reports.index.looks import is_settled
 from tokentrack.reports.index.segments import (
     File,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from tokentrack.reports.index.excess import Limit
     from tokentrack.reports.index.refresh import Progress, Refresh
     from tokentrack.reports.zones import Zone
     from tokentrack.store.paths import LedgerPaths
@@ -76,6 +77,7 @@ def open_index(
     ledgers: Sequence[LedgerPaths],
     zone: Zone,
     progress: Progress | None = None,
+    limit: Limit | None = None,
 ) -> OpenIndex:
     """Open the index of these ledgers, and bring it up to date.
 
@@ -84,13 +86,14 @@ def open_index(
         ledgers: all of its ledgers.
         zone: the system's zone, whose days the totals have.
         progress: is told how many bytes were read.
+        limit: the plan's, of which the totals must know what is beyond.
 
     Raises:
         OSError: the files of a ledger kept changing while they were opened.
         sqlite3.Error: a private database can't be made either.
     """
     unique = {paths.path: paths for paths in ledgers}
-    opening = Opening(list(unique.values()), zone, progress)
+    opening = Opening(list(unique.values()), zone, progress, limit)
     return (opening.kept(path) if path else None) or opening.private()
 
 
@@ -102,11 +105,13 @@ class Opening:
         ledgers: Sequence[LedgerPaths],
         zone: Zone | None = None,
         progress: Progress | None = None,
+        limit: Limit | None = None,
     ) -> None:
         """Look at all files; the arguments are those of `open_index`."""
         self._ledgers = ledgers
         self._zone = zone
         self._progress = progress
+        self._limit = limit
         self._unreadable: dict[str, str] = {}
         self._looks: dict[File, Look] = {}
         for paths in ledgers:
@@ -183,7 +188,7 @@ class Opening:
     def _refreshed(self, database: sqlite3.Connection) -> Refresh:
         from tokentrack.reports.index.refresh import Refresh, drop_tables
 
-        refresh = Refresh(database, self._ledgers, self._zone, self._progress)
+        refresh = Refresh(database, self._ledgers, self._zone, self._progress, self._limit)
         if _version(database) == VERSION:
             refresh.run()
         else:
@@ -209,6 +214,8 @@ class Opening:
                     return False  # one more look at its content, then it is trusted
                 young.append(file)
         if self._zone is not None and is_of_another_zone(database, self._zone):
+            return False
+        if self._limit is not None and not has_limit(database, self._limit):
             return False
         return all(self._is_as_read(file, known[file]) for file in young)
 

@@ -10,12 +10,12 @@ import os
 
 from tokentrack.common.oserrors import sentence_of, with_path
 from tokentrack.reports.index import fold, links
-from tokentrack.reports.index.day_totals import Totals
 from tokentrack.reports.index.file_reader import Block, FileReader, Position
 from tokentrack.reports.index.follow import LedgerFiles, MustRebuildError
 from tokentrack.reports.index.row_staging import RowStaging
 from tokentrack.reports.index.segments import Segment, known_segments, save_segment
 from tokentrack.reports.index.staging import Staging
+from tokentrack.reports.index.sum_totals import Totals, Touched
 from tokentrack.reports.index.tables import SCHEMA, STAGED_IDS, TIME_INDEX, TOTALS
 from tokentrack.reports.index.usage_staging import UsageStaging
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from tokentrack.reports.index.excess import Limit
     from tokentrack.reports.index.follow import FileToRead
     from tokentrack.reports.index.segments import File
     from tokentrack.reports.zones import Zone
@@ -47,6 +48,7 @@ class Refresh:
         ledgers: Sequence[LedgerPaths],
         zone: Zone | None,
         progress: Progress | None = None,
+        limit: Limit | None = None,
     ) -> None:
         """Name the index and its ledgers.
 
@@ -55,10 +57,11 @@ class Refresh:
             ledgers: all of its ledgers.
             zone: whose days the totals have; None leaves totals out, for a single answer.
             progress: is told how many bytes were read.
+            limit: the plan's; without one, that for which the index has totals.
         """
         self._database = database
         self._ledgers = sorted(ledgers, key=lambda paths: paths.path)
-        self._totals = None if zone is None else Totals(database, zone)
+        self._totals = None if zone is None else Totals(database, zone, limit)
         self._progress = progress
         self._bytes = 0
         self.rebuilt_because = ""
@@ -86,20 +89,24 @@ class Refresh:
         """
         known = known_segments(self._database)
         if known:
-            self._check_zone()
+            self._check_totals()
             self._update(known)
         return bool(known)
 
     def build(self) -> None:
         """Drop everything and read all files."""
+        if self._totals is not None:
+            self._totals.keep_limit()
         drop_tables(self._database)
         for statement in SCHEMA if self._totals is None else (*SCHEMA, *TOTALS):
             self._database.execute(statement)
         self._update({})
 
-    def _check_zone(self) -> None:
-        if self._totals is not None and self._totals.is_of_another_zone():
-            raise MustRebuildError("the time zone of this system is another one")
+    def _check_totals(self) -> None:
+        if self._totals is not None:
+            self._totals.keep_limit()
+            if self._totals.is_of_another_zone():
+                raise MustRebuildError("the time zone of this system is another one")
 
     def _update(self, known: dict[File, Segment]) -> None:
         staging = Staging(self._database)
@@ -176,7 +183,9 @@ class Refresh:
         database = self._database
         if reason := fold.follow_problem(database, is_merged=False):
             raise MustRebuildError(reason)
-        touched = self._totals.touched_days() if self._totals else set()
+        touched = Touched()
+        if self._totals is not None:
+            self._totals.note_touched(touched)
         fold.fold_rows(database, "turn", "n.id", "new_row n")
         links.add_links(database)
         links.fold_all_usage(database)
@@ -185,7 +194,8 @@ class Refresh:
             raise MustRebuildError(reason)
         self._note_resets()
         if self._totals is not None:
-            self._totals.sum_days(touched | self._totals.touched_days())
+            self._totals.note_touched(touched)
+            self._totals.sum_touched(touched)
 
     def _note_resets(self) -> None:
         self._database.execute(

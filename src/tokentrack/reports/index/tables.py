@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -35,8 +35,10 @@ _TURN = """
 _SUMS = """
     turns integer, known integer, a integer, b integer, c integer, tokens integer,
     micros integer, timed integer, timed_tokens integer, timed_micros integer,
-    copies integer, superseded integer
+    copies integer, superseded integer, over_a integer, over_b integer, over_c integer
 """
+# What the kinds of turns tell about those that are summed over them.
+_KINDS = "reported integer, estimated integer, tracked integer"
 SCHEMA = (
     "create table meta (key text primary key, value) without rowid",
     """create table segment (
@@ -61,11 +63,21 @@ SCHEMA = (
         ledger integer, session integer, place integer,
         primary key (ledger, session)) without rowid""",
 )
-# Sums by local day, and by month, which is its first day; only in an index that is kept.
+# Sums by local day, and by month, which is its first day; only in an index that is kept. `over` is
+# the part of the credits that is beyond the plan, and `crossing` has the turns that are partly so.
+# A slot is half an hour, counted from the year 1; so days of most other zones are whole slots.
 TOTALS = (
     f"""create table date_total (
-        day integer, failed integer, {_SUMS}, reported integer, estimated integer,
-        tracked integer, primary key (day, failed)) without rowid""",
+        day integer, failed integer, {_SUMS}, {_KINDS}, primary key (day, failed)) without rowid""",
+    f"""create table session_total (
+        session integer, day integer, failed integer, {_SUMS}, {_KINDS},
+        primary key (session, day, failed)) without rowid""",
+    f"""create table message_total (
+        message integer, day integer, failed integer, {_SUMS}, {_KINDS},
+        primary key (message, day, failed)) without rowid""",
+    f"""create table slot_total (
+        slot integer, failed integer, {_SUMS}, {_KINDS},
+        primary key (slot, failed)) without rowid""",
     f"""create table day_total (
         day integer, ledger integer, kind integer, usage_kind integer, {_SUMS},
         primary key (day, ledger, kind, usage_kind)) without rowid""",
@@ -77,6 +89,8 @@ TOTALS = (
         day integer, ledger integer, kind integer, usage_kind integer, turns integer,
         input integer, output integer, cached integer,
         primary key (day, ledger, usage_kind)) without rowid""",
+    """create table crossing (
+        day integer, at integer, id integer primary key, a integer, b integer, c integer)""",
 )
 TIME_INDEX = "create index turn_at on turn (at)"
 STAGING = (
