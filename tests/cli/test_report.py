@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 
+from support import commands
 from support.imported import credits_of, tokentrack
 from support.kiro_homes import build
 from tokentrack.reports.render.measures import MEASURES
@@ -167,6 +168,11 @@ def test_strict_fails_where_a_row_was_skipped(machine):
         file.write("a,b\n")
     assert "1 row skipped" in report(machine)
     assert "1 row skipped" in report(machine, "--strict", code=1)
+    for form in ("csv", "markdown"):
+        for command in ("report", "turns"):
+            done = commands.run([command, "--format", form], machine.root, machine.environment)
+            assert "skipped" not in done.stdout
+            assert done.stderr == "1 row skipped (--json lists them)\n"
     (skipped,) = document(machine)["provenance"]["skipped"]
     assert skipped["line"] == 3
 

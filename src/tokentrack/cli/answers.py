@@ -11,6 +11,7 @@ import click
 from tokentrack.cli.answer_options import FILTERS
 from tokentrack.cli.options import Target, say, target_of
 from tokentrack.cli.progress_line import progress_line
+from tokentrack.common.formatting import counted
 from tokentrack.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -236,8 +237,19 @@ def print_answer(
         made = lines(screen_for(options)) if form == "table" else None
         for line in made or _document_lines(form, flat or answer, columns.get(form, ())):
             print_line(line)
+    if form in {"csv", "markdown"}:
+        note_gaps(answer)
     if options["strict"] and answer.provenance["skipped"]:
         raise SystemExit(1)
+
+
+def note_gaps(answer: Answer) -> None:
+    """Say on stderr what an answer lacks, where its format has no place for that."""
+    skipped = len(answer.provenance["skipped"])
+    if skipped:
+        say(f"{counted(skipped, 'row')} skipped (--json lists them)", err=True)
+    for path, why in answer.unreadable.items():
+        say(f"not counted: {path} ({why})", err=True)
 
 
 def _document_lines(form: str, answer: Answer, names: Sequence[str]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tokentrack.cli.answers import filters_of, form_of, print_line, scope_of
+from tokentrack.cli.answers import filters_of, form_of, note_gaps, print_line, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +47,8 @@ def print_turns(options: dict[str, Any], **asked: Any) -> None:
         answer = list_turns(**filters_of(options), **scope.arguments, **asked, take=take)
     except _OutputError as end:
         raise end.error from None
+    if form_of(options) == "csv":
+        note_gaps(answer)
     if options["strict"] and answer.provenance["skipped"]:
         raise SystemExit(1)
 

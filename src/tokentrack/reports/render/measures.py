@@ -94,13 +94,14 @@ def compared(measures: Sequence[Measure], metric: str) -> list[Measure]:
 
 def measure_of(metric: str) -> Measure:
     """Return the column of a metric; one that `--show` does not know has the metric's name."""
-    found = next((m for m in MEASURES.values() if m.metrics[0] == metric), None)
+    known = [*MEASURES.values(), *OTHER_PRICES.values()]
+    found = next((m for m in known if m.metrics[0] == metric), None)
     name = metric.replace("_", " ")
     return found or Measure(name, (metric,), 0, lambda row, _: count_text(row[metric]))
 
 
 def _before(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, estimated: _text(metric, row[BEFORE], row, estimated)
+    return lambda row, estimated: _text(metric, row, row[BEFORE], estimated)
 
 
 def _change(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
@@ -110,13 +111,13 @@ def _change(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
             return UNKNOWN
         amount = value.removeprefix("-") if isinstance(value, str) else abs(value)
         sign = "" if not float(value) else "-" if float(value) < 0 else "+"
-        return sign + _text(metric, amount, row, estimated)
+        return sign + _text(metric, row, amount, estimated)
 
     return text
 
 
-def _text(metric: str, value: Any, row: Mapping[str, Any], estimated: bool) -> str:
+def _text(metric: str, row: Mapping[str, Any], value: Any, estimated: bool) -> str:
     # The share of failed turns has no difference; their number has one.
-    return count_text(value) if metric == "failed" else measure_of(metric).text(
-        {**row, metric: value}, estimated
-    )  # fmt: skip
+    if metric == "failed":
+        return count_text(value)
+    return measure_of(metric).text({**row, metric: value}, estimated)

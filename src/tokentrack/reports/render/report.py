@@ -114,7 +114,7 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
         f"credits reported by Kiro for {share_text(reported, reported + unknown)}",
         f"{unknown:,} still unknown",
         _tokens_part(found["tokens"]),
-        f"{counted(len(found['skipped']), 'row')} skipped",
+        _skipped_part(len(found["skipped"])),
     ]
     if found["unpriced_turns"]:
         parts.append(f"{counted(found['unpriced_turns'], 'turn')} without a price")
@@ -131,6 +131,10 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
             name = shorten(name, room, in_the_middle=True, mark=screen.plain("…"))
             lines.append(f"not counted: {name}{reason}")
     return lines
+
+
+def _skipped_part(number: int) -> str:
+    return f"{counted(number, 'row')} skipped" + (" (--json lists them)" if number else "")
 
 
 def _tokens_part(tokens: Mapping[str, int]) -> str:
