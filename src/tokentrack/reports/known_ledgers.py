@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tokentrack.config.sources import ledger_paths, load_config, own_root
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.store.foreign import find_named
 from tokentrack.store.paths import index_path, user_paths
 from tokentrack.store.registry import register, registered
 from tokentrack.workspace import find_workspace, kiro_home
@@ -59,6 +58,8 @@ def named_ledgers(
     Raises:
         FileSystemError: a path is not a ledger and has none, or can't be read.
     """
+    from tokentrack.store.foreign import find_named
+
     found = find_named([os.fspath(path) for path in paths], COLUMNS, USAGE_COLUMNS)
     return found.ledgers, found.missing
 
