@@ -80,6 +80,17 @@ def test_an_answer_on_a_terminal_is_followed_by_what_is_due(space, words, code):
 
 @pytest.mark.slow
 @posix_only
+def test_after_an_answer_a_lock_that_is_held_is_no_reason_to_fail(space):
+    from support.terminal import on_terminal
+
+    with space.locked():
+        said = on_terminal(("status",), space.root, space.environ)
+    assert "maintenance: postponed: another process holds the lock" in said
+    assert space.names(BACKUP) == []
+
+
+@pytest.mark.slow
+@posix_only
 @pytest.mark.parametrize(("words", "code"), [
     (("--json",), 0), (("--format", "csv"), 0), (("status", "--json"), 0), (("report",), 0),
     (("turns",), 0),

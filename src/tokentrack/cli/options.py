@@ -166,11 +166,14 @@ def run_due(target: Target) -> None:
 
 def run_due_on_terminal(target: Target) -> None:
     """Run the maintenance that is due, after an answer on a terminal, and say so in one line."""
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or not target.config.auto_maintenance:
         return
-    from tokentrack.maintenance.schedule import run_due as run
+    from tokentrack.maintenance.schedule import maintain
 
-    if done := run(target.paths, target.config, os.environ):
+    done, problem = maintain(target.paths, target.config, os.environ)
+    if problem:
+        done.append(f"postponed: {problem}")
+    if done:
         say(f"maintenance: {'; '.join(done)}", err=True)
 
 

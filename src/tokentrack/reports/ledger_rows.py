@@ -15,7 +15,7 @@ from tokentrack.store.reader import read_records
 from tokentrack.store.tail import records_from_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from tokentrack.reports.filters import RecordTest
@@ -43,7 +43,7 @@ def ledger_rows(paths: LedgerPaths, *, archives: bool = True) -> Iterator[Ledger
         OSError: the ledger can't be read.
     """
     problems: list[str] = []
-    for name, record in read_files(paths, COLUMNS, problems):
+    for name, record in _read_files(paths, problems):
         if not archives and name != paths.ledger:
             continue
         if record.problem:
@@ -105,30 +105,17 @@ def _transactions(records: Iterator[Record]) -> Iterator[TokenTransaction]:
             yield row
 
 
-def read_files(
-    paths: LedgerPaths, columns: Sequence[str], problems: list[str], *, usage: bool = False
-) -> Iterator[tuple[str, Record]]:
-    """Yield the records of a ledger and its archives, each with the name of its file.
-
-    Args:
-        paths: the ledger.
-        columns: its columns.
-        problems: gets a sentence for each archive that can't be read to its end; its readable
-            part and all other files are read.
-        usage: whether to read the usage ledger.
-
-    Raises:
-        OSError: the active file, or the folder, can't be read.
-    """
-    active = paths.usage if usage else paths.ledger
-    with with_path(paths.folder, active), open_ledger_files(paths, usage=usage) as files:
+def _read_files(paths: LedgerPaths, problems: list[str]) -> Iterator[tuple[str, Record]]:
+    # The records of the archives and the ledger, each with the name of its file. `problems` gets
+    # a sentence for each archive that can't be read to its end.
+    with with_path(paths.folder, paths.ledger), open_ledger_files(paths) as files:
         for name, file in files.items():
             try:
                 with with_path(paths.folder, name):
-                    for record in read_records(file, columns):
+                    for record in read_records(file, COLUMNS):
                         yield name, record
             except OSError as error:
-                if name == active:
+                if name == paths.ledger:
                     raise
                 problems.append(sentence_of(error))
 
