@@ -11,6 +11,8 @@ import subprocess
 import termios
 import time
 
+from support.kiro import installed_command
+
 PATIENCE = 60  # only turns a hang into a failure
 
 
@@ -87,3 +89,20 @@ class Terminal:
         data = os.read(self._own, 65536)
         self.text += data.decode("utf-8", "replace")
         return bool(data)
+
+
+def on_terminal(words, cwd, environ, code=0, columns=100):
+    """Return all that a command of tokentrack prints on a terminal.
+
+    Args:
+        words: what comes after `tokentrack`.
+        cwd: the folder to run it in.
+        environ: its environment.
+        code: the exit code that it must have, None for any.
+        columns: the width of the terminal.
+    """
+    command = [*installed_command(), *words]
+    with Terminal(command, columns=columns, cwd=cwd, env=environ) as terminal:
+        ended = terminal.end()
+        assert code in (None, ended), terminal.text
+        return terminal.text.replace("\r\n", "\n")
