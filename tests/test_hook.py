@@ -103,6 +103,18 @@ def test_a_disabled_hook_records_nothing_and_keeps_every_setting(hook, space):
     assert len(space.rows()) == 1
 
 
+def test_enable_also_undoes_enabled_false(space):
+    config = space.config.copy(enabled=False)
+    hook = TokenTrackingHook(config, root=space.root, environ=space.environ)
+    hook.on_agent_execution_complete(ID, {"tokens_used": 1})
+    assert (space.rows(), hook.is_enabled()) == ([], False)
+    hook.enable()
+    assert hook.is_enabled()
+    assert hook.get_configuration()["enabled"]
+    hook.on_agent_execution_complete(ID, {"tokens_used": 1})
+    assert len(space.rows()) == 1
+
+
 def test_a_change_takes_effect_at_the_next_event(hook, space):
     changes = {"max_prompt_length": 0, "csv_file_path": ".kiro/other.csv", "hook_name": "new"}
     assert hook.apply_configuration_changes(changes)

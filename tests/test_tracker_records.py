@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import tokentrack
 from support.kiro import read_csv
 from support.ledgers import Workspace, transaction
-from tokentrack import CSVWriter, TokenTransaction
+from tokentrack import CSVWriter, TokenTrackingHook, TokenTransaction
 from tokentrack.errors import ValidationError
 from tokentrack.models.rules import register_rule, registered_rules, remove_rule, rule_in_force
 from tokentrack.recorder import guarded
@@ -273,3 +274,85 @@ def test_every_public_name_is_there_and_no_other():
     assert set(tokentrack.__all__) <= set(dir(tokentrack))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = tokentrack.nothing
+
+
+# --- refusals ---
+
+REFUSED = {
+    "tokens_used must be a whole number of 0 or more, not str": {"tokens_used": "5"},
+    "tokens_used must be a whole number of 0 or more, not -1": {"tokens_used": -1},
+    "tokens_used must be a whole number of 0 or more, not True": {"tokens_used": True},
+    "tokens_used must be a whole number of 0 or more, not 1.5": {"tokens_used": 1.5},
+    "elapsed_time must be from 0 to 1,000,000,000 s, not timedelta": {
+        "elapsed_time": timedelta(seconds=1)
+    },
+    "prompt_text must be text or a TokenTransaction, not bytes": {"prompt_text": b"SECRET"},
+    "context must be a mapping with text keys, not list": {"context": ["SECRET"]},
+    "context: session_id must be text, not int": {"context": {"session_id": 5}},
+    "context: credits must be a number of 0 or more": {"context": {"credits": "SECRET"}},
+    "context: credits_basis must be one of reported, estimated, unknown": {
+        "context": {"credits": 1, "credits_basis": "SECRET"}
+    },
+    "context: timestamp must be a datetime or an ISO 8601 time": {"context": {"timestamp": 0.1}},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_refused_record_says_why_and_quotes_no_text(space, caplog, reason):
+    tracker = space.tracker
+    arguments = {"prompt_text": "SECRET", "tokens_used": 1, "elapsed_time": 1.0, **REFUSED[reason]}
+    assert not tracker.record_transaction(**arguments)
+    last = tracker.get_statistics()["errors"]["last_error"]
+    assert last["message"] == f"a record is refused: {reason}"
+    assert [record.getMessage() for record in caplog.records] == [last["message"]]
+    assert {record.name for record in caplog.records} == {"tokentrack"}
+    log = (space.state / "tokentrack.log").read_text()
+    assert reason in log
+    assert "SECRET" not in log
+
+
+def test_of_a_rule_only_the_name_is_told(space, caplog):
+    with rule_in_force("short", lambda record: f"{record.prompt_text} is long"):
+        assert not space.tracker.record_transaction("SECRET", 1, 1.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a record is refused because of problems with rule short"
+    ]
+
+
+def test_a_context_that_contains_itself_is_refused(space):
+    context = {"session_id": "s"}
+    context["usage"] = context
+    tracker = space.tracker
+    assert not tracker.record_transaction("p", 1, 1.0, context)
+    message = tracker.get_statistics()["errors"]["last_error"]["message"]
+    assert message == "a record is refused: context must not contain itself"
+    hook = TokenTrackingHook(space.config, root=space.root, environ=space.environ)
+    hook.on_agent_execution_complete(context)
+    assert (space.rows(), hook.get_statistics()["events_refused"]) == ([], 1)
+
+
+# --- the same record again ---
+
+
+def test_a_record_that_is_given_again_is_accepted_and_stored_once(space):
+    tracker = space.tracker
+    record = transaction("e1")
+    assert tracker.record_transaction(record)
+    assert tracker.record_transaction("another", 1, 1.0)
+    assert tracker.record_transaction(record)
+    assert len(space.rows()) == len(read_csv(space.usage)) == 2
+    assert tracker.record_transaction(transaction("e2"))
+    assert tracker.record_transaction(transaction("e1", tokens_used=99))  # of the same execution
+    assert [row["tokens_used"] for row in read_csv(space.ledger)][-1] == "99"
+    assert len(space.rows()) == 4
+
+
+def test_a_record_that_waits_and_is_given_again_is_stored_once(space):
+    record = transaction("e1")
+    space.config.file_lock_timeout_seconds = 0.0
+    with space.locked():
+        assert space.tracker.record_transaction(record)
+        assert space.tracker.record_transaction(record)
+        assert space.rows() == []
+    assert space.tracker.record_transaction(record)
+    assert len(space.rows()) == len(read_csv(space.usage)) == 1

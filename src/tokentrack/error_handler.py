@@ -30,6 +30,7 @@ _PASSING = frozenset({
     errno.ETIMEDOUT, getattr(errno, "ESTALE", errno.EAGAIN), errno.EDEADLK,
 })  # fmt: skip
 _MAX_COUNTED = 1000
+_LONGEST_MESSAGE = 1000
 _SHARING_VIOLATIONS = frozenset({32, 33})  # Windows: another process has the file open
 
 
@@ -115,22 +116,35 @@ class ErrorHandler:
         return self._decide("export", error, Decision(Action.CONTINUE, 0, message))
 
     def handle_validation_error(
-        self, issues: Sequence[str], transaction: TokenTransaction | None = None
+        self,
+        issues: Sequence[str],
+        transaction: TokenTransaction | None = None,
+        *,
+        tells_no_text: bool = False,
     ) -> Decision:
         """Decide about data that breaks a rule: SKIP the record, or CONTINUE if the policy says so.
 
-        CONTINUE is only for a record whose fields are valid (`transaction` is given).
+        CONTINUE is only for a record whose fields are valid (`transaction` is given). The logger
+        `tokentrack` gets the message, too.
 
         Args:
             issues: all problems; only the names of their fields or rules are logged.
             transaction: the record, if only a registered rule objects.
+            tells_no_text: whether the issues quote no text of the data, so that they are logged
+                whole.
         """
         lenient = self.policy.on_validation_error == error_policy.CONTINUE
         action = Action.CONTINUE if lenient and transaction is not None else Action.SKIP
-        about = ", ".join(dict.fromkeys(_subject(issue) for issue in issues)) or "the record"
         verb = "stored despite" if action is Action.CONTINUE else "refused because of"
-        message = f"a record is {verb} problems with {about}"
-        return self._decide("validation", "ValidationError", Decision(action, 0, message))
+        if tells_no_text and issues:
+            message = f"a record is refused: {'; '.join(issues)}"[:_LONGEST_MESSAGE]
+        else:
+            about = ", ".join(dict.fromkeys(_subject(issue) for issue in issues)) or "the record"
+            message = f"a record is {verb} problems with {about}"
+        decision = self._decide("validation", "ValidationError", Decision(action, 0, message))
+        if self._log is not _log:
+            _log("WARNING", [message])
+        return decision
 
     def handle_metadata_collection_error(
         self,

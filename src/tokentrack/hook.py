@@ -17,7 +17,7 @@ from tokentrack.config.editable import HookConfiguration
 from tokentrack.config.sources import load_config, own_root
 from tokentrack.error_handler import Action, handler_of
 from tokentrack.models.columns import COMPLETED, STARTED
-from tokentrack.recorder import events
+from tokentrack.recorder.call_fields import call_fields, facts_of
 from tokentrack.recorder.hook_run import build_event, tags_of_environment
 from tokentrack.tracker import TokenTracker
 
@@ -87,7 +87,8 @@ class TokenTrackingHook(HookConfiguration):
 
         Args:
             context: `session_id` or `agent_execution_id`, by which the completion is recognised,
-                and what else is known, by the names of the columns or of a payload.
+                and what else is known, by the names of the columns or of a payload. Other keys,
+                and those in `tags`, become tags in the usage ledger.
         """
         self._report(STARTED, context, {})
 
@@ -183,14 +184,21 @@ class TokenTrackingHook(HookConfiguration):
                     return None
                 continue
             plain = {key: value for key, value in given.items() if isinstance(key, str)}
-            fields.update(events.snake_case(plain))
+            try:
+                fields.update(call_fields(plain))
+            except RecursionError as error:  # it contains itself
+                self.error_handler.handle_hook_execution_error(error)
+                return None
         return {**fields, "hook_event_name": name}
 
     def _record(self, fields: dict[str, Any], tracker: TokenTracker, config: TrackerConfig) -> bool:
         root = self._root or workspace.home_folder(self._environ)
-        tags = tags_of_environment(self._environ)
+        facts = facts_of(fields, redacts=config.redact_secrets)
+        tags = {**tags_of_environment(self._environ), **facts.tags}
         event, refused = build_event(fields, root, config, self._environ, tags)
-        tracker.log("WARNING", refused)
+        if facts.at is not None:
+            event.at = facts.at
+        tracker.log("WARNING", [*facts.problems, *refused])
         return tracker.record_event(event)
 
     def _make_tracker(self, config: TrackerConfig) -> TokenTracker:

@@ -20,6 +20,7 @@ from support.flawed import FlawedRecorder
 from support.ledgers import Workspace
 from support.operations import operate, operate_in_process, settle, writer_of
 from tokentrack import CSVWriter, TokenTracker, TokenTrackingHook, TokenTransaction
+from tokentrack.config.trust import trust
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import COMPLETED
 
@@ -246,7 +247,9 @@ def test_property_5_control_dropping_by_policy_loses_the_rows():
         hooks = space.kiro / "hooks"
         hooks.mkdir()
         block = {"error_handling": {"on_file_error": "log_and_skip"}}
-        (hooks / "token-tracking.kiro.hook").write_text(json.dumps(block))
+        file = hooks / "token-tracking.kiro.hook"
+        file.write_text(json.dumps(block))
+        trust(file, file.read_bytes(), space.environ)
         with fault(space, "a foreign file"):
             assert not space.tracker.record_transaction("p", 1, 0.5)
         settle(space)

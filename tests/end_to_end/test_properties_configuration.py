@@ -89,7 +89,7 @@ class ConfigurationMachine(RuleBasedStateMachine):
     @rule()
     def enable(self):
         self.hook.enable()
-        self.model = {**self.model, "hook_enabled": True}
+        self.model = {**self.model, "enabled": True, "hook_enabled": True}
 
     @rule()
     def disable(self):

@@ -115,11 +115,11 @@ class HookConfiguration:
         return {name: copy.deepcopy(property_schema(field)) for name, field in FIELDS.items()}
 
     def enable(self) -> None:
-        """Record events from now on, in this process.
+        """Record events from now on, in this process: `enabled` and `hook_enabled` become true.
 
         Save the configuration to enable recording for good.
         """
-        self._change(lambda: self._config.copy(hook_enabled=True))
+        self._change(lambda: self._config.copy(enabled=True, hook_enabled=True))
 
     def disable(self) -> None:
         """Record no events from now on, in this process; no other field changes.

@@ -67,7 +67,10 @@ def unknown_keys(document: Document) -> Iterator[Problem]:
 
 def _key_fix(name: str, known: tuple[str, ...]) -> str:
     if name in _OWN_SETTINGS:
-        return "move tokentrack's settings to .kiro/token_tracker_config.json"
+        return (
+            "move tokentrack's settings to .kiro/token_tracker_config.json, then run "
+            "`tokentrack trust`"
+        )
     near = triggers.suggest_key(name, known)
     return f"did you mean {quote(near)}?" if near else "remove it"
 

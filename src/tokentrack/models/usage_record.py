@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REPORTED, ESTIMATED, UNKNOWN = "reported", "estimated", "unknown"
+API = "api"  # the surface of what a program gave
 # Sources of rows that a program wrote through `tokentrack.usage`.
 TRACKED_SOURCE, RESET_SOURCE = "tracked-request", "session-reset"
 
@@ -45,8 +46,14 @@ def usage_row(
         usage: reported token counts: `input`, `output`, and `cached`, or `cache_read` and
             `cache_write`.
         token_basis: `reported`, `estimated` or `unknown`.
-        tags: more facts, as keys and values.
+        tags: more facts, as keys and values. Where a program gave them (`api`), `credits` and
+            `credits_basis` are for the cells of these names.
     """
+    amount, amount_basis = "", UNKNOWN
+    if surface == API and _is_amount(tags.get("credits", "")):
+        # A program tells an execution's credits as tags.
+        amount, amount_basis = tags["credits"], tags.get("credits_basis", REPORTED)
+        tags = {name: v for name, v in tags.items() if name not in ("credits", "credits_basis")}
     cached = usage.get("cache_read", usage.get("cached"))
     source = {REPORTED: "payload", ESTIMATED: "visible-text"}.get(token_basis, "")
     return [
@@ -58,10 +65,10 @@ def usage_row(
         _cell(_all_input(usage)),
         _cell(usage.get("output")),
         _cell(cached),
-        "",
+        amount,
         "",
         token_basis,
-        UNKNOWN,
+        amount_basis,
         source,
         "",
         "",  # the caller knows whose row it is, see `user_name`
@@ -76,6 +83,10 @@ def _all_input(usage: Mapping[str, int]) -> int | None:
     if "input" not in usage:
         return None
     return usage["input"] + usage.get("cache_read", 0) + usage.get("cache_write", 0)
+
+
+def _is_amount(text: str) -> bool:
+    return text.isascii() and text.replace(".", "", 1).isdigit()
 
 
 def _cell(number: int | None) -> str:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.redaction import redact, redact_all, redact_id
 from tokentrack.errors import CollectorError, ValidationError
-from tokentrack.models.columns import COLUMNS
 from tokentrack.models.transaction import TokenTransaction
-from tokentrack.models.usage_record import REPORTED
+from tokentrack.models.usage_record import API, REPORTED
 from tokentrack.recorder import events
-from tokentrack.recorder.event_fields import MAX_TAG, MAX_TAGS
+from tokentrack.recorder.call_fields import TEXT_NAMES, call_fields, facts_of
 from tokentrack.recorder.metadata import MetadataCollector
 from tokentrack.recorder.rows import (
     FinishedExecution,
@@ -30,23 +29,6 @@ if TYPE_CHECKING:
     from tokentrack.config.tracker_config import TrackerConfig
 
 MANUAL = "manual"
-SURFACE = "api"
-
-_TEXT_NAMES = (
-    "workspace_folder", "hook_trigger_type", "trigger_type", "session_id", "hook_name",
-    "agent_execution_id", "execution_id", "error_message", "model",
-)  # fmt: skip
-# The keys of a context that have a meaning for an event; every other one is a tag.
-_KNOWN = frozenset(COLUMNS) | frozenset(_TEXT_NAMES) | {
-    "hook_event_name", "event", "event_name", "event_type", "trigger", "session",
-    "parent_session_key", "subagent_id", "hook_continuation_count", "prompt", "user_prompt",
-    "assistant_response", "assistant_text", "response", "patterns", "file_path", "path",
-    "file_paths", "files", "paths", "cwd", "workspace_path", "workspace_root", "tool_input",
-    "tool_args", "usage", "token_usage", "result", "total_tokens", "input_tokens",
-    "output_tokens", "prompt_tokens", "completion_tokens", "cached_tokens",
-    "cache_read_input_tokens", "cache_creation_input_tokens", "model_id", "model_name",
-    "duration_ms", "elapsed_ms", "error", "status", "success", "tags",
-}  # fmt: skip
 
 
 class CallContext:
@@ -86,6 +68,8 @@ def finish_call(
         raise ValidationError([f"prompt_text must be text, not {type(prompt_text).__name__}"])
     fields = _fields_of(context, config)
     event, refused = events.parse(fields, surroundings.environ, config)
+    facts = facts_of(fields, redacts=config.redact_secrets)
+    refused += facts.problems
     if refused and config.enable_validation:
         raise ValidationError([f"context: {problem}" for problem in refused])
     _complete(event, surroundings)
@@ -94,7 +78,7 @@ def finish_call(
     reported = event.usage.get("total") if tokens_used is None else tokens_used
     tokens, basis = count_tokens(reported, estimate_tokens(prompt_text), config)
     transaction = TokenTransaction.recorded(
-        timestamp=event.at,
+        timestamp=event.at if facts.at is None else facts.at,
         prompt_text=stored_prompt(prompt_text, config),
         tokens_used=tokens,
         elapsed_time=event.elapsed if elapsed_time is None else elapsed_time,
@@ -110,11 +94,11 @@ def finish_call(
     branch = {"branch": event.branch} if event.branch else {}
     return with_usage(
         transaction,
-        SURFACE,
+        API,
         basis,
         model=event.model,
         usage=event.usage,
-        tags={**branch, **_tags(fields, config), **event.tags},
+        tags={**branch, **facts.tags, **event.tags},
         user=config.user,
         from_caller=True,
     )
@@ -138,9 +122,7 @@ def finish_transaction(transaction: TokenTransaction, config: TrackerConfig) -> 
 def finish_unchanged(transaction: TokenTransaction, config: TrackerConfig) -> FinishedExecution:
     """Return the execution of a transaction as it is; its tokens are marked as reported."""
     usage = {"total": transaction.tokens_used}
-    return with_usage(
-        transaction, SURFACE, REPORTED, usage=usage, user=config.user, from_caller=True
-    )
+    return with_usage(transaction, API, REPORTED, usage=usage, user=config.user, from_caller=True)
 
 
 def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
@@ -152,13 +134,11 @@ def _fields_of(context: Any, config: TrackerConfig) -> dict[str, Any]:
         ])  # fmt: skip
     # Before the names are in snake_case, which would hide the form of a secret.
     name_of = redact if config.redact_secrets else str
-    fields = events.snake_case(
-        {
-            name_of(key): os.fspath(value) if isinstance(value, os.PathLike) else value
-            for key, value in context.items()
-        }
-    )
-    wrong = [n for n in _TEXT_NAMES if not isinstance(fields.get(n), str | None)]
+    try:
+        fields = call_fields({name_of(key): value for key, value in context.items()})
+    except RecursionError:
+        raise ValidationError(["context must not contain itself"]) from None
+    wrong = [n for n in TEXT_NAMES if not isinstance(fields.get(n), str | None)]
     if wrong and config.enable_validation:
         raise ValidationError([
             f"context: {name} must be text, not {type(fields[name]).__name__}" for name in wrong
@@ -175,13 +155,3 @@ def _complete(event: events.Event, surroundings: CallContext) -> None:
     collector = MetadataCollector(surroundings.config, cwd=folder, environ=surroundings.environ)
     for problem in collector.complete(event):
         surroundings.on_metadata_error(CollectorError(problem))
-
-
-def _tags(fields: Mapping[str, Any], config: TrackerConfig) -> dict[str, str]:
-    given = fields.get("tags")
-    found = {name: value for name, value in fields.items() if name not in _KNOWN}
-    found.update(given if isinstance(given, Mapping) else {})
-    plain = {n: v for n, v in found.items() if isinstance(v, str | int | float)}
-    texts = {str(name): str(value) for name, value in plain.items()}
-    tags = redact_all(texts) if config.redact_secrets else texts
-    return {n[:MAX_TAG]: v[:MAX_TAG] for n, v in list(tags.items())[:MAX_TAGS]}

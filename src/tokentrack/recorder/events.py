@@ -204,6 +204,8 @@ def parse(
     event.trigger = payload.text(*_EVENT_KEYS)
     event.kind = kind_of(event.trigger)
     event.surface = surface_of(event.trigger, fields, environ)
+    if event.surface == "api":
+        event.trigger = payload.text("trigger_type", "hook_trigger_type") or event.trigger
     event.session_id = payload.identity(*_SESSION_KEYS)
     event.session_key = _session_key(event, payload, environ)
     event.execution_id = payload.identity("agent_execution_id", "execution_id")

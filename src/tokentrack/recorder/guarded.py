@@ -89,21 +89,21 @@ class GuardedRecorder:
         try:
             done = finish_call(prompt_text, tokens_used, elapsed_time, context, surroundings)
         except ValidationError as error:
-            self._handler.handle_validation_error(error.issues)
+            self._handler.handle_validation_error(error.issues, tells_no_text=True)
             return False
         except _SkippedError:
             return False
-        return self.is_valid(done.transaction) and self._write([done]) == 1
+        return self.is_valid(done.transaction) and self._write([done], repeated=True) == 1
 
     def record_transaction(self, transaction: Any) -> bool:
         """Record a whole transaction, its texts as the configuration says; return if it is safe."""
         if not isinstance(transaction, TokenTransaction):
             kind = type(transaction).__name__
             issue = f"prompt_text must be text or a TokenTransaction, not {kind}"
-            self._handler.handle_validation_error([issue])
+            self._handler.handle_validation_error([issue], tells_no_text=True)
             return False
         done = finish_transaction(transaction, self._config)
-        return self.is_valid(done.transaction) and self._write([done]) == 1
+        return self.is_valid(done.transaction) and self._write([done], repeated=True) == 1
 
     def record_unchanged(self, transactions: Iterable[Any]) -> int:
         """Record transactions as they are, under one lock; return how many were written."""
@@ -114,7 +114,7 @@ class GuardedRecorder:
         """Return whether a value may be stored; if not, that is counted and logged."""
         if not isinstance(transaction, TokenTransaction):
             issue = f"a TokenTransaction is needed, not {type(transaction).__name__}"
-            self._handler.handle_validation_error([issue])
+            self._handler.handle_validation_error([issue], tells_no_text=True)
             return False
         issues = rule_issues(transaction, is_valid=True) if self._config.enable_validation else []
         if not issues:
@@ -127,23 +127,26 @@ class GuardedRecorder:
         if decision.action is Action.SKIP:
             raise _SkippedError(decision.message)
 
-    def _write(self, finished: Sequence[FinishedExecution]) -> int:
+    def _write(self, finished: Sequence[FinishedExecution], *, repeated: bool = False) -> int:
+        # `repeated` says that a caller may have given the same record before.
         if not finished:
             return 0
         config = self._config
         seconds = config.file_lock_timeout_seconds
         with write_slot(self._path, config.max_concurrent_writes, seconds) as left:
-            written = self._write_with_retries(finished, left)
+            written = self._write_with_retries(finished, left, repeated=repeated)
         if written:
             self._on_written()
         return written
 
-    def _write_with_retries(self, finished: Sequence[FinishedExecution], seconds: float) -> int:
+    def _write_with_retries(
+        self, finished: Sequence[FinishedExecution], seconds: float, *, repeated: bool
+    ) -> int:
         first, path, handler = finished[0].transaction, self._path, self._handler
         pause, failed = _FIRST_PAUSE, False
         while True:
             try:
-                safe = self.recorder.write(finished, seconds, repeated=failed)
+                safe = self.recorder.write(finished, seconds, repeated=repeated or failed)
             except OSError as error:
                 decision = handler.handle_csv_write_error(error, path, first)
                 if decision.action is Action.QUEUE:

@@ -9,6 +9,7 @@ from tokentrack.common.user_name import user_name
 from tokentrack.models.columns import COLUMNS, COMPLETED, STARTED, is_duration
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.models.usage_record import (
+    API,
     ESTIMATED,
     REPORTED,
     UNKNOWN,
@@ -130,13 +131,23 @@ def completed(event: Event, started: Event | None, config: TrackerConfig) -> Fin
         event,
         started or event,
         config,
-        hook_trigger_type=COMPLETED,
+        hook_trigger_type=_trigger(event, started),
         elapsed_time=elapsed,
         error_occurred=event.error,
         error_message=event.error_message,
     )
     finished.search_from = started.ledger_size if started else None
     return finished
+
+
+def _trigger(event: Event, started: Event | None) -> str:
+    # A program may tell what triggered the execution. Kiro's own events have other names for each
+    # surface, and one in the ledger.
+    if event.surface == API:
+        for each in (event, started):
+            if each is not None and each.trigger not in ("", STARTED, COMPLETED):
+                return each.trigger
+    return COMPLETED
 
 
 def aborted(started: Event, reason: str, config: TrackerConfig) -> FinishedExecution:
@@ -208,7 +219,8 @@ def new_lines(
     Args:
         held: the ledger.
         finished: what ended.
-        repeated: whether a row that a caller gave may be in the ledger from an earlier attempt.
+        repeated: whether a row that a caller gave may be in the ledger from an earlier attempt, or
+            twice among these.
 
     Raises:
         OSError: the ledger can't be read.
@@ -225,7 +237,8 @@ def new_lines(
         identity = done.transaction.agent_execution_id
         if done.from_caller:
             known = repeated and tails[0].has_line(line)
-            identity += f"\n{number}"  # a caller may give any number of rows of one id
+            # A caller may give any number of rows of one id; equal ones are the same row again.
+            identity += f"\n{line!r}" if repeated else f"\n{number}"
         else:
             known = any(tail.has_in_column(identity, _ID_COLUMN) for tail in tails)
         if not known:
