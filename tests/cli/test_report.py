@@ -161,6 +161,21 @@ def test_a_ledger_that_is_gone_is_named_in_one_line_and_not_counted(machine, tmp
     assert f"not counted: {path} (it is gone)" in report(machine, columns=200)
 
 
+def test_a_ledger_that_was_never_there_is_not_gone(machine):
+    machine.folder.rmdir()
+    for words in (["report"], ["report", "--here"], ["turns", "--here"], ["overview", "--here"]):
+        assert "not counted" not in tokentrack(machine, *words)
+    assert document(machine, "--here")["provenance"]["unreadable"] == {}
+
+
+def test_an_answer_without_turns_says_what_could_not_be_read(machine):
+    (machine.folder / "token_transactions.csv").write_text("a,b\n")
+    for command in ("report", "turns"):
+        text = tokentrack(machine, command)
+        assert "No turn is recorded yet." in text
+        assert "1 row skipped (--json lists them)" in text
+
+
 def test_strict_fails_where_a_row_was_skipped(machine):
     machine.send("Stop")
     assert report(machine, "--strict")

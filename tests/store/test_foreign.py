@@ -1,9 +1,11 @@
 """Files that a user names become ledgers: which belong together, and what is missing."""
 
 import gzip
+import os
 
 import pytest
 
+from support.ledgers import posix_only
 from tokentrack.errors import FileSystemError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.store.foreign import find_named, usage_beside
@@ -72,3 +74,20 @@ def test_an_empty_file_is_not_a_ledger(tmp_path):
     (tmp_path / "a.csv").write_text("")
     with pytest.raises(FileSystemError, match="is not a ledger"):
         find_named([str(tmp_path / "a.csv")], COLUMNS)
+
+
+def test_no_file_is_read_twice(tmp_path):
+    make(tmp_path, "a.csv", "a_20260102.csv", "a_usage.csv")
+    whole = [("a.csv", [])]
+    names = ("a_20260102.csv", "a.csv", "a.csv")
+    assert named(*[tmp_path / name for name in names], tmp_path) == whole
+    assert named(tmp_path, tmp_path / ".") == whole
+    assert named(tmp_path / "a.csv", tmp_path / "a.csv") == [("a.csv", ["a.csv", "a_usage.csv"])]
+
+
+@posix_only
+def test_a_file_with_two_names_is_refused_and_not_silently_empty(tmp_path):
+    make(tmp_path, "a.csv")
+    os.link(tmp_path / "a.csv", tmp_path / "b.csv")
+    with pytest.raises(FileSystemError, match="has 2 hard links; copy it first"):
+        named(tmp_path / "a.csv")

@@ -109,10 +109,6 @@ def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str
     heading = [escape(part) for part in heading]
     if found.period.total["turns"]:
         return overview_lines(found, screen, heading=heading)
-    if not options["files"]:
-        own = target_of(None).paths.path
-        if not os.path.lexists(own):
-            found.period.unreadable.pop(own, None)  # not created yet, so nothing is missing
     steps = list(_next_steps(found, options))
     return empty_lines(found, screen, heading=heading, steps=steps)
 

@@ -46,6 +46,9 @@ class Scope(NamedTuple):
     def noted(self, answer: Answer) -> Answer:
         """Add to an answer what is missing, and take from it what is to be redacted."""
         answer.unreadable |= self.missing
+        only = self.only
+        if only is not None and only.path not in {paths.path for paths in self.ledgers}:
+            answer.unreadable.pop(only.path, None)  # not created yet, so nothing is missing
         return answer if self.pseudonyms is None else self.pseudonyms.answer(answer)
 
 

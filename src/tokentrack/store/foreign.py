@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tokentrack.errors import FileSystemError
 from tokentrack.store.archive_names import COMPRESSED, names_in, stem_of
-from tokentrack.store.archives import open_in
+from tokentrack.store.archives import open_in, open_ledger_file
 from tokentrack.store.paths import KIRO_FOLDER, LEDGER_NAME, USAGE_NAME, LedgerPaths
 from tokentrack.store.reader import has_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from tokentrack.store.directory import Directory
@@ -89,8 +89,8 @@ def find_named(
     """Return the ledgers that paths name.
 
     A ledger is that file alone, with the usage ledger next to it; a usage ledger is that file
-    alone. A folder is a workspace, a `.kiro`
-    or any folder with ledgers: each with its archives; backups only where their ledger is not.
+    alone. A folder is a workspace, a `.kiro` or any folder with ledgers: each with its archives;
+    backups only where their ledger is not. A file that is named twice is read once.
 
     Args:
         paths: files and folders.
@@ -117,9 +117,29 @@ def find_named(
             files.setdefault(os.path.dirname(real), []).append(os.path.basename(real))
     for folder, names in files.items():
         found += [SomeFiles(folder, (), group) for group in _by_ledger(names)]
-    unique = {(ledger.path, ledger.chosen): ledger for ledger in found}
-    ledgers = list(unique.values())
+    ledgers = list(_once(found))
     return Named(ledgers, missing | dict(_without_usage(ledgers)))
+
+
+def _once(found: Iterable[LedgerPaths]) -> Iterator[LedgerPaths]:
+    # No file twice: whole ledgers first, usage ledgers alone last.
+    seen: set[str] = set()
+    for ledger in sorted(found, key=lambda ledger: (bool(ledger.chosen), not _rows(ledger))):
+        files = {os.path.join(ledger.folder, name) for name in _names(ledger)}
+        if not files or not files <= seen:
+            seen |= files
+            yield ledger
+
+
+def _rows(ledger: LedgerPaths) -> bool:
+    return any(not is_usage for is_usage, _ in ledger.chosen)
+
+
+def _names(ledger: LedgerPaths) -> list[str]:
+    if ledger.chosen:
+        return [name for _, name in ledger.chosen]
+    with ledger.open_folder(create=False) as folder:
+        return [n for active in (ledger.ledger, ledger.usage) for n in names_in(folder, active)]
 
 
 def _has_columns(path: str, columns: Sequence[str]) -> bool:
@@ -149,6 +169,10 @@ def check_ledger(path: str, columns: Sequence[str]) -> None:
 
 def _torn_end(path: str, real: str) -> dict[str, str]:
     # What the index would read otherwise than `open_foreign` does.
+    try:
+        open_ledger_file(real).close()
+    except OSError as error:
+        raise FileSystemError(f"{path} can't be read: {error.strerror}; copy it first") from error
     with open(real, "rb") as file:
         if file.read(len(_GZIP)) == _GZIP:
             if real.endswith(COMPRESSED):

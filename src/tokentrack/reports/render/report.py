@@ -48,7 +48,7 @@ def report_lines(
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     earlier = answer.comparison.turns if answer.comparison else 0
     if not answer.total["turns"] and not earlier:
-        return [*lines, *filled(empty(), screen)]
+        return [*lines, *filled(empty(), screen), *gap_lines(answer, screen)]
     known = MEASURES | OTHER_PRICES
     lines += _table(answer, screen, [known[name] for name in measures])
     if answer.more_rows:
@@ -103,6 +103,13 @@ def _label(name: str, value: Any, screen: Screen) -> str:
     if name == "failed":
         return "failed" if value else "ok"
     return escape(str(value)) or screen.plain(UNKNOWN)
+
+
+def gap_lines(answer: Answer, screen: Screen) -> list[str]:
+    """Return where an answer without turns comes from, if something could not be read."""
+    if not answer.unreadable and not answer.provenance["skipped"]:
+        return []
+    return ["", *[screen.paint(line, "dim") for line in provenance_lines(answer, screen)]]
 
 
 def provenance_lines(answer: Answer, screen: Screen) -> list[str]:

@@ -10,7 +10,7 @@ from tokentrack.common.timestamps import format_us, now_us, parse
 from tokentrack.models.usage_record import ESTIMATED
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import rate_text, time_text, tokens_text
-from tokentrack.reports.render.report import filled, provenance_lines, wrapped
+from tokentrack.reports.render.report import filled, gap_lines, provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table
 from tokentrack.reports.turn_rows import short_ids
 from tokentrack.reports.zones import Zone
@@ -54,7 +54,7 @@ def turn_lines(
     """
     lines = [*[screen.paint(line, "bold") for line in wrapped(heading, screen)], ""]
     if not answer.total["turns"]:
-        return [*lines, *filled(empty(), screen)]
+        return [*lines, *filled(empty(), screen), *gap_lines(answer, screen)]
     lines += table_of(answer.rows, screen, answer.query.tz, answer.query.sort)
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more turn')}: -n 0 shows all")
