@@ -5,7 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+# At once: where one thread imports a module while another forks, the child could wait for ever.
 from tokentrack.errors import FileSystemError
+from tokentrack.reports.index.held import HeldIndex
+from tokentrack.reports.row_reader import ChangedError
+from tokentrack.reports.tracked_requests import TrackedRequests
+from tokentrack.reports.zones import Zone
 from tokentrack.usage.requests import encode_entry
 
 if TYPE_CHECKING:
@@ -14,11 +19,9 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tokentrack.reports.groups import Key
-    from tokentrack.reports.index.held import HeldIndex
     from tokentrack.reports.pricing import PriceTable
     from tokentrack.reports.request_costs import RequestSum
     from tokentrack.reports.token_usage import UsageRequest
-    from tokentrack.reports.tracked_requests import TrackedRequests
     from tokentrack.store.paths import LedgerPaths
 
     _Answer = TypeVar("_Answer")
@@ -49,10 +52,6 @@ class UsageIndex:
         Raises:
             FileSystemError: the file can't be read.
         """
-        from tokentrack.reports.index.held import HeldIndex
-        from tokentrack.reports.tracked_requests import TrackedRequests
-        from tokentrack.reports.zones import Zone
-
         if self._held is None:
             self._held = HeldIndex(self.paths, Zone(self._zone))
         with self._held.opened([encode_entry(request) for request in waiting]) as database:
@@ -68,8 +67,6 @@ class UsageIndex:
         Raises:
             FileSystemError: the file can't be read, or kept changing.
         """
-        from tokentrack.reports.row_reader import ChangedError
-
         for _ in range(_ATTEMPTS):
             try:
                 with self.requests() as requests:
