@@ -34,9 +34,13 @@ def rates_for(options: dict[str, Any]) -> Rates | None:
     Args:
         options: what `cost_option` added.
     """
-    from tokentrack.reports.pricing.plan import Rates, plan_in_force
+    from tokentrack.reports.pricing.plan_file import stored_plan
 
     try:
+        if stored_plan(os.environ) is None:
+            return None
+        from tokentrack.reports.pricing.plan import Rates, plan_in_force
+
         plan = plan_in_force(os.environ)
     except ValidationError as error:
         say(f"Warning: no cost is shown: {error.issues[0]}.", err=True)

@@ -52,9 +52,9 @@ def set_plan(name: str, **given: Any) -> None:
         DEFAULT,
         KNOWN_PLANS,
         plan_of,
-        plan_path,
         with_account,
     )
+    from tokentrack.reports.pricing.plan_file import plan_path
 
     known = KNOWN_PLANS.get(name.lower())
     fields = {} if known is None else known.to_dict()
@@ -90,7 +90,8 @@ def set_plan(name: str, **given: Any) -> None:
 def show(*, as_json: bool) -> None:
     """Show the plan that is set."""
     from tokentrack.common.timestamps import format_us, now_us
-    from tokentrack.reports.pricing.plan import plan_in_force, plan_path
+    from tokentrack.reports.pricing.plan import plan_in_force
+    from tokentrack.reports.pricing.plan_file import plan_path
 
     plan = plan_in_force(os.environ)
     if as_json:
@@ -118,7 +119,8 @@ def remove() -> None:
 
 
 def _change(plan: Plan | None) -> bool:
-    from tokentrack.reports.pricing.plan import plan_path, save_plan
+    from tokentrack.reports.pricing.plan import save_plan
+    from tokentrack.reports.pricing.plan_file import plan_path
 
     try:
         return save_plan(plan, os.environ)

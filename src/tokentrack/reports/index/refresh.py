@@ -114,8 +114,11 @@ class Refresh:
         paths_of = {paths.path for paths in self._ledgers}
         if any(file.path not in paths_of for file in known):
             raise MustRebuildError("a ledger was removed from the list")
+        by_ledger: dict[str, dict[File, Segment]] = {path: {} for path in paths_of}
+        for file, segment in known.items():
+            by_ledger[file.path][file] = segment
         for paths in self._ledgers:
-            own = {file: segment for file, segment in known.items() if file.path == paths.path}
+            own = by_ledger[paths.path]
             with LedgerFiles(paths, own) as files:
                 for to_read in files.to_read():
                     self._read(to_read, staging)

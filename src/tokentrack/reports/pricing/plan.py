@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.config.json_file import CONFIG_NAME, PLAN, read_json_object
+from tokentrack.config.json_file import PLAN, read_json_object
 from tokentrack.errors import ValidationError
 from tokentrack.reports import allowance
 from tokentrack.reports.account_credits import account_plan
 from tokentrack.reports.allowance import SET
 from tokentrack.reports.pricing.currency import Currency, currency_of
+from tokentrack.reports.pricing.plan_file import plan_path, stored_plan
 from tokentrack.store.directory import Directory
-from tokentrack.workspace import kiro_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,25 +216,15 @@ def plan_in_force(environ: Mapping[str, str]) -> Plan | None:
     Raises:
         ValidationError: the configuration can't be read, or has another kind of plan.
     """
-    path = plan_path(environ)
-    try:
-        found = read_json_object(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ValidationError([f"{path} can't be read (errno {error.errno})"]) from error
-    if PLAN not in found:
+    found = stored_plan(environ)
+    if found is None:
         return None
     try:
-        return with_account(plan_of(found[PLAN]), account_plan(environ))
+        return with_account(plan_of(*found), account_plan(environ))
     except ValidationError as error:
         fix = "correct it with `tokentrack plan set`"
+        path = plan_path(environ)
         raise ValidationError([f"{path}: {error.issues[0]}; {fix}"]) from error
-
-
-def plan_path(environ: Mapping[str, str]) -> str:
-    """Return the path of the user's configuration, which has the plan."""
-    return os.path.realpath(os.path.join(kiro_home(environ), CONFIG_NAME))
 
 
 def save_plan(plan: Plan | None, environ: Mapping[str, str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.formatting import counted
@@ -155,6 +154,8 @@ def _tokens_part(tokens: Mapping[str, int]) -> str:
 
 def filled(text: str, screen: Screen) -> list[str]:
     """Return a sentence in lines that fit."""
+    import textwrap  # few reports need it
+
     return textwrap.wrap(screen.plain(text), screen.width, break_on_hyphens=False)
 
 
