@@ -295,3 +295,13 @@ def test_days_of_another_zone_are_right_before_and_after_the_next_row(space, set
     space.check(EVERYTHING)
     set_zone("UTC")
     space.check(EVERYTHING)
+
+
+def test_a_usage_row_can_name_an_id_of_an_execution_with_several(space):
+    world, at = space.world, START
+    first = {"source": "kiro-v1-session", "source_id": "t-1"}
+    world.write(space.one, USAGE, world.usage("h-1", at, **first))
+    world.write(space.one, LEDGER, world.row("h-1", at), world.row("t-1", at, hook_name="import"))
+    space.check(EVERYTHING)
+    world.write(space.one, USAGE, world.usage("h-2", at + 1, source="payload", source_id="t-1"))
+    space.check(EVERYTHING)

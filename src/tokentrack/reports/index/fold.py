@@ -129,8 +129,9 @@ _AFTER = {
         union all select id, link, source from new_node) n
         join link l on l.hash = n.link and l.source = n.source where l.id <> n.id""",
     "an execution has the id of another one's turn in Kiro":
-        """select 1 from new_usage n join turn t on t.id = n.link
-        where n.link <> n.id and t.kind is not null""",
+        """select 1 from new_usage n left join turn t on t.id = n.link
+        where n.link >= 0 and n.link <> n.id
+        and (t.kind is not null or n.link in (select id from alias))""",
     "an execution has the id of a turn in Kiro that another one has":
         "select 1 from new_row n join link l on l.hash = n.id where l.id <> n.id",
 }  # fmt: skip
