@@ -115,6 +115,16 @@ def test_filters_take_the_real_names_and_are_not_shown(secret):
     assert others["query"]["filters"]["workspace"] == [f"!{shown}"]
 
 
+def test_rows_are_sorted_by_their_pseudonyms(secret):
+    for number in range(5):
+        add_turn(secret.folder, f"n-{number}", now_us(), "1", workspace_folder=f"name-{number}")
+    for sort in ("workspace", "-workspace"):
+        rows = document(secret, "report", "workspace", "--redact", "--sort", sort)["rows"]
+        names = [row["workspace"] for row in rows]
+        assert names == sorted(names, reverse=sort.startswith("-"))
+        assert len(names) == 7
+
+
 @posix_only
 def test_the_key_is_made_once_for_the_user_alone(secret):
     first = document(secret, "turns", "--redact")["rows"]

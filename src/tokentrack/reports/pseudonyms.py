@@ -98,6 +98,11 @@ class Pseudonyms:
             else self.turn(row)
             for row in answer.rows
         ]  # fmt: skip
+        sort = query.sort.removeprefix("-")
+        if sort in query.by and (sort in _KINDS or sort.startswith(TAG_KEY)):
+            # The order of the names would tell of them.
+            answer.rows.sort(key=lambda row: row[sort] or "", reverse=query.sort.startswith("-"))
+            answer.rows.sort(key=lambda row: row[sort] is None)
         where = {name: self._filter(name, values) for name, values in query.where.items()}
         answer.query = query._replace(where=where)
         answer.provenance["skipped"] = [
