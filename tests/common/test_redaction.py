@@ -226,6 +226,7 @@ ORDINARY = [
     "secretName: my-secret1, secret: /run/secrets/db1234, token: ./token2.txt, api_key: ~/.key1234",
     "cookie: Cookie = None, the cookie: a small text, document.cookie = value, cookies = {}",
     "docker run -u 1000:1000 -p 8080:80 image; curl -fsS -o x1:y2 https://example.com",
+    "run it with --token to log in, --secret as before and --password first; --api-key KEY1 --",
     "mysql -p shop; psql -p 5432; ssh -p 22 host; mkdir -p a/b; mysql -P3306 -h db",
     "src/components/negocio/internacionalizacion/Precio.tsx and api-gateway-configuration.yaml",
 ]
@@ -262,7 +263,8 @@ def test_the_quick_check_knows_every_mark():
     marks = {mark for rule in RULES for mark in map(tuple, rule.parts)}
     known = [*redaction._MARKS, *[m.lower() for m in redaction._INSIDE]]
     known += [f"{name}=" for name in redaction._NAMES]
-    assert marks == {*[(mark,) for mark in known], *redaction._PAIRS}
+    pairs = [(first, other) for first, others in redaction._PAIRS for other in others]
+    assert marks == {*[(mark,) for mark in known], *pairs}
 
 
 @given(st.sampled_from(ALL), st.text(max_size=20) | st.sampled_from(ESCAPES), st.text(max_size=20))
@@ -297,7 +299,9 @@ PIECES = [
     'token="a1',
     "password: ", "\npassword: a", "\n password", "password : a.a", "password>", "<password>a",
     "cookie: a", "cookie: a=b;", "a=b;", "curl ", "curl \\\n", " -u a:", " -u ", "mysql -p",
-    " -p", "sshpass -p", "machine a login b ", "machine ", "login a password ", "passphrase: '",
+    "--password ", "--token a", "--", "-- token ", " -p", "sshpass -p",
+    "machine a login b ", "machine ",
+    "login a password ", "passphrase: '",
     "aaaa.atlasv1.", "aa3Q~", "a~", "123456789:AA", "hooks.slack.com/services/", "_", "A", "0",
     *[head for token in TOKENS for head in token.marks[:1]],
     *[token.marks[0] + token.sample[:12] for token in TOKENS],

@@ -26,17 +26,19 @@ _HEADS = (  # noqa: SIM905
     "xwfp- ya29."
 ).split()
 _INSIDE = (".atlasv1.", "Q~", ":AA", "hooks.slack.com/", "/api/webhooks/", "webhook.office.com/")
-# These are compared with the text in lower case: marks, pairs of marks, and names of values.
+# These are compared with the text in lower case: marks, marks of which two are there, and
+# names of values.
 _MARKS = ("authorization", "basic", "bearer", "ssws", "openvpn static key", "putty-user-key-file-")
 _PAIRS = (
-    ("://", "@"),
-    ("begin", "private key"),
-    ("curl", "-"),
-    ("mysql", "-p"),
-    ("mariadb", "-p"),
-    ("sshpass", "-p"),
-    ("docker login", "-p"),
-    ("login", "password"),
+    ("://", ("@",)),
+    ("begin", ("private key",)),
+    ("curl", ("-",)),
+    ("mysql", ("-p",)),
+    ("mariadb", ("-p",)),
+    ("sshpass", ("-p",)),
+    ("docker login", ("-p",)),
+    ("login", ("password",)),
+    ("--", ("password", "passwd", "passphrase", "token", "secret", "key")),
 )
 _NAMES = ("token", "secret", "key", "password", "passwd", "passphrase", "pwd", "cookie", "sig")
 _KEYS = ("api", "secret", "access", "private", "auth", "signing", "encryption", "master", "account")
@@ -85,8 +87,8 @@ def _may_hold_secret(text: str) -> bool:
     for mark in _MARKS:
         if mark in lower:
             return True
-    for first, second in _PAIRS:
-        if first in lower and second in lower:
+    for first, others in _PAIRS:
+        if first in lower and any(other in lower for other in others):
             return True
     return any(name in lower and _may_have_value(lower, name) for name in _NAMES)
 

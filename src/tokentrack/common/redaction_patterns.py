@@ -119,7 +119,7 @@ _CURL_USER = re.compile(
 _CURL_COOKIE = re.compile(rf"([ \t](?:-[a-zA-Z]{{0,8}}b|--cookie)[ =]{{0,3}}[\"']?){COOKIE}")
 _SHORT_PASSWORD = re.compile(rf"([ \t]-p[\"']?){ARGUMENT_STAND_IN}[^\s\"']++")
 _SPACED_PASSWORD = re.compile(
-    rf"([ \t]-(?:p|-password)[ \t]?[\"']?){ARGUMENT_STAND_IN}[^\s\"'-][^\s\"']*+"
+    rf"([ \t]-p[ \t]?[\"']?){ARGUMENT_STAND_IN}(?![0-9:]{{1,20}}(?:\s|\Z))[^\s\"'-][^\s\"']*+"
 )
 
 
@@ -136,7 +136,7 @@ def attached(match: re.Match[str]) -> str:
 
 def spaced(match: re.Match[str]) -> str:
     """Replace the password after `-p`."""
-    return _SPACED_PASSWORD.sub(r"\1[redacted:command-password]", match[0], count=1)
+    return _SPACED_PASSWORD.sub(r"\1[redacted:command-password]", match[0])
 
 
 EDGE = r"-{{4,5}} ?{} [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)? ?-{{4,5}}"

@@ -183,6 +183,13 @@ RULES = (
          'api_key: "«a1b2c3d4e5f6»"',
          "token = tokens[0]; token: string; token=get_token2(x); max_token: 4096; secret: mine"),
     # Arguments of commands
+    Rule("password", "-- … password|-- … passwd|-- … passphrase",
+         after(r"--[\w-]{0,40}(?:password|passwd|passphrase)[ \t]{1,3}[\"']?",
+               f"{QUOTED}|{PLAIN_PASSWORD}"),
+         "tool --db-password «hunter2» start", "add --password to it; --password $PW"),
+    Rule("secret-value", "-- … token|-- … secret|-- … key",
+         after(rf"--[\w-]{{0,40}}{KEY_NAME}[ \t]{{1,3}}[\"']?", KEY),
+         "tool --access-token «abcdef1234567890» start", "tool --token $TOKEN --key file1.pem"),
     Rule("command-password", "curl … -", rf"(?<![\w-])curl{ARGUMENTS}",
          "curl -s -u me:«pw» https://example.com",
          "curl -u me https://example.com; curl -u $USER:$PASS x; curl -u 'me:<token>' x", curl),
