@@ -38,6 +38,8 @@ def _state(hooks: Sequence[InstalledHook]) -> str:
         reasons = dict.fromkeys(
             f"{hook.trigger or 'one'}: {hook.reason}" for hook in hooks if not hook.fires
         )
+        if count == 1:
+            return f"does not run ({'; '.join(reasons)})"
         return f"{len(running)} of {counted(count, 'hook')} run ({'; '.join(reasons)})"
     state = {1: f"{hooks[0].trigger} runs", 2: "both run"}.get(count, f"all {count} run")
     notes = dict.fromkeys(hook.note for hook in hooks if hook.note)
