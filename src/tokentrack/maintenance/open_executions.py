@@ -22,7 +22,7 @@ def close_recorded(ledger: LockedLedger) -> None:
     Raises:
         OSError: the ledger can't be read, or its state not be written.
     """
-    state = ExecutionState(ledger.state)
+    state = ExecutionState(ledger.state, in_hook=False)
     try:
         running = state.all_running()
         tails = _tails(ledger, (started.ledger_size for _, started in running))
@@ -40,7 +40,7 @@ def forget_offsets(ledger: LockedLedger) -> None:
     Raises:
         OSError: the ledger can't be read, or its state not be written.
     """
-    state = ExecutionState(ledger.state)
+    state = ExecutionState(ledger.state, in_hook=False)
     try:
         for name, started in state.all_running():
             if started.ledger_size:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tokentrack.store.directory import Directory
 
 _MAX_FILE = 16 * 1024 * 1024
-# All files together that one process reads here, in bytes of JSON.
-_MAX_READ = 12 * 1024 * 1024
+# The files of other executions that are read for one event, in bytes of JSON.
+_MAX_READ = 16 * 1024 * 1024
 _MOST_VALUES = 2000
 _MOST_NAMES = 2000
 _MOST_SHOWN = 100_000
@@ -53,19 +53,21 @@ class ExecutionState:
     ignored.
     """
 
-    def __init__(self, state: Directory, most_names: int = _MOST_NAMES) -> None:
+    def __init__(self, state: Directory, *, in_hook: bool = True) -> None:
         """Open the two folders of a locked ledger's state.
 
         Args:
             state: the state folder.
-            most_names: at how many open executions to look.
+            in_hook: whether to look at a bounded part of the open executions. A command that moves
+                rows must know them all.
 
         Raises:
             OSError: they can't be opened or made.
         """
         self._state = state
-        self._most_names = most_names
-        self._left = _MAX_READ
+        self._most_names = _MOST_NAMES if in_hook else _MOST_SHOWN
+        self._most_read = _MAX_READ if in_hook else _MOST_SHOWN * _MAX_FILE
+        self._left = self._most_read
         self.running_folder = _open(state, RUNNING)
         try:
             self.closed_folder = _open(state, CLOSED)
@@ -74,6 +76,7 @@ class ExecutionState:
             raise
         self._found: set[str] | None = None  # the names of open executions, once they are needed
         self._read: list[tuple[Directory, str]] = []  # the files that were read since `mark`
+        self._loaded: dict[str, Event | None] = {}  # the open executions that were read since then
         self._running: dict[str, Event | None] = {}  # staged: None is to be removed
         self._closed: dict[str, Completion] = {}  # staged
 
@@ -86,13 +89,19 @@ class ExecutionState:
         """Return the start of an open execution by the name of its file."""
         if name in self._running:
             return self._running[name]
-        data = self._load(self.running_folder, name, EVENT_SHAPE)
-        return None if data is None else Event.from_dict(data)
+        if name not in self._loaded:
+            data = self._load(self.running_folder, name, EVENT_SHAPE)
+            self._loaded[name] = None if data is None else Event.from_dict(data)
+        return self._loaded[name]
 
     def all_running(self, prefix: str = "") -> list[tuple[str, Event]]:
         """Return the open executions whose file name starts with `prefix`, the oldest first."""
-        names = [name for name in self._names() if name.startswith(prefix)]
-        found = [(name, event) for name in names if (event := self.running(name)) is not None]
+        found: list[tuple[str, Event]] = []
+        for name in self._names():
+            if name.startswith(prefix) and self._left > 0:
+                event = self.running(name)
+                if event is not None:
+                    found.append((name, event))
         return sorted(found, key=lambda item: item[1].at)
 
     def _names(self) -> set[str]:
@@ -151,6 +160,8 @@ class ExecutionState:
     def mark(self) -> tuple[dict[str, Event | None], dict[str, Completion]]:
         """Return what is staged now, for `blame`."""
         self._read.clear()
+        self._loaded.clear()
+        self._left = self._most_read
         return dict(self._running), dict(self._closed)
 
     def blame(self, mark: tuple[dict[str, Event | None], dict[str, Completion]]) -> bool:
@@ -161,6 +172,7 @@ class ExecutionState:
         from tokentrack.store.quarantine import set_aside
 
         self._running, self._closed = mark
+        self._loaded.clear()
         moved = [set_aside(self._state, *file, "state file that fails") for file in self._read]
         return any(moved)
 
@@ -168,6 +180,7 @@ class ExecutionState:
         """Take back what is staged."""
         self._running.clear()
         self._closed.clear()
+        self._loaded.clear()
 
     def commit(self, *, durable: bool) -> None:
         """Write the staged changes.
@@ -219,8 +232,6 @@ class ExecutionState:
                 raise
 
     def _load(self, folder: Directory, name: str, shape: Any) -> dict[str, Any] | None:
-        if self._left <= 0:
-            return None
         try:
             data = folder.read_whole(name, _MAX_FILE)
             self._left -= len(data)
