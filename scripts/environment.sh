@@ -30,6 +30,18 @@ find_python() {
     fail "needs Python 3.11 or newer with its venv module, but ${found:-there is none on PATH}: install python3.12, or name one with PYTHON=/path/to/python3"
 }
 
+# Prints VERSION=PATH of one Python of each version that is new enough, on PATH or of pyenv.
+all_pythons() {
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.13 python3.14 \
+        "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin/python3; do
+        "$candidate" -c '
+import os, sys, sysconfig, venv, ensurepip
+if sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    print("%d.%d=%s" % (*sys.version_info[:2], os.path.realpath(sys.executable)))
+' 2>/dev/null || true
+    done | sort -t= -k1,1V -u
+}
+
 # Prints the comment at the head of the script that runs.
 help() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
@@ -49,7 +61,7 @@ same() {
     [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
-# prepare FOLDER [EXTRA [PACKAGE]]: makes the environment in a folder of the checkout, or brings it
+# prepare FOLDER [EXTRA [PACKAGES]]: makes the environment in a folder of the checkout, or brings it
 # up to date, and leaves its programs' folder in $bin.
 prepare() {
     environment=$root/$1
@@ -77,7 +89,8 @@ make_environment() {
         fail "could not upgrade pip: check the package index that pip is configured with"
     install_wheel "${1:+[$1]}"
     if [ -n "$2" ]; then
-        "$bin/python" -m pip install --quiet "$2" || fail "$2 could not be installed"
+        # shellcheck disable=SC2086  # several packages
+        "$bin/python" -m pip install --quiet $2 || fail "$2 could not be installed"
     fi
 }
 
