@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 128 * 1024
 _MAX_SEARCHED_BYTES = 32 * 1024 * 1024
+_BLOCK = 64 * 1024
+# An id is so often in the wrong column only if that was forged.
+_MOST_CANDIDATES = 100_000
 
 # Written by `tokentrack.recorder.drain` while it moves events from the spool to the ledger.
 JOURNAL_NAME = "drain.json"
@@ -207,22 +210,33 @@ class Tail:
     def has_in_column(self, text: str, column: int) -> bool:
         """Tell whether a record has a text in a column, which is not the first or the last."""
         stored = b"," + codec.encode_line([text])[:-1] + b","
-        at = self._data.find(stored)
-        while at >= 0:
-            start = self._data.rfind(b"\n", 0, at) + 1
-            end = self._data.find(b"\n", at)
-            line = self._data[start:end]
-            # A line with a NUL is what a power loss left of a record. The first line may lack its
-            # start, so its columns can't be counted.
-            if b"\0" not in line and (start == 0 or _column_of(line, column) == text):
+        data, at = self._data, self._data.find(stored)
+        start = end = -1
+        for _ in range(_MOST_CANDIDATES):
+            if at < 0:
+                break
+            if at >= end:
+                start = data.rfind(b"\n", 0, at) + 1
+                end = data.find(b"\n", at)
+                counted, commas, in_quotes = start, 0, False
+                # A line with a NUL is what a power loss left of a record.
+                if data.find(b"\0", start, end) >= 0:
+                    at = data.find(stored, end)
+                    continue
+            more, is_other = _count(data, counted, at, in_quotes=in_quotes)
+            counted, commas, in_quotes = at, commas + more, is_other
+            # The first line may lack its start, so its columns can't be counted.
+            if start == 0 or (not in_quotes and commas + 1 == column):
                 return True
-            at = self._data.find(stored, end)
+            at = data.find(stored, at + 1)
         return False
 
 
-def _column_of(line: bytes, column: int) -> str:
-    try:
-        fields = codec.decode_line(line.decode("utf-8"))
-    except ValueError:
-        return ""
-    return fields[column] if column < len(fields) else ""
+def _count(data: bytes, start: int, end: int, *, in_quotes: bool) -> tuple[int, bool]:
+    # How many commas outside quotes there are, and whether the part ends inside quotes.
+    commas = 0
+    for block in range(start, end, _BLOCK):
+        parts = data[block : min(block + _BLOCK, end)].split(b'"')
+        commas += sum([part.count(b",") for part in parts[in_quotes::2]])
+        in_quotes ^= len(parts) % 2 == 0
+    return commas, in_quotes
