@@ -388,6 +388,7 @@ def nobody():
 @pytest.mark.parametrize("mode", [0o555, 0o500, 0o000])
 def test_a_workspace_that_may_not_be_written_is_silent(nobody, mode):
     machine, prefix = nobody
+    os.chown(machine.folder, 65534, 65534)  # another owner's folder would not be used at all
     machine.folder.chmod(mode)
     machine.hook({**STOP, "cwd": str(machine.root)}, prefix=prefix)
     machine.hook({**STOP, "cwd": str(machine.root)}, prefix=prefix, cwd=Path("/"))

@@ -21,6 +21,7 @@ from support.maintained import DAY, USAGE_HEADER, Maintained, row, usage_line
 from tokentrack.common.timestamps import now_us
 from tokentrack.maintenance import backup, repair, restore, retention, rotation
 from tokentrack.models.columns import COLUMNS
+from tokentrack.recorder import sweep as hourly_sweep
 from tokentrack.store.archives import open_ledger_files
 from tokentrack.store.reader import read_records
 
@@ -184,6 +185,8 @@ def sweep(base: Path, kind: str, stride: int) -> dict:
     template = base / "template"
     template.mkdir()
     JOBS[kind](Maintained(template)).before()
+    # A limit of time would end the hourly sweep at another line in each run.
+    hourly_sweep._SECONDS = float("inf")
     points = _points(base, kind)[::stride]
     wrong = []
     for point in points:

@@ -14,7 +14,7 @@ from tokentrack.hookfiles.reporters import REPORTERS
 from tokentrack.hookfiles.walk import default_folders
 
 _INDENT = 2
-_COLORS = {": error: ": "red", ": warning: ": "yellow"}
+_COLORS = {" error: ": "red", " warning: ": "yellow"}
 
 
 @click.command("validate-hooks")

@@ -41,7 +41,7 @@ def trust(path: str | os.PathLike[str], data: bytes, environ: Mapping[str, str])
     with open_in_state(environ, TRUST_NAME, create=True) as folder:
         if len(record) > _MAX_BYTES or len(folder.names()) >= _MAX_FILES:
             raise OSError(f"too many trusted files in {folder.path}")
-        folder.replace(name, record, durable=False)
+        folder.replace(name, record, durable=True)
 
 
 def trust_saved(path: str | os.PathLike[str], data: bytes, environ: Mapping[str, str]) -> None:

@@ -31,7 +31,7 @@ def register(paths: LedgerPaths, environ: Mapping[str, str]) -> bool:
                 return True
             if len(folder.names()) >= _MAX_LEDGERS or len(data) > _MAX_BYTES:
                 return False
-            folder.replace(name, data, durable=False)
+            folder.replace(name, data, durable=True)
     except OSError:
         return False
     return True

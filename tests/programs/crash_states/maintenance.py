@@ -56,7 +56,7 @@ class Backup(Maintenance):
     """A second backup is made, and the first one removed."""
 
     job = sweep.Backup
-    steps = (command("backup", "create"), command("backup", "prune", "--keep", "1"))
+    steps = (command("backup", "create"), command("backup", "prune", "--keep", "1", "--yes"))
 
     def before(self) -> None:
         super().before()
