@@ -18,6 +18,9 @@ def main() -> int:
     # would take a sixth of a report.
     gc.set_threshold(_OBJECTS)
     try:
+        from tokentrack.common.light_click import import_click
+
+        import_click()
         from tokentrack.cli import run
 
         return run()
