@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
-from tokentrack.models.columns import COLUMNS
 from tokentrack.reports.dimensions import TURN, Dimension
+from tokentrack.reports.row_reader import PROMPT
 from tokentrack.reports.sources import Filter
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.row_reader import RowReader
 
-PROMPT = COLUMNS.index("prompt_text")
 # Every match has the text between these, in this order. Other special characters could make a
 # text optional.
 _BETWEEN = re.compile(r"\.[*+?]?|[\^$+]")

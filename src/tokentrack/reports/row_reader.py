@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Layout
 
+PROMPT = COLUMNS.index("prompt_text")
 _MASK = (1 << PLACE_BITS) - 1
 _CHUNK = 1024 * 1024
 

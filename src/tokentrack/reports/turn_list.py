@@ -12,7 +12,6 @@ from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS
 from tokentrack.reports.answer import USUAL_METRICS, Answer, Query, metrics_of
 from tokentrack.reports.conditions import filter_of
-from tokentrack.reports.grep import Grep
 from tokentrack.reports.groups import Numbers, Words
 from tokentrack.reports.provenance import provenance_of
 from tokentrack.reports.question import ask_index
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from tokentrack.reports.grep import Grep
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.spans import When
@@ -102,7 +102,11 @@ class _Question:
         self._has_begun = False
         self.ledgers = ledgers
         self._only = only
-        self._grep = None if grep is None else Grep(grep)
+        self._grep: Grep | None = None
+        if grep is not None:
+            from tokentrack.reports.grep import Grep
+
+            self._grep = Grep(grep)
         if asked.sort.removeprefix("-") not in SORTS:
             name = asked.sort.removeprefix("-")
             raise ValidationError([f"can't sort by {name[:60]!r}{meant(name, SORTS)}"])

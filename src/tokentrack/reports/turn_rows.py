@@ -9,10 +9,9 @@ from tokentrack.common.timestamps import format_us
 from tokentrack.models.columns import COLUMNS, split_list
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_COLUMNS
 from tokentrack.reports.credit_texts import decimal_text, units_of
-from tokentrack.reports.grep import PROMPT
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
-from tokentrack.reports.row_reader import ChangedError
+from tokentrack.reports.row_reader import PROMPT, ChangedError
 from tokentrack.reports.sources import JOINS, Source
 
 if TYPE_CHECKING:
