@@ -305,3 +305,18 @@ def test_a_usage_row_can_name_an_id_of_an_execution_with_several(space):
     space.check(EVERYTHING)
     world.write(space.one, USAGE, world.usage("h-2", at + 1, source="payload", source_id="t-1"))
     space.check(EVERYTHING)
+
+
+def test_later_rows_of_an_execution_in_several_ledgers_are_followed(space):
+    space.add(space.two, "e-1", START + 50 * MINUTE)
+    assert space.refresh() == (2, "", "index")
+    for ledger in (space.one, space.two):
+        later = space.world.usage("e-1", START + 60 * MINUTE, source_id="", credits="2.5")
+        space.world.write(ledger, USAGE, later)
+        parsed, reason, _ = space.refresh()
+        # The second one has the time of the first.
+        assert parsed == (1 if ledger is space.one else 44)
+        assert ("same time" in reason) == (ledger is space.two)
+        space.check()
+        for own in space.world.ledgers[:2]:
+            check(Reference([own.paths]), space.world.paths, space.index, EVERYTHING, own.paths)

@@ -116,14 +116,22 @@ _BEFORE = {
         and t.kind is not null""",
     "a usage row is older than one that was read before":
         "select 1 from new_usage n join turn t on t.id = n.id where n.at < t.recorded_at",
+    # Which of them counts depends on the ledgers' paths.
+    "rows of one execution have the same time in several ledgers":
+        f"""select 1 from new_row n join turn t on t.id = n.id
+        where n.ledger <> t.ledger and t.kind is not null and n.ordering =
+        (t.kind & {IMPORTED}) << {IMPORTED_BIT - 1} | (t.at + {BEFORE_1970})
+        union all select 1 from new_usage n join turn t on t.id = n.id
+        where n.ledger <> t.ledger and n.at = t.recorded_at
+        union all select 1 from new_row n join new_row m using (id, ordering)
+        where n.ledger < m.ledger
+        union all select 1 from new_usage n join new_usage m using (id, at)
+        where n.ledger < m.ledger""",
     "an execution has several ids":
         """select 1 from alias join (select id from new_row union select id from new_usage)
         using (id)""",
 }  # fmt: skip
 _AFTER = {
-    "an execution lies in several ledgers":
-        """select 1 from (select id from new_row union select id from new_usage)
-        join turn using (id) where ledger = 0""",
     "two executions are one turn of Kiro":
         """select 1 from (select id, link, source from new_usage where link >= 0
         union all select id, link, source from new_node) n

@@ -2,12 +2,14 @@
 
 Usage rows of one source and source id belong to one execution, and so does the ledger row whose
 id is that source id, or both joined by a colon. In a build this is found out about all rows at
-once; a follow that meets such a row builds anew.
+once; a follow that meets such a row builds anew. Rows of one execution in several ledgers are
+followed, unless two have the same time: then the ledgers' paths decide.
 """
 
 from __future__ import annotations
 
 from tokentrack.reports.index.fold import fold_rows, fold_usage, settle
+from tokentrack.reports.index.tables import STAGED_IDS
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -135,6 +137,25 @@ def fold_parts(database: sqlite3.Connection) -> None:
     settle(database, "part")
     for name in ("shared_row", "shared_usage", "in_ledger"):
         database.execute(f"drop table temp.{name}")
+
+
+def keep_parts(database: sqlite3.Connection) -> None:
+    """Before a follow merges rows of other ledgers into executions, keep what these are without."""
+    database.execute(
+        "insert into part select * from turn where ledger <> 0 and id in (select n.id from "
+        "(select id, ledger from new_row union select id, ledger from new_usage) n "
+        "join turn t on t.id = n.id where n.ledger <> t.ledger)"
+    )
+
+
+def fold_new_parts(database: sqlite3.Connection) -> None:
+    """Merge, for each ledger, the staged rows of a follow if other ledgers have the execution."""
+    query = f"select 1 from turn where ledger = 0 and id in {STAGED_IDS} limit 1"
+    if database.execute(query).fetchone():
+        shared = f"(select id from turn where ledger = 0 and id in {STAGED_IDS})"
+        fold_rows(database, "part", "n.id", f"(select * from new_row where id in {shared}) n")
+        fold_usage(database, "part", "n.id", f"(select * from new_usage where id in {shared}) n")
+        settle(database, "part", f"id in {STAGED_IDS}")
 
 
 def _link_in_ledgers(database: sqlite3.Connection) -> None:

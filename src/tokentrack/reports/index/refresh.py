@@ -189,10 +189,12 @@ class Refresh:
         touched = Touched()
         if self._totals is not None:
             self._totals.note_touched(touched)
+        links.keep_parts(database)
         fold.fold_rows(database, "turn", "n.id", "new_row n")
         links.add_links(database)
         links.fold_all_usage(database)
         fold.settle(database, "turn", f"id in {STAGED_IDS}")
+        links.fold_new_parts(database)
         if reason := fold.follow_problem(database, is_merged=True):
             raise MustRebuildError(reason)
         self._note_resets()
