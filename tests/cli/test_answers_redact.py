@@ -66,6 +66,8 @@ def commands():
     yield ["show", CANARIES["agent_execution_id"]]
     yield ["show", CANARIES["agent_execution_id"], "--json"]
     yield ["report", "--no-index", "--json"]
+    yield ["workspaces"]
+    yield ["workspaces", "--json"]
 
 
 @pytest.mark.slow

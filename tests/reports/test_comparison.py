@@ -126,6 +126,16 @@ def test_rows_can_be_sorted_by_their_change(machine):
     assert cut["total"]["turns"] == 2
 
 
+def test_rows_of_the_time_before_alone_come_last_with_the_largest_first(machine):
+    now = now_us()
+    add_turn(machine.folder, "a", now, "1", workspace_folder="now")
+    for name, amount in (("b", "2"), ("c", "9"), ("d", "5")):
+        add_turn(machine.folder, name, now - DAY, amount, workspace_folder=name)
+    words = ["report", "workspace", "--since", "today", "--vs", "yesterday", "--json"]
+    rows = json.loads(tokentrack(machine, *words))["rows"]
+    assert [row["workspace"] for row in rows] == ["now", "c", "d", "b"]
+
+
 def test_costs_are_compared_as_money(machine):
     tokentrack(machine, "plan", "set", "Ten", "--price", "5", "--credits", "10", "--overage", "2")
     now = now_us()

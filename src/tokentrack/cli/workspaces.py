@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokentrack.cli.answer_options import redact_option
 from tokentrack.cli.answers import print_line, scope_of, screen_for
 from tokentrack.cli.options import json_option, say, target_of
 from tokentrack.common.terminal import escape, quote
@@ -35,6 +36,7 @@ _EMPTY = (
 @click.option("--no-index", is_flag=True,
               help="Read the ledgers directly instead of the index.")  # fmt: skip
 @json_option
+@redact_option
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
               show_default=True, help="When to use colour.")  # fmt: skip
 @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
@@ -45,14 +47,22 @@ def command(*, forget: str | None, **options: Any) -> None:
     recorded in it. Reports cover all known ledgers.
     """
     from tokentrack.reports.ledger_list import list_ledgers
+    from tokentrack.reports.pseudonyms import without_path
 
     if forget is not None:
         _forget(forget)
         return
-    scope = scope_of({**options, "here": False, "files": (), "redact": False})
+    scope = scope_of({**options, "here": False, "files": ()})
     found, source = list_ledgers(scope.ledgers, index=scope.index_path, progress=scope.progress)
     current = target_of(None).paths.path
     hooks = _hooks_of(scope.ledgers)
+    if scope.pseudonyms is not None:
+        names = {path: scope.pseudonyms.file(path) for path in (*hooks, current)}
+        found = [
+            ledger._replace(path=names[ledger.path], problem=without_path(ledger.problem))
+            for ledger in found
+        ]
+        hooks, current = {names[path]: hook for path, hook in hooks.items()}, names[current]
     if options["as_json"]:
         document = {
             "schema_version": SCHEMA_VERSION,

@@ -118,6 +118,7 @@ def _sort(rows: list[dict[str, Any]], by: Sequence[str], sort: str, metric: str)
     if name in by:
         rows.sort(key=lambda row: _order(row[name])[1:], reverse=is_reversed)
     else:
+        rows.sort(key=lambda row: _number(row[BEFORE]), reverse=not is_reversed)
         rows.sort(key=lambda row: _number(row[name]), reverse=not is_reversed)
     rows.sort(key=lambda row: row[name] is None)
 

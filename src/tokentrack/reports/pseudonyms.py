@@ -106,11 +106,11 @@ class Pseudonyms:
         where = {name: self._filter(name, values) for name, values in query.where.items()}
         answer.query = query._replace(where=where)
         answer.provenance["skipped"] = [
-            {**row, "file": self.file(row["file"]), "reason": _without_path(row["reason"])}
+            {**row, "file": self.file(row["file"]), "reason": without_path(row["reason"])}
             for row in answer.provenance["skipped"]
         ]
         answer.unreadable = {
-            self.file(path): _without_path(why) for path, why in answer.unreadable.items()
+            self.file(path): without_path(why) for path, why in answer.unreadable.items()
         }
         return answer
 
@@ -148,6 +148,6 @@ class Pseudonyms:
         ])  # fmt: skip
 
 
-def _without_path(reason: str) -> str:
-    # An error of the system names a file and how to fix it.
+def without_path(reason: str) -> str:
+    """Return why a file can't be read, without the path that an error of the system names."""
     return "it can't be read" if os.sep in reason or "/" in reason else reason
