@@ -9,6 +9,7 @@ READING = {
     "turns": 0,
     "show abc": 1,
     "statusline": 0,
+    "watch": 1,
     "workspaces": 0,
     "plan show": 0,
     "doctor": 1,

@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("tokentrack.cli.report", "Show turns, credits and time by any dimension."),
     "turns": ("tokentrack.cli.turns", "Show single turns with their prompts, the newest first."),
     "show": ("tokentrack.cli.show", "Show one turn with the source of each field."),
+    "watch": ("tokentrack.cli.watch", "Show the overview, redrawn when a ledger changes."),
     "statusline": ("tokentrack.cli.statusline", "Print one line for a shell prompt."),
     "workspaces": (
         "tokentrack.cli.workspaces",

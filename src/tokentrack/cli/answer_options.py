@@ -47,6 +47,11 @@ def filter_options(function: Callable[..., Any], since: str = "this-month") -> C
     return function
 
 
+color_option = click.option(
+    "--color", type=Words(["auto", "always", "never"]), default="auto", show_default=True,
+    help="When to use colour.",
+)  # fmt: skip
+ascii_option = click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only.")
 redact_option = click.option(
     "--redact", is_flag=True,
     help="Replace the names of workspaces, sessions, users and machines, and leave out texts.",
@@ -59,9 +64,8 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--format", "form", type=Words(["table", "json", "csv", "markdown"]),
                      default="table", show_default=True, help="How to print the answer."),
         json_option,
-        click.option("--color", type=Words(["auto", "always", "never"]), default="auto",
-                     show_default=True, help="When to use colour."),
-        click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII only."),
+        color_option,
+        ascii_option,
         redact_option,
         click.option("--strict", is_flag=True, help="Exit with code 1 if rows were skipped."),
     ]  # fmt: skip

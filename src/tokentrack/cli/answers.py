@@ -140,13 +140,13 @@ def scope_of(options: dict[str, Any]) -> Scope:
 
     Args:
         options: `files`, `here`, `no_index` and `redact`, as the options of answers added them;
-            keeps the result.
+            keeps the result. With `is_live`, no progress is shown.
     """
     if "scope" not in options:
         scope = _named(options) if options["files"] else _known(options)
         options["scope"] = scope._replace(
             pseudonyms=_pseudonyms() if options["redact"] else None,
-            progress=progress_line(scope.ledgers),
+            progress=None if options.get("is_live") else progress_line(scope.ledgers),
         )
     found: Scope = options["scope"]
     return found
@@ -175,6 +175,17 @@ def scope_at(target: Target, *, here: bool, no_index: bool = False) -> Scope:
     return Scope(
         ledgers, target.paths if here else None, index_path(os.environ) if use_index else None
     )
+
+
+def current_ledgers(options: dict[str, Any]) -> list[LedgerPaths]:
+    """Return the ledgers of the current folder and of the user, whether or not they exist.
+
+    With `--file` none counts.
+    """
+    from tokentrack.store.paths import user_paths
+    from tokentrack.workspace import kiro_home
+
+    return [] if options["files"] else [target_of(None).paths, user_paths(kiro_home(os.environ))]
 
 
 def add_new_numbers(scope: Scope) -> None:

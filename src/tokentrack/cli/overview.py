@@ -49,15 +49,27 @@ def command(**options: Any) -> None:
     --until, shows that time instead. Turns of other users are left out, unless --user or --file
     is given.
     """
-    from tokentrack.common.timestamps import now_us
-    from tokentrack.reports.overview import (
-        Overview,
-        month_of,
-        overview_document,
-        overview_table,
-        questions,
-    )
+    from tokentrack.reports.overview import overview_document, overview_table
     from tokentrack.reports.render.documents import json_document
+
+    found = ask_overview(options)
+    if options["as_json"] or options["form"] == "json":
+        document = overview_document(found, json_document("overview", found.period))
+        click.echo(json.dumps(document, indent=2))
+        if options["strict"] and found.period.provenance["skipped"]:
+            raise SystemExit(1)
+        return
+    print_answer("overview", overview_table(found), options, lambda screen: lines_of(
+        found, screen, options,
+    ))  # fmt: skip
+    if form_of(options) == "table" and not options["files"]:
+        run_due_on_terminal(target_of(None))
+
+
+def ask_overview(options: dict[str, Any]) -> Overview:
+    """Return the overview that the options of the command ask for."""
+    from tokentrack.common.timestamps import now_us
+    from tokentrack.reports.overview import Overview, month_of, questions
     from tokentrack.reports.zones import Zone
 
     now, zone = now_us(), Zone(options["tz"])
@@ -73,17 +85,7 @@ def command(**options: Any) -> None:
     found = Overview(dict(zip(asked, answers, strict=True)), zone, now, month)
     if found.today is not None and found.today.total["turns"]:
         found.most_expensive = _most_expensive(options, asked["today"])
-    if options["as_json"] or options["form"] == "json":
-        document = overview_document(found, json_document("overview", found.period))
-        click.echo(json.dumps(document, indent=2))
-        if options["strict"] and found.period.provenance["skipped"]:
-            raise SystemExit(1)
-        return
-    print_answer("overview", overview_table(found), options, lambda screen: _lines(
-        found, screen, options,
-    ))  # fmt: skip
-    if form_of(options) == "table" and not options["files"]:
-        run_due_on_terminal(target_of(None))
+    return found
 
 
 def _most_expensive(options: dict[str, Any], today: dict[str, Any]) -> list[dict[str, Any]]:
@@ -99,7 +101,8 @@ def _most_expensive(options: dict[str, Any], today: dict[str, Any]) -> list[dict
     return [row for row in answer.rows if row["credits"] is not None]
 
 
-def _lines(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str]:
+def lines_of(found: Overview, screen: Screen, options: dict[str, Any]) -> list[str]:
+    """Return the lines of an overview on a screen."""
     from tokentrack.reports.render.dates import date_text
     from tokentrack.reports.render.overview import empty_lines, overview_lines
 

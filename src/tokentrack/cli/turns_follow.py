@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answers import (
+    current_ledgers,
     filters_of,
     form_of,
     print_line,
@@ -20,13 +21,10 @@ from tokentrack.cli.answers import (
     screen_for,
 )
 from tokentrack.errors import FileSystemError
-from tokentrack.store.registry import registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokentrack.reports.scope import Scope
-    from tokentrack.store.paths import LedgerPaths
 
 _SHOWN = 10
 _SECONDS = 0.5
@@ -96,8 +94,8 @@ def _batches(options: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     where, tz, grep = filters_of(options)["where"], options["tz"], options["grep"]
     new = NewTurns(options["since"] or _LATE, where=where, tz=tz, grep=grep)
-    changes, scope = Changes(), scope_of(options)
-    changes.look(_ledgers(scope))
+    changes, scope = Changes(current_ledgers(options)), scope_of(options)
+    changes.look(scope.ledgers, os.environ)
     new.look(**scope.arguments)
     limit = _SHOWN if options["limit"] is None else options["limit"]
     last = list_turns(
@@ -105,8 +103,9 @@ def _batches(options: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     )
     new.note(row["id"] for row in last.rows)
     yield scope.noted(last).rows[::-1]
+    options["is_live"] = True
     while True:
-        if changes.look(_ledgers(scope)):
+        if changes.look(scope.ledgers, os.environ):
             del options["scope"]
             scope = scope_of(options)
             try:
@@ -118,12 +117,6 @@ def _batches(options: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
                 yield [redact(row) for row in rows] if redact else rows
         _end_without_reader()
         time.sleep(_SECONDS)
-
-
-def _ledgers(scope: Scope) -> list[LedgerPaths]:
-    # Those that are asked, and those that other workspaces have got since.
-    known = {paths.path: paths for paths in (*scope.ledgers, *registered(os.environ))}
-    return list(known.values())
 
 
 def _end_without_reader() -> None:
