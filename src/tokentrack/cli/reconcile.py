@@ -24,7 +24,8 @@ def command(*, wait: float, workspace: str | None) -> None:
     """Add credits that Kiro wrote after the turn.
 
     Kiro writes the credits and the model of a turn up to 15 seconds after its hook has run.
-    `tokentrack status` and the next hook add them too. Numbers that never come stay unknown.
+    The next hook adds them too, and so does the next `tokentrack` or `tokentrack status`. Numbers
+    that never come stay unknown.
     """
     from tokentrack.maintenance.real_numbers import reconcile
 
