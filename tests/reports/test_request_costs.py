@@ -20,6 +20,7 @@ from tokentrack.common.timestamps import format_us, parse
 from tokentrack.errors import ValidationError
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports import query
+from tokentrack.reports.one_turn import show_turn
 from tokentrack.reports.pricing import PriceTable
 from tokentrack.reports.pricing.currency import Currency
 from tokentrack.reports.pricing.money import money_text
@@ -219,6 +220,21 @@ def test_what_can_not_be_priced_is_refused(tmp_path, options, words):
         query([], ledgers=world.paths, rates=Rates(PLAN), **options)
 
 
+def test_one_turn_costs_what_its_group_would(tmp_path):
+    world = World(tmp_path, 0)
+    for amount in ("9", "3", ""):  # the second one crosses the plan's credits
+        world.turn(START + len(world.turns) * DAY, amount)
+    for index in (None, str(tmp_path / "state" / "index.db")):
+        found = [
+            show_turn(f"e-{n}", ledgers=world.paths, index=index, rates=Rates(PLAN, user="ann"))
+            for n in range(3)
+        ]
+        costs = [turn.fields["cost"]["value"] for turn in found]
+        assert costs == ["4.5", "0.58", None]
+        assert found[0].fields["cost"]["basis"] == "plan"
+    assert "cost" not in show_turn("e-0", ledgers=world.paths).fields
+
+
 _TRACK = """
 from tokentrack.usage import UsageTracker
 tracker = UsageTracker()
@@ -243,4 +259,12 @@ def test_the_command_shows_them_with_the_basis(machine):
     assert document["query"]["prices_as_of"] == "2026-01-01"
     assert document["provenance"]["unpriced_turns"] == 1
     assert json.loads(tokentrack(machine, "plan", "show", "--json"))["plan"]["currency"] == "EUR"
+    ids = [row["id"] for row in json.loads(tokentrack(machine, "turns", "--json"))["rows"]]
+    unpriced, priced = (
+        json.loads(tokentrack(machine, "show", i, "--json"))["fields"]["cost"] for i in ids
+    )
+    assert (priced["value"], priced["currency"], priced["basis"]) == ("2.7", "EUR", "token-prices")
+    assert priced["source"] == "claude-sonnet-4.5: Anthropic's list price, 2026-11-21"
+    assert (unpriced["value"], "has no price" in unpriced["source"]) == (None, True)
+    assert "EUR 2.7 · token-prices · claude-sonnet" in tokentrack(machine, "show", ids[1])
     assert "EUR 2.70" in tokentrack(machine, "overview", env={"COLUMNS": "120"})

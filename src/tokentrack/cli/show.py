@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tokentrack.cli.answer_options import file_option, reconcile_option, redact_option
-from tokentrack.cli.answers import print_line, scope_of, screen_for
+from tokentrack.cli.answers import print_line, rates_for, scope_of, screen_for
 from tokentrack.cli.options import Words, json_option
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import TokenTrackError
@@ -45,8 +45,9 @@ def command(identity: str, **options: Any) -> None:
     scope = scope_of({**options, "here": False})
     try:
         found = show_turn(
-            identity, ledgers=scope.ledgers, index=scope.index_path, progress=scope.progress
-        )
+            identity, ledgers=scope.ledgers, index=scope.index_path, progress=scope.progress,
+            rates=rates_for({"cost": "plan"}),
+        )  # fmt: skip
     except TokenTrackError as error:
         if scope.pseudonyms is None:
             raise

@@ -18,6 +18,7 @@ from tokentrack.reports.row_reader import ChangedError, RowReader, start
 from tokentrack.reports.sources import Source
 from tokentrack.reports.turn_rows import rows_of, select
 from tokentrack.reports.turn_search import ID, USAGE_ID, chunks, find_turn, stored
+from tokentrack.reports.zones import Zone
 from tokentrack.store.reader import PhysicalLines, records_in
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
+    from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.row_reader import RowFile
     from tokentrack.store.paths import LedgerPaths
 
@@ -83,6 +85,7 @@ def show_turn(
     ledgers: Sequence[LedgerPaths],
     index: str | None = None,
     progress: Progress | None = None,
+    rates: Rates | None = None,
 ) -> OneTurn:
     """Return the turn that an id, or the beginning of one, names.
 
@@ -91,6 +94,7 @@ def show_turn(
         ledgers: all ledgers of which an index is kept.
         index: the path of the index; without one, the files are read for this answer alone.
         progress: is told how many bytes were read.
+        rates: how credits are priced; without them, a turn has no cost.
 
     Raises:
         TokenTrackError: no turn has such an id, or several have; or the ledgers can't be read.
@@ -99,11 +103,23 @@ def show_turn(
     def answer(opened: OpenIndex) -> OneTurn:
         reader = RowReader(opened.database, ledgers)
         number = find_turn(opened.database, reader, wanted)
-        return _one_turn(opened, reader, number)
+        found = _one_turn(opened, reader, number)
+        if rates is not None:
+            from tokentrack.reports.turn_cost import cost_of_turn
 
+            model = found.turn["model"]
+            fact = cost_of_turn(opened.database, number, model, rates, Zone())
+            found.fields["cost"] = fact
+        return found
+
+    limit = None
+    if rates is not None:
+        from tokentrack.reports.costs import limit_of
+
+        limit = limit_of(rates)
     for _ in range(_ATTEMPTS):
         try:
-            return ask_index(index, ledgers, progress, answer)
+            return ask_index(index, ledgers, progress, answer, limit=limit)
         except ChangedError:
             continue
     raise FileSystemError("the ledgers kept changing while they were read: try again")

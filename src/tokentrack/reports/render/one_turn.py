@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.terminal import escape
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "–"
 _SHOWN = (
-    "when", "workspace", "session", "trigger", "hook", "surface", "model", "credits", "tokens",
-    "input_tokens", "output_tokens", "cached_tokens", "context_percent", "seconds", "failed",
-    "message", "user", "machine", "patterns", "tags", "source_id", "prompt",
+    "when", "workspace", "session", "trigger", "hook", "surface", "model", "credits", "cost",
+    "tokens", "input_tokens", "output_tokens", "cached_tokens", "context_percent", "seconds",
+    "failed", "message", "user", "machine", "patterns", "tags", "source_id", "prompt",
 )  # fmt: skip
 _ALWAYS = frozenset({"when", "workspace", "model", "credits", "tokens", "seconds", "failed",
                      "prompt"})  # fmt: skip
 _INDENT = 17
+_COST_PLACES = 6
 
 
 def one_turn_lines(found: OneTurn, screen: Screen, zone: Zone) -> Iterator[str]:
@@ -40,7 +42,8 @@ def one_turn_lines(found: OneTurn, screen: Screen, zone: Zone) -> Iterator[str]:
     for name in _SHOWN:
         fact = found.fields.get(name)
         if fact is not None and (fact["value"] not in (None, [], "") or name in _ALWAYS):
-            parts = [_value(name, fact["value"], zone), *_origin(fact, zone)]
+            value = _cost(fact) if name == "cost" else _value(name, fact["value"], zone)
+            parts = [value, *_origin(fact, zone)]
             yield from _paragraph(name.replace("_", " "), parts, screen)
     for row in found.rows:
         parts = [f"{escape(row['file'])}, line {row['line']:,}"]
@@ -60,6 +63,13 @@ def _value(name: str, value: Any, zone: Zone) -> str:
     if name == "seconds":
         return f"{value:,} s"
     return f"{value:,}" if isinstance(value, int) else escape(value) or _UNKNOWN
+
+
+def _cost(fact: Mapping[str, Any]) -> str:
+    amount = Decimal(fact["value"])
+    digits = format(round(amount, _COST_PLACES).normalize(), "f")
+    mark = "$" if fact["currency"] == "USD" else f"{fact['currency']} "
+    return f"{mark}{digits}"
 
 
 def _origin(fact: Mapping[str, Any], zone: Zone) -> list[str]:
