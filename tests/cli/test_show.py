@@ -15,6 +15,7 @@ from tokentrack.reports.one_turn import show_turn
 from tokentrack.reports.render.screen import width_of
 from tokentrack.reports.turn_list import list_turns
 from tokentrack.reports.turn_rows import short_ids
+from tokentrack.usage import UsageTracker
 
 
 @pytest.fixture
@@ -161,3 +162,15 @@ def test_an_id_that_a_prompt_quotes_is_not_taken_for_another_turn(world):
     assert show_turn("e-2", ledgers=world.paths).turn["id"] == "e-21"
     with pytest.raises(TokenTrackError, match="no turn has an id"):
         show_turn("e-22", ledgers=world.paths)
+
+
+def test_a_tracked_request_has_the_time_at_which_it_was_recorded(machine):
+    ledger = machine.home / ".kiro" / "token_usage.csv"
+    with UsageTracker(ledger) as tracker:
+        request = tracker.track_request("research", "claude-sonnet-4.5", 2000, 1000)
+    found = document(machine, request.request_id)
+    when = found["fields"]["when"]
+    assert when["value"] == found["rows"][0]["recorded_at"]
+    assert (when["source"], when["file"], when["line"]) == ("tracked-request", str(ledger), 2)
+    text = show(machine, request.request_id, "--tz=UTC")
+    assert f"when             {when['value'][:10]} " in text

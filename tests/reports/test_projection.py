@@ -4,6 +4,7 @@ import random
 from datetime import date
 from decimal import Decimal
 
+from tokentrack.reports.allowance import days_left
 from tokentrack.reports.projection import project
 
 FIRST = date(2026, 3, 1).toordinal()
@@ -55,3 +56,34 @@ def test_the_interval_holds_the_truth_in_about_80_percent_of_generated_months():
     assert 0.7 <= held / total <= 0.9
     # The control: an interval of nothing holds it almost never.
     assert held > total / 2
+
+
+def test_the_days_that_a_plan_lasts_and_the_projection_say_the_same_about_the_month():
+    ends = set()
+    for seed in range(300):
+        chance = random.Random(seed)
+        today = FIRST + chance.randrange(0, 30)
+        began = today - chance.choice([9, 20, 28, 60])
+        amounts = {
+            day: chance.choice([0, 0, 5, 20]) + 15 * (day % 7 == 3) for day in range(began, today)
+        }
+        amounts[today] = 7
+        found = project({day: Decimal(n) for day, n in amounts.items()}, FIRST, today, END)
+        used = sum(n for day, n in amounts.items() if FIRST <= day <= today)
+        left = chance.randrange(1, 400)
+        # The projection is rounded to thousandths.
+        if found is None or abs(found.credits - used - left) < 1:
+            continue
+        lasts = days_left(amounts, left, today)
+        is_enough = lasts is None or lasts >= END - today - 1
+        assert is_enough == (found.credits < used + left)
+        ends.add(is_enough)
+    assert ends == {True, False}
+
+
+def test_a_plan_lasts_by_the_weekdays_not_by_the_mean_of_all_days():
+    # 10 credits each Monday, nothing else; 15 March 2026 is a Sunday.
+    today = date(2026, 3, 15).toordinal()
+    days = {day: 10 for day in range(today - 60, today) if (day - 1) % 7 == 0}
+    assert [days_left(days, left, today) for left in (9, 10, 19, 20, 40)] == [0, 7, 7, 14, 28]
+    assert days_left(days, 0, today) is None

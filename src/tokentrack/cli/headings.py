@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.cli.answers import filters_of
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
+from tokentrack.reports.credit_texts import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def choice_of(answer: Answer, options: dict[str, Any]) -> list[str]:
     """Return which ledgers and turns an answer is about, by the filters that the user gave."""
     given = filters_of(options)["where"]
     filters = list(_filters(answer, [name for name in answer.query.where if name in given]))
-    if options["files"] or not filters:
+    if options["files"] or options["here"] or not filters:
         return [_source(options), *filters]
     return filters
 
@@ -56,7 +57,9 @@ def choice_of(answer: Answer, options: dict[str, Any]) -> list[str]:
 def _filters(answer: Answer, names: list[str]) -> Iterator[str]:
     for name in names:
         values = answer.query.where[name]
-        yield _FAILED[values[0]] if name == "failed" else f"{name} {', '.join(values)}"
+        # As in the tables, a dash is an unknown value.
+        shown = [value + UNKNOWN if value in {"", "!"} else value for value in values]
+        yield _FAILED[values[0]] if name == "failed" else f"{name} {', '.join(shown)}"
 
 
 def _source(options: dict[str, Any]) -> str:

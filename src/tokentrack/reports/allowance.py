@@ -22,7 +22,7 @@ SET = "set"
 _SOURCES = ("credits_source", "billing_day_source")
 _LONGEST_NAME = 60
 # So many days are looked at for the pace; in fewer than the least there is none.
-_DAYS, _LEAST_DAYS = 28, 7
+_DAYS, _LEAST_DAYS, _WEEK = 28, 7, 7
 # So far back is looked for the first turn.
 _DAYS_BACK = 62
 
@@ -113,7 +113,10 @@ def history(began: int, today: int) -> range | None:
 
 
 def days_left(days: Mapping[int, int], left: int, today: int) -> int | None:
-    """Return for how many days credits last at the mean pace of the history.
+    """Return for how many days after today credits last at the pace of the history.
+
+    The pace is that of `projection`: each day takes the mean of its weekday, or of all days where
+    the history is less than four weeks. So both say the same about the end of the month.
 
     Args:
         days: the credits of days by their numbers; a day that is missing had none.
@@ -125,4 +128,16 @@ def days_left(days: Mapping[int, int], left: int, today: int) -> int | None:
     """
     past = history(min(days, default=today), today)
     spent = sum([days.get(day, 0) for day in past or ()])
-    return left * len(past) // spent if past and spent > 0 and left > 0 else None
+    if not past or spent <= 0 or left <= 0:
+        return None
+    if len(past) < _DAYS:
+        return left * len(past) // spent
+    weeks = _DAYS // _WEEK
+    full, left = divmod(left * weeks, spent)
+    count = full * _WEEK
+    for at in range(today + 1, today + 1 + _WEEK):
+        left -= sum([days.get(day, 0) for day in past if (at - day) % _WEEK == 0])
+        if left < 0:
+            break
+        count += 1
+    return count

@@ -90,12 +90,13 @@ def _earlier(period: str, first: int, zone: Zone, now: int) -> Days:
     if days and period[:-1].isdecimal() and len(period) < 6 and int(period[:-1]):
         return Days(first - int(period[:-1]) * days, first - 1)
     try:
-        span = find_span(begin, end if is_range else begin, zone, now)
+        since = find_span(begin, None, zone, now).first_day
+        until = find_span(None, end if is_range else begin, zone, now).last_day
     except ValidationError:
-        span = None
-    if span is None or span.first_day is None or span.last_day is None:
+        since = until = None
+    if since is None or until is None:
         words = "last-month, yesterday, 7d or 2026-10-01..2026-10-31"
         raise ValidationError([f"compare with a period such as {words}, not {period[:60]!r}"])
-    if span.first_day > span.last_day:
+    if since > until:
         raise ValidationError([f"{period[:60]!r} ends before it begins"])
-    return Days(span.first_day, span.last_day)
+    return Days(since, until)

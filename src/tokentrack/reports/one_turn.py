@@ -170,6 +170,8 @@ def _fields(
                 basis = "reported" if is_imported else "measured"
             value = turn[name] if ledger.cells[column] else None
             found[name] = _fact(value, ledger, basis=basis, source=source)
+    else:
+        found["when"] = _fact(turn["when"], usage[-1])
     found["session"] = _first_known(turn["session"], "session_id", ledger, usage)
     counts = _last_with(usage, "input_tokens") or _last_with(usage, "output_tokens")
     found["tokens"] = _fact(

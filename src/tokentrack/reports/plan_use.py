@@ -25,7 +25,7 @@ class PlanUse:
         rates: the plan and its prices.
         first: the number of the first day of the billing month.
         end: the number of the first day of the next one.
-        days_to_go: how many days are left until then, with today.
+        days_to_go: how many days are left until then, without today.
         used: the credits that are used, by the user in all known ledgers.
         left: the credits that are left, below 0 if more were used.
         projection: what the month will take; None after less than a week of history.
@@ -43,7 +43,7 @@ class PlanUse:
         """
         self.rates = rates
         self.first, self.end = rates.plan.month_of(day)
-        self.days_to_go = self.end - day
+        self.days_to_go = self.end - day - 1
         days = {
             calendar.day_number(*map(int, row["day"].split("-"))): Decimal(row["credits"])
             for row in answer.rows

@@ -32,12 +32,19 @@ def find_span(since: When, until: When, zone: Zone, now: int | None = None) -> S
     local days. Dates and words as an end are whole: the end of `last-month` is its last day.
 
     Raises:
-        ValidationError: one of them is not such a word, date or time.
+        ValidationError: one of them is not such a word, date or time, or the end is not after
+            the beginning.
     """
     now = time.time_ns() // 1000 if now is None else now
     first, at = _edge("since", since, zone, now)
     last, end = _edge("until", until, zone, now)
-    return Span(first and first[0], last and last[1], at, end)
+    span = Span(first and first[0], last and last[1], at, end)
+    begin, finish = bounds_of(span, zone)
+    if begin is not None and finish is not None and begin >= finish:
+        raise ValidationError(
+            [f"until {until} is before since {since}: give an earlier since, such as all"]
+        )
+    return span
 
 
 def _edge(

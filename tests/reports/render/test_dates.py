@@ -1,9 +1,11 @@
 """Days and times in the words of headings."""
 
+from datetime import date
+
 import pytest
 
 from tokentrack.common.timestamps import parse
-from tokentrack.reports.render.dates import period_text
+from tokentrack.reports.render.dates import days_text, period_text
 from tokentrack.reports.zones import Zone
 
 NOW = parse("2026-11-18T12:00:00Z")
@@ -27,3 +29,13 @@ def test_a_time_is_named_by_its_days(since, until, text):
         for when in (since, until)
     ]
     assert period_text(*edges, Zone("UTC"), NOW) == text
+
+
+@pytest.mark.parametrize(("first", "last", "text"), [
+    ("2026-11-01", "2026-11-17", "1–17 Nov"),
+    ("2026-11-17", "2026-11-17", "17 Nov"),
+    ("2026-09-30", "2026-10-28", "30 Sep – 28 Oct"),
+    ("2025-12-31", "2026-01-28", "31 Dec – 28 Jan"),
+])  # fmt: skip
+def test_days_of_two_months_are_named_with_both(first, last, text):
+    assert days_text(*[date.fromisoformat(day).toordinal() for day in (first, last)]) == text

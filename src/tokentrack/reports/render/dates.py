@@ -21,7 +21,9 @@ def date_text(day: int) -> str:
 
 
 def days_text(first: int, last: int) -> str:
-    """Return days of one month as `1–17 Nov`."""
+    """Return days as `1–17 Nov`, or `30 Oct – 4 Nov`."""
+    if calendar.month_of(first) != calendar.month_of(last):
+        return f"{days_text(first, first)} – {days_text(last, last)}"
     _, month, since = calendar.civil(first)
     until = calendar.civil(last)[2]
     days = f"{since}" if since == until else f"{since}–{until}"

@@ -48,12 +48,13 @@ def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
     left, end = abs(use.left), days_text(use.end, use.end)
     amount = credits_text(format(left, "f"))
     if use.left < 0:
-        yield "Beyond plan", f"{amount} credits since {days_text(use.first, use.first)}"
+        yield "Beyond plan", f"{amount} credits; the plan's begin anew on {end}"
     else:
         of = credits_text(format(plan.credits, "f"), 0)
         text = f"{amount} of {of} credits until {end}"
         if use.days_left is not None and use.days_left < use.days_to_go:
-            text += f", at this pace for {counted(use.days_left, 'day')}"
+            days = counted(use.days_left, "day") if use.days_left else "less than a day"
+            text += f", at this pace for {days}"
         elif use.days_left is not None:
             text += ", enough at this pace"
         yield "Left", text
