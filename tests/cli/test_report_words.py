@@ -65,3 +65,9 @@ def test_every_spelling_that_is_suggested_works(machine):
     tokentrack(machine, "plan", "set", "pro")
     for words in SPELLINGS.values():
         tokentrack(machine, *words.split())
+
+
+def test_a_heading_names_the_ledger_and_unknown_values_as_tables_show_them(machine):
+    words = ("report", "--here", "--model", "", "--user", "!", "--hook", "!x")
+    said = tokentrack(machine, *words, env={"COLUMNS": "200"})
+    assert " · this workspace · model – · hook !x · user !– · " in said.splitlines()[0]
