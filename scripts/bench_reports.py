@@ -68,12 +68,12 @@ class Bench:
         self._python = python
         self._told: dict[str, Any] = json.loads((home / "generated.json").read_text())
         self._state = home / ".local" / "state" / "tokentrack"
+        self._started = time.time_ns()
         self._number = 0
 
     def run(self, case: Case, *, has_plan: bool = False) -> Run:
         """Run a case, after what has to be done before it."""
-        config = self.home / ".kiro" / "token_tracker_config.json"
-        config.write_text(json.dumps({"plan": _PLAN} if has_plan else {}))
+        self._set_plan(has_plan=has_plan)
         if case.before == NEW:
             (self._state / "index.db").unlink(missing_ok=True)
         if case.before == GROWN:
@@ -81,8 +81,18 @@ class Bench:
         found = self._run(self._command(case), case.exits)
         if case.before in {NEW, GROWN}:
             self.age()
-            self._run(self._command(Case("", "report")))  # now the files are trusted
+            self.warm_up()
         return found
+
+    def warm_up(self) -> None:
+        """Let the index trust the files, and know what is beyond the plan."""
+        self._set_plan(has_plan=True)
+        self._run(self._command(Case("", "report")))
+
+    def _set_plan(self, *, has_plan: bool) -> None:
+        config = self.home / ".kiro" / "token_tracker_config.json"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(json.dumps({"plan": _PLAN} if has_plan else {}))
 
     def age(self) -> None:
         """Make young files older."""
@@ -154,13 +164,14 @@ class Bench:
             path = next(path for path in self._files() if path.name == name)
             with path.open("r+b") as file:
                 file.seek(-min(40_000, path.stat().st_size), os.SEEK_END)
-                kept = file.read().split(b"\n")[1:-1][-100:]
+                lines = file.read().split(b"\n")[1:-1]
+                kept = [line for line in lines if b'"aborted' not in line][-100:]
                 file.write(b"".join([self._renamed(line, n) for n, line in enumerate(kept)]))
 
     def _renamed(self, line: bytes, n: int) -> bytes:
         cells = line.split(b",")
         is_usage = cells[1].startswith(b"20")
-        mark = b"%d-%d-%d" % (self._number, n, time.time_ns())
+        mark = b"%d-%d-%d" % (self._started, self._number, n)
         cells[0 if is_usage else -5] = b"new-" + mark
         cells[int(is_usage)] = format_us(self._told["last"] + n).encode()
         if is_usage and cells[13]:
@@ -243,7 +254,7 @@ def _measure(bench: Bench, rows: int, options: argparse.Namespace) -> tuple[Figu
         and (not case.other or find_spec(case.other))
     ]  # fmt: skip
     bench.age()
-    bench.run(Case("", "report"))
+    bench.warm_up()
     problems = [] if wanted else bench.sums()
     runs: dict[tuple[str, bool], list[Run]] = {}
     for number in range(max(options.rounds, options.slow_rounds)):
@@ -309,7 +320,7 @@ def _compare_ledgers(data: Path, python: Path, rounds: int) -> list[str]:
     times: dict[Bench, list[float]] = {one: [], many: []}
     for bench in times:
         bench.age()
-        bench.run(Case("", "report"))
+        bench.warm_up()
     for _ in range(rounds):
         for bench, found in times.items():
             found.append(bench.run(Case("", "report")).seconds)

@@ -1,7 +1,8 @@
 """From a question to the SQL that answers it from the smallest tables that can.
 
-Whole months come from the totals by month, whole days from those by day, and only what no total
-has comes from the turns: sessions, messages, lists, hours, another zone, parts of a day.
+Whole months come from the totals by month, whole days from those by day, all sessions and messages
+and the days of other zones from totals of their own. Only what no total has comes from the turns:
+lists, parts of a day, sessions with a filter.
 """
 
 from __future__ import annotations
