@@ -311,3 +311,15 @@ def test_temporary_files_are_private_before_they_get_their_name(tmp_path, monkey
 def test_the_same_look_catches_a_file_of_the_umasks_mode(tmp_path):
     (tmp_path / "plain").write_bytes(b"row")
     assert open_to_others(list(tmp_path.iterdir())) == [str(tmp_path / "plain")]
+
+
+def test_a_folder_of_another_user_is_not_used_however_open_it_is(nobody):
+    machine, prefix = nobody
+    machine.folder.chmod(0o777)  # root's
+    stop = {"hook_event_name": "Stop", "session_id": "s1", "cwd": str(machine.root)}
+    machine.hook(stop, prefix=prefix)
+    assert list(machine.folder.iterdir()) == []
+    assert machine.users.row()["session_id"] == "s1"
+    trusted = {"KIRO_TOKEN_TRACKER_TRUSTED_FOLDERS": str(machine.root)}
+    machine.hook(stop, prefix=prefix, env=trusted)
+    assert machine.row()["session_id"] == "s1"

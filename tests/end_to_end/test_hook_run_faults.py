@@ -5,14 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 import tokentrack
 from support.hot_path import OWN
-from support.kiro import Machine, finish
+from support.kiro import finish
 
 STOP = {"hook_event_name": "Stop", "session_id": "s1"}
 PACKAGE = Path(tokentrack.__file__).parent
@@ -367,22 +366,6 @@ def test_whatever_the_mask_rows_are_written_and_files_are_private(machine, bound
     found = [machine.folder, *machine.folder.rglob("*")]
     wrong = [p for p in found if p.stat().st_mode & 0o777 != (0o700 if p.is_dir() else 0o600)]
     assert wrong == []
-
-
-@pytest.fixture
-def nobody():
-    """Return a machine below a folder that another user can reach, and how to become that user."""
-    if os.name != "posix" or os.geteuid() or not shutil.which("setpriv"):
-        pytest.skip("plain modes bind only another user than root: needs root and setpriv")
-    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        machine = Machine(Path(folder))
-        os.chown(machine.home, 65534, 65534)
-        trial = [*prefix, *machine.command, "--version"]
-        if subprocess.run(trial, check=False, capture_output=True).returncode:
-            pytest.skip("another user can't run this installation")
-        yield machine, prefix
 
 
 @pytest.mark.parametrize("mode", [0o555, 0o500, 0o000])
