@@ -120,6 +120,20 @@ def test_billing_is_a_word_for_the_current_billing_month(busy, zone):
     assert found["query"]["until"] > found["query"]["since"]
 
 
+def test_a_report_is_compared_with_the_billing_month_before(busy):
+    asked = ("report", "workspace", "--since", "billing", "--vs", "billing", "--json")
+    assert "set the day with" in overview(busy, *asked, code=2)
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days=2)
+    tokentrack(busy, "plan", "set", "pro", "--billing-day", str(first.day))
+    found = json.loads(overview(busy, *asked))
+    then = date.fromisoformat(found["query"]["vs"]["since"][:10])
+    assert 28 <= (first - then).days <= 31
+    assert found["total"]["turns"] == 3
+    assert sum(row["before"] != "0" for row in found["rows"]) == 3
+    assert found["query"]["vs"]["until"][:10] == (then + timedelta(days=3)).isoformat()
+
+
 def test_the_source_of_the_plans_numbers_is_named(busy):
     tokentrack(busy, "plan", "set", "pro")
     assert "billing day 1 by default" in overview(busy)

@@ -37,6 +37,7 @@ def test_of_a_short_month_all_days_are_compared():
 
 @pytest.mark.parametrize(("since", "period", "words"), [
     ("this-month", "lately", "compare with a period such as last-month"),
+    ("this-month", "last-mont", "did you mean 'last-month'?"),
     ("this-month", "all", "compare with a period"),
     ("this-month", "24h", "compare with a period"),
     ("this-month", "..", "compare with a period"),

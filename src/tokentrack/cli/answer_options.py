@@ -11,6 +11,8 @@ from tokentrack.cli.options import Words, json_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A word of --since, --until and --vs.
+BILLING = "billing"
 # The dimension that each option filters.
 FILTERS = ("workspace", "model", "trigger", "hook", "session", "tag", "user", "surface")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokentrack.cli.answer_options import FILTERS
+from tokentrack.cli.answer_options import BILLING, FILTERS
 from tokentrack.cli.options import Target, say, target_of
 from tokentrack.cli.progress_line import progress_line
 from tokentrack.common.formatting import counted
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from tokentrack.reports.render.screen import Screen
     from tokentrack.reports.scope import Scope
     from tokentrack.store.paths import LedgerPaths
-
-# A word of --since and --until.
-BILLING = "billing"
 
 
 def rates_for(options: dict[str, Any]) -> Rates | None:
@@ -105,31 +102,10 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
         where["failed"] = ("true" if options["failed"] else "false",)
     edges = {"since": options["since"] or "this-month", "until": options["until"]}
     if BILLING in edges.values():
-        edges = _billing_edges(edges, options["tz"])
+        from tokentrack.cli.billing_words import billing_edges
+
+        edges = billing_edges(edges, options["tz"])
     return {"where": where, **edges, "tz": options["tz"]}
-
-
-def _billing_edges(edges: dict[str, Any], tz: str | None) -> dict[str, Any]:
-    # The days of the billing month are the system's, whatever zone is shown.
-    from tokentrack.common.timestamps import now_us, to_datetime
-    from tokentrack.reports import calendar
-    from tokentrack.reports.pricing.plan import billing_month
-    from tokentrack.reports.zones import Zone
-
-    zone = Zone()
-    month = billing_month(os.environ, zone.local_day(now_us()))
-    if month is None:
-        raise click.UsageError(
-            f"{BILLING} is not known: set the day with `tokentrack plan set NAME --billing-day "
-            "DAY`. Your Kiro account has none here."
-        )
-    days = {"since": month[0], "until": month[1] - (tz is None)}
-    return {
-        name: when if when != BILLING
-        else calendar.day_name(days[name]) if tz is None
-        else to_datetime(zone.start_of(days[name]))
-        for name, when in edges.items()
-    }  # fmt: skip
 
 
 def scope_of(options: dict[str, Any]) -> Scope:

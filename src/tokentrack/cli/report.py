@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.answer_options import (
+    BILLING,
     cost_option,
     filter_options,
     format_options,
@@ -58,8 +59,8 @@ SPELLINGS = {
     help="Show at most NUMBER rows; 0 shows all.  [default: 0]",
 )  # fmt: skip
 @click.option("--vs", metavar="PERIOD",
-              help="Compare with another time: last-month, yesterday, 7d, or "
-              "2026-10-01..2026-10-31.")  # fmt: skip
+              help="Compare with another time: last-month, yesterday, 7d, billing (the "
+              "billing month before), or 2026-10-01..2026-10-31.")  # fmt: skip
 @click.option("--breakdown", is_flag=True, help="Show the models below each row.")
 @reconcile_option
 @click.option("--prices-as-of", "prices_as_of", metavar="DATE",
@@ -124,7 +125,12 @@ def _compared(options: dict[str, Any], question: dict[str, Any], titles: Sequenc
     if not metric:
         metric = "credits" if "credits" in titles else MEASURES[titles[0]].metrics[0]
     zone = Zone(options["tz"])
-    days, before = days_to_compare(filters["since"], filters["until"], options["vs"], zone, now)
+    period = options["vs"]
+    if period == BILLING:
+        from tokentrack.cli.billing_words import month_before
+
+        period = month_before()
+    days, before = days_to_compare(filters["since"], filters["until"], period, zone, now)
     engine_sort = "" if name in {BEFORE, CHANGE} else sort
     metrics = list(dict.fromkeys([*question["metrics"], metric]))
     question = {**question, "metrics": metrics, "sort": engine_sort, "limit": 0}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tokentrack.common.suggestions import nearest
 from tokentrack.errors import ValidationError
 from tokentrack.reports import calendar
-from tokentrack.reports.spans import find_span
+from tokentrack.reports.spans import WORDS, find_span
 
 if TYPE_CHECKING:
     from tokentrack.reports.spans import When
@@ -95,8 +96,12 @@ def _earlier(period: str, first: int, zone: Zone, now: int) -> Days:
     except ValidationError:
         since = until = None
     if since is None or until is None:
+        close = None if is_range else nearest(period, WORDS)
+        hint = f": did you mean {close!r}?" if close and close != period else ""
         words = "last-month, yesterday, 7d or 2026-10-01..2026-10-31"
-        raise ValidationError([f"compare with a period such as {words}, not {period[:60]!r}"])
+        raise ValidationError([
+            f"compare with a period such as {words}, not {period[:60]!r}{hint}"
+        ])  # fmt: skip
     if since > until:
         raise ValidationError([f"{period[:60]!r} ends before it begins"])
     return Days(since, until)

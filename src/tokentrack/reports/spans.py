@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.zones import Zone
 
 ALL = "all"
-_WORDS = (
+WORDS = (
     ALL, "today", "yesterday", "this-week", "last-week", "this-month", "last-month", "this-year",
     "last-year",
 )  # fmt: skip
@@ -67,7 +67,7 @@ def _edge(
     except ValueError:
         from tokentrack.common.suggestions import nearest
 
-        close = nearest(value, _WORDS)
+        close = nearest(value, WORDS)
         hint = f": did you mean {close!r}?" if close else ""
         words = "7d, yesterday or last-month"
         raise ValidationError(

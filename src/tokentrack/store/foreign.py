@@ -155,7 +155,7 @@ def check_ledger(path: str, columns: Sequence[str]) -> None:
     Raises:
         FileSystemError: it is not one, or can't be read.
     """
-    if not os.path.lexists(path):
+    if not os.path.exists(path):  # or is a link to nothing
         raise FileSystemError(f"{path} does not exist")
     if not os.path.isfile(path):  # a pipe can be read only once
         raise FileSystemError(f"{path} is not a regular file: write the rows to a file first")
