@@ -10,6 +10,7 @@ import pytest
 from support.imported import tokentrack
 from support.kiro import read_csv
 from tokentrack.reports.render.screen import width_of
+from tokentrack.usage import UsageTracker
 
 
 @pytest.fixture
@@ -129,3 +130,12 @@ def test_a_workspace_with_hooks_and_without_turns_is_not_missing(machine):
     assert "missing" not in text
     tokentrack(machine, "uninstall")
     assert "missing" in workspaces(machine, columns=200)
+
+
+def test_a_ledger_of_tracked_requests_alone_is_not_missing(machine):
+    with UsageTracker(machine.home / ".kiro" / "token_usage.csv") as tracker:
+        tracker.track_request("research", "claude-sonnet-4.5", 2000, 1000)
+    tokentrack(machine, "report")
+    (found,) = ledgers_of(machine)
+    assert (found["turns"], found["exists"]) == (1, True)
+    assert "missing" not in workspaces(machine)

@@ -33,7 +33,7 @@ class KnownLedger(NamedTuple):
 
     Attributes:
         path: its path.
-        exists: whether its file is still there.
+        exists: whether its file, or that of its usage ledger, is still there.
         turns: how many turns it has, its archives included; None is unknown.
         last: the time of the last one in microseconds since the epoch; None if there is none.
         problem: why it can't be read, "" if it can.
@@ -69,7 +69,9 @@ def list_ledgers(
         }
         found = []
         for paths in sorted(ledgers, key=lambda paths: paths.path):
-            exists = os.path.lexists(paths.path)
+            folder = os.path.dirname(paths.path)
+            names = (paths.path, os.path.join(folder, paths.usage))
+            exists = any(os.path.lexists(name) for name in names)
             problem = opened.unreadable.get(paths.path, "")
             is_known = paths.path in counts or (exists and not problem)
             turns, last = counts.get(paths.path, (0 if is_known else None, None))

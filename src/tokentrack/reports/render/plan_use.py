@@ -48,7 +48,7 @@ def _plan_texts(use: PlanUse) -> Iterator[tuple[str, str]]:
     left, end = abs(use.left), days_text(use.end, use.end)
     amount = credits_text(format(left, "f"))
     if use.left < 0:
-        yield "Beyond plan", f"{amount} credits; the plan's begin anew on {end}"
+        yield "Beyond plan", f"{amount} credits; the plan renews on {end}"
     else:
         of = credits_text(format(plan.credits, "f"), 0)
         text = f"{amount} of {of} credits until {end}"
