@@ -9,6 +9,7 @@ import pytest
 from support.usage_fixtures import run_python
 from support.usage_oracle import UsageOracle, local_day, sums
 from tokentrack.common import timestamps
+from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports import query
 from tokentrack.store.paths import LedgerPaths
 from tokentrack.usage import Budget, UsageTracker
@@ -183,3 +184,23 @@ def test_without_a_rule_the_oracle_would_say_something_else(home, monkeypatch, r
     monkeypatch.setattr(timestamps, "now_us", lambda: timestamps.from_datetime(NOW))
     assert differences(steps.trackers[0], steps.path) == []
     assert differences(steps.trackers[0], steps.path, forgets=rule) != []
+
+
+def test_sums_beyond_64_bits_are_exact(home):
+    path, count, tokens = home / "token_usage.csv", 9_300, 10**15 - 1
+    cells = dict.fromkeys(USAGE_COLUMNS, "") | {
+        "recorded_at": "2026-11-19T03:04:05Z", "session_id": "s", "model": "claude-sonnet-4.5",
+        "input_tokens": str(tokens), "output_tokens": "0", "cached_tokens": "0",
+        "source": "tracked-request",
+    }  # fmt: skip
+    lines = [",".join((cells | {"agent_execution_id": f"r-{n}"}).values()) for n in range(count)]
+    path.write_text("\n".join([",".join(USAGE_COLUMNS), *lines, ""]))
+    tracker = UsageTracker(path, zone="UTC")
+    wanted = count * tokens
+    assert wanted > 2**63
+    assert tracker.get_global_usage().input_tokens == wanted
+    assert tracker.get_session_usage("s").total_usage.input_tokens == wanted
+    (day,) = tracker.get_usage_by_period("day")
+    assert day.total.usage.input_tokens == wanted
+    tracker.track_request("s", "claude-sonnet-4.5", 1, 0)
+    assert tracker.get_global_usage().input_tokens == wanted + 1

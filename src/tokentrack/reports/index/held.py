@@ -20,6 +20,7 @@ from tokentrack.reports.index import fold, links
 from tokentrack.reports.index.database import Opening
 from tokentrack.reports.index.file_reader import Block, FileReader, Position
 from tokentrack.reports.index.refresh import Refresh
+from tokentrack.reports.index.request_totals import RequestTotals
 from tokentrack.reports.index.staging import Staging
 from tokentrack.reports.index.tables import PLACE_BITS, STAGED_IDS
 from tokentrack.reports.index.usage_staging import UsageStaging
@@ -101,7 +102,7 @@ class HeldIndex:
         database = self._database
         self.changes += 1
         database.execute("begin")
-        Refresh(database, [self._paths], self._zone).run()
+        _refresh(database, [self._paths], self._zone).run()
         database.execute(_SESSION_INDEX)
         database.execute("commit")
         query = "select problem from segment where problem <> '' and usage = 1 and name = ?"
@@ -133,9 +134,13 @@ def _new_database(zone: Zone) -> sqlite3.Connection:
     for setting in ("journal_mode = memory", "synchronous = off"):
         database.execute(f"pragma {setting}")
     database.execute("begin")
-    Refresh(database, [], zone).build()
+    _refresh(database, [], zone).build()
     database.execute("commit")
     return database
+
+
+def _refresh(database: sqlite3.Connection, ledgers: Sequence[LedgerPaths], zone: Zone) -> Refresh:
+    return Refresh(database, ledgers, zone, totals=RequestTotals(database, zone, None))
 
 
 def _add(database: sqlite3.Connection, lines: Sequence[bytes]) -> None:

@@ -49,6 +49,8 @@ class Refresh:
         zone: Zone | None,
         progress: Progress | None = None,
         limit: Limit | None = None,
+        *,
+        totals: Totals | None = None,
     ) -> None:
         """Name the index and its ledgers.
 
@@ -58,10 +60,13 @@ class Refresh:
             zone: whose days the totals have; None leaves totals out, for a single answer.
             progress: is told how many bytes were read.
             limit: the plan's; without one, that for which the index has totals.
+            totals: sums of another kind than those that the zone and the limit give.
         """
         self._database = database
         self._ledgers = sorted(ledgers, key=lambda paths: paths.path)
-        self._totals = None if zone is None else Totals(database, zone, limit)
+        self._totals = totals
+        if totals is None and zone is not None:
+            self._totals = Totals(database, zone, limit)
         self._progress = progress
         self._bytes = 0
         self.rebuilt_because = ""
