@@ -75,6 +75,9 @@ def random_question(random: Random, reference: Reference) -> dict:
     for name in ("since", "until"):
         if random.random() < 0.4:
             edges[name] = random.randint(low - 10**12, high + 10**12)
+    if len(edges) == 2:
+        # In this order; at the same time there is nothing between them.
+        edges = dict(zip(edges, sorted(edges.values()), strict=True))
     rates = random.choices(RATES, (8, 8, 1, 2))[0]
     return {"by": by, "where": where, "tz": random.choice(ZONES), "edges": edges,
             "whole_days": random.random() < 0.6, "rates": rates}  # fmt: skip

@@ -62,7 +62,7 @@ _WORDS = {
 
 
 class Touched:
-    """What staged rows belong to: days, and by table of totals the words of turns."""
+    """What staged rows belong to: days, and by table the words of turns."""
 
     def __init__(self) -> None:
         self.days: set[int] = set()
@@ -118,8 +118,8 @@ class Totals:
             days = "select distinct day from day_total"
             for month in sorted({month_of(day) for (day,) in self._database.execute(days)}):
                 self._sum_month(month)
-            for table in _WORDS:
-                self._sum_words(table, local.day, "at is not null", excess)
+            self._sum_words("session_total", local.day, "at is not null", excess)
+            self._sum_messages()
             self._sum_slots("at is not null", excess)
         except sqlite.OperationalError as error:
             if "overflow" not in str(error):
@@ -246,11 +246,22 @@ class Totals:
         self, table: str, day: str, condition: str, excess: Excess | None, turns: str = "turn"
     ) -> None:
         key, value = _WORDS[table]
-        keys = f"{value} as word, {day} as day"
+        # The sums by session have messages, so those by message can be made from them.
+        keys = {key: value, "day": day, "message": _WORDS["message_total"][1]}
+        made = ", ".join([f"{value} as new_{name}" for name, value in keys.items()])
+        groups = ", ".join([str(number + 1) for number in range(len(keys) + 1)])
         self._database.execute(
-            f"insert into {table} ({key}, day, failed, {NAMES}, {', '.join(KINDS)}) "
-            f"select word, day, kind & {FAILED}, {sums_of(excess)}, {OF_KINDS} "
-            f"from {turns_with(turns, keys, condition, excess)} group by 1, 2, 3"
+            f"insert into {table} ({', '.join(keys)}, failed, {NAMES}, {', '.join(KINDS)}) "
+            f"select {', '.join([f'new_{name}' for name in keys])}, kind & {FAILED}, "
+            f"{sums_of(excess)}, {OF_KINDS} "
+            f"from {turns_with(turns, made, condition, excess)} group by {groups}"
+        )
+
+    def _sum_messages(self) -> None:
+        kinds = ", ".join([f"sum({name})" for name in KINDS])
+        self._database.execute(
+            f"insert into message_total (message, day, failed, {NAMES}, {', '.join(KINDS)}) "
+            f"select message, day, failed, {ADDED}, {kinds} from session_total group by 1, 2, 3"
         )
 
     def _sum_slots(self, condition: str, excess: Excess | None, turns: str = "turn") -> None:

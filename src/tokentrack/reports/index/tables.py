@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -70,8 +70,8 @@ TOTALS = (
     f"""create table date_total (
         day integer, failed integer, {_SUMS}, {_KINDS}, primary key (day, failed)) without rowid""",
     f"""create table session_total (
-        session integer, day integer, failed integer, {_SUMS}, {_KINDS},
-        primary key (session, day, failed)) without rowid""",
+        session integer, day integer, message integer, failed integer, {_SUMS}, {_KINDS},
+        primary key (session, day, message, failed)) without rowid""",
     f"""create table message_total (
         message integer, day integer, failed integer, {_SUMS}, {_KINDS},
         primary key (message, day, failed)) without rowid""",
