@@ -4,6 +4,9 @@ import gc
 import os
 import sys
 
+import tokentrack
+
+_INTERRUPTED = 130
 _OBJECTS = 100_000  # more than a command needs to start
 
 
@@ -12,7 +15,18 @@ def main() -> int:
     if sys.argv[1:2] == ["hook-run"] and not (sys.argv[2:] == ["--help"] and os.isatty(1)):
         _ignore_signals()
         return run_hook(sys.argv[2:])
-    if sys.argv[1:2] == ["statusline"] and run_statusline(sys.argv[2:]):
+    try:
+        return _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        _say_interrupted()
+        return _INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["statusline"] and run_statusline(words[1:]):
+        return 0
+    if words == ["--version"]:
+        sys.stdout.write(f"tokentrack, version {tokentrack.__version__}\n")
         return 0
     # Starting a command makes many objects and leaves hardly any to collect: looking for them
     # would take a sixth of a report.
@@ -26,6 +40,18 @@ def main() -> int:
         return run()
     finally:
         gc.freeze()  # so that the interpreter does not collect at its end
+
+
+def _say_interrupted() -> None:
+    # In one line, after the ^C that a terminal shows. What reads a pipe may have ended too.
+    for stream, text in ((sys.stdout, ""), (sys.stderr, "Interrupted.\n")):
+        try:
+            if stream is not None:
+                stream.write("\n" + text if text and stream.isatty() else text)
+                stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
 
 
 def _ignore_signals() -> None:

@@ -62,6 +62,10 @@ _WITHOUT_COMMAND = "tokentrack.without_command"
 _DIMENSIONS = {"daily": "day", "weekly": "week", "monthly": "month", "session": "session"}
 
 
+class _InterruptedError(BaseException):
+    """The user has pressed Ctrl-C."""
+
+
 class LazyGroup(Group):
     """A group that knows its commands by name and imports each only when it is called."""
 
@@ -80,6 +84,9 @@ class LazyGroup(Group):
         """Run the command; say where options belong that come before its name."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would say "Aborted!" and end with 1; the entry point knows better.
+            raise _InterruptedError from None
         except click.UsageError as error:
             words = ctx.meta.get(_WITHOUT_COMMAND, ())
             name = next((word for word in words if word in _COMMANDS), "")
@@ -127,6 +134,8 @@ def run() -> int:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (until the exit)
     try:
         cli(prog_name="tokentrack")
+    except _InterruptedError:
+        raise KeyboardInterrupt from None
     except TokenTrackError as error:
         _report(str(error))
     except OSError as error:

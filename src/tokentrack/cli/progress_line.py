@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tokentrack.store.paths import LedgerPaths
 
@@ -46,7 +47,7 @@ class ProgressLine:
         self._running.acquire()
         self._ended.acquire()
         self._is_over = False
-        _thread.start_new_thread(self._run, ())
+        _start(self._run)
 
     def __call__(self, done: int | None) -> None:
         """Take the number of bytes that were read so far, None when the index is open."""
@@ -89,6 +90,19 @@ class ProgressLine:
         sys.stderr.write(f"\r{text.ljust(self._width)}")
         sys.stderr.flush()
         self._width = len(text)
+
+
+def _start(run: Callable[[], None]) -> None:
+    # Without signals: one that reaches this thread would not wake the other one, which has to
+    # handle it.
+    if not hasattr(signal, "pthread_sigmask"):
+        _thread.start_new_thread(run, ())
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        _thread.start_new_thread(run, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _bytes_of(ledgers: Iterable[LedgerPaths]) -> int:
