@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tokentrack.reports.index.excess import Excess, stored_crossings, stored_limit
 from tokentrack.reports.zones import DAY, SECOND
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     import sqlite3
 
-    from tokentrack.reports.index.excess import Limit
+    from tokentrack.reports.index.excess import Excess, Limit
     from tokentrack.reports.zones import Zone
 
 # The number of 1 January 1970, where day 1 is 1 January of the year 1.
@@ -90,12 +89,16 @@ def near_slots(first: int | None, last: int | None) -> list[str]:
 
 def has_limit(database: sqlite3.Connection, limit: Limit) -> bool:
     """Tell whether there are totals with what is beyond a limit."""
+    from tokentrack.reports.index.excess import stored_limit
+
     found = stored_limit(database)
     return found is not None and found.text == limit.text
 
 
 def stored_excess(database: sqlite3.Connection, zone: Zone) -> Excess | None:
     """Return what is beyond the limit for which there are totals, None without one."""
+    from tokentrack.reports.index.excess import Excess, stored_crossings, stored_limit
+
     limit = stored_limit(database)
     if limit is None:
         return None
