@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -28,7 +29,7 @@ def status(machine):
 def account(machine, hours=3, **fields):
     """Write the account's state, as the IDE saved it some hours ago; return its file."""
     path = IdeStorage(KiroHome(machine.home)).account(1, 2)
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         state = {"usageState": {"usageBreakdowns": [USED | fields]}}
         database.execute("UPDATE ItemTable SET value = ? WHERE key = ?", (json.dumps(state), KEY))
     database.close()
@@ -86,7 +87,7 @@ def test_a_renewal_says_whether_it_is_to_come(machine):
 
 def test_a_locked_database_is_left_out(machine):
     path = account(machine)
-    with sqlite3.connect(path, isolation_level=None) as owner:
+    with closing(sqlite3.connect(path, isolation_level=None)) as owner, owner:
         owner.execute("BEGIN EXCLUSIVE")
         assert line_of(machine) is None
         owner.execute("ROLLBACK")

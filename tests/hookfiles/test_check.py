@@ -204,7 +204,7 @@ def test_a_terminal_gets_color_unless_no_color_is_set(tmp_path, variables, color
     subprocess.run(
         [sys.executable, "-m", "tokentrack", "validate-hooks", str(path)],
         stdout=theirs,
-        env={**environment, "TERM": "xterm", **variables},
+        env={**environment, "TERM": "xterm", "COLUMNS": "200", **variables},
         timeout=60,
         check=False,
     )

@@ -193,7 +193,7 @@ def test_a_mask_that_allows_all_makes_no_hook_file_that_others_can_write(machine
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{\n "a": 1,\n}', "line 3 is not JSON"),
+        (b'{\n "a": 1\n,', "line 3 is not JSON"),
         (b'{\n "a": 1,\n "b": {"a": 1},\n "a": 2\n}', 'line 4 has the key "a" a second time'),
         (b'{"hooks": {\n "Stop": [{"hooks": [{"command": "x"}]}]}}', "line 2: the hooks of"),
         (b'{"hooks": {"stop": {"command": "x"}}}', "not in the flat form"),

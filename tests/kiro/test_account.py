@@ -1,6 +1,7 @@
 """The account's credits in the IDE's state, next to secrets that are never read."""
 
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -43,7 +44,7 @@ def test_one_row_of_the_state_is_asked_for_by_its_key(tmp_path):
 )
 def test_the_account_is_read_tolerantly(tmp_path, state, expected):
     path = IdeStorage(KiroHome(tmp_path)).account(1, 2)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE ItemTable SET value = ? WHERE key = ?", (state, KEY))
     connection.close()
     account = read_account(str(path), ReadPass())

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -43,13 +44,13 @@ def test_the_tables_of_secrets_can_be_unreadable(database):
     turns, reading = read(database)
     assert (len(turns), reading.counts) == (1, {})
     # The negative control.
-    with pytest.raises(sqlite3.DatabaseError):
-        database.connect().execute("SELECT * FROM auth_kv").fetchall()
+    with pytest.raises(sqlite3.DatabaseError), closing(database.connect()) as connection:
+        connection.execute("SELECT * FROM auth_kv").fetchall()
 
 
 def spoil(path, tables):
     """Overwrite the pages of tables and their indexes."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         pages = connection.execute("SELECT rootpage, tbl_name FROM sqlite_master").fetchall()
     connection.close()
@@ -63,7 +64,7 @@ def spoil(path, tables):
 @pytest.mark.parametrize("value", ["{", "[]", "3", b"\xff\xfe", None])
 def test_a_damaged_conversation_is_noted_and_the_others_count(database, value):
     database.conversation([[0.5]])
-    with database.connect() as connection:
+    with closing(database.connect()) as connection, connection:
         connection.execute("INSERT INTO conversations VALUES ('/w', ?)", (value,))
     connection.close()
     turns, reading = read(database)
@@ -73,7 +74,7 @@ def test_a_damaged_conversation_is_noted_and_the_others_count(database, value):
 
 def test_conversations_of_any_shape_are_read(database):
     for number, history in enumerate(("null", "[null, 3]", '[{"user": {"content": "hi"}}]')):
-        with database.connect() as connection:
+        with closing(database.connect()) as connection, connection:
             connection.execute(
                 "INSERT INTO conversations VALUES (?, ?)",
                 (f"/w{number}", f'{{"history": {history}}}'),

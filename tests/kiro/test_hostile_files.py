@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -75,7 +76,7 @@ def change(path, choose):
 
 
 def change_database(path, choose):
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         rows = database.execute("SELECT rowid, value FROM conversations_v2").fetchall()
         rowid, value = choose.choice(rows)
         text = json.dumps(mutated(json.loads(value), choose))

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -32,7 +33,7 @@ def open_in(database, in_use):
     writer = sqlite3.connect(database.path if in_use else ":memory:")
     writer.execute("CREATE TABLE IF NOT EXISTS other (a)")
     writer.commit()
-    return writer
+    return closing(writer)
 
 
 def test_a_plain_connection_would_leave_files_behind(tmp_path):
@@ -53,7 +54,8 @@ def test_sqlite_refuses_the_tables_of_secrets(database, table):
         assert list(opened.rows(query)) == []
     assert reading.counts == {read_pass.UNREADABLE: 1}
     # The negative control: the secret is there for a connection without our authorizer.
-    assert database.connect().execute(query).fetchone() == (SECRET,)
+    with closing(database.connect()) as connection:
+        assert connection.execute(query).fetchone() == (SECRET,)
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM conversations", "ATTACH 'x.db' AS x"])

@@ -6,6 +6,8 @@ import errno
 import os
 from contextlib import contextmanager
 
+from tokentrack.errors import FileSystemError
+
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +54,8 @@ def with_path(folder: str, name: str) -> Iterator[None]:
     """
     try:
         yield
+    except FileSystemError:
+        raise  # a whole sentence already
     except OSError as error:
         found = error.filename
         name = found if isinstance(found, str) else name

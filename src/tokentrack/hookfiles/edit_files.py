@@ -191,6 +191,8 @@ def _failures_explained(path: str) -> Iterator[None]:
         yield
     except RefusedError as error:
         raise FileSystemError(f"{shown_path(path)}: {error}") from error
+    except FileSystemError:
+        raise  # it says what is wrong
     except OSError as error:
         raise FileSystemError(
             f"{shown_path(path)} cannot be changed ({error.strerror}): "

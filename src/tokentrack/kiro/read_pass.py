@@ -124,3 +124,7 @@ class SeenTurns:
     def close(self) -> None:
         """Forget all texts; closing twice is fine."""
         self._database.close()
+
+    def __del__(self) -> None:
+        # Not every reading is closed; from Python 3.13 on, that gives a warning.
+        self._database.close()

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import time
+from contextlib import closing
 
 import pytest
 
@@ -191,11 +192,11 @@ def test_a_database_that_is_cut_off_is_replaced(space):
 
 
 def test_an_older_version_is_built_anew_and_a_newer_one_is_left_alone(space):
-    with sqlite3.connect(space.index) as database:
+    with closing(sqlite3.connect(space.index)) as database, database:
         database.execute("pragma user_version = 0")
     database.close()
     assert space.refresh() == (40, "", "index")
-    with sqlite3.connect(space.index) as database:
+    with closing(sqlite3.connect(space.index)) as database, database:
         database.execute(f"pragma user_version = {VERSION + 1}")
     database.close()
     before = space.index.read_bytes()

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 from support.kiro_homes.home import Expected, KiroHome
@@ -17,7 +18,7 @@ class CliDatabase:
         self.home = home
         self.path = home.folder / ".local" / "share" / name / "data.sqlite3"
         self.path.parent.mkdir(parents=True)
-        with self.connect() as database:
+        with closing(self.connect()) as database, database:
             database.execute(f"PRAGMA journal_mode = {'wal' if wal else 'delete'}")
             for table in ("auth_kv", "state"):
                 database.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value TEXT)")
@@ -90,7 +91,7 @@ class CliDatabase:
 
     def _insert(self, workspace: str, conversation: str, value: str, *, old: bool) -> None:
         at = self.home.at // 1000
-        with self.connect() as database:
+        with closing(self.connect()) as database, database:
             if old:
                 database.execute("INSERT INTO conversations VALUES (?, ?)", (workspace, value))
             else:
@@ -102,7 +103,7 @@ class CliDatabase:
 
     def move_copy(self) -> None:
         """Leave the newer table's first conversation in the older one too, as an update does."""
-        with self.connect() as database:
+        with closing(self.connect()) as database, database:
             database.execute(
                 "INSERT INTO conversations SELECT key, value FROM conversations_v2 LIMIT 1"
             )

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from support.kiro_homes.home import Expected, KiroHome, digest, dump, exact
@@ -135,7 +136,7 @@ class IdeStorage:
             "resetDate": f"{resets}T00:00:00.000Z",
         }
         state = {"kiro.resourceNotifications.usageState": {"usageBreakdowns": [usage]}}
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database, database:
             database.execute(
                 "CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)"
             )
