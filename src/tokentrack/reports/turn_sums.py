@@ -10,6 +10,7 @@ from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import NUMBERS
 from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.groups import Words
+from tokentrack.reports.index.day_totals import has_totals
 from tokentrack.reports.sources import Filter
 from tokentrack.reports.span import Span
 from tokentrack.reports.statements import Statements
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tokentrack.store.paths import LedgerPaths
 
 _DAY, _SESSION = dimensions.find("day"), dimensions.find("session")
+_OF_SESSION = "select failed, turns, a, b, c from session_total where session = ?"
 _MICROSECONDS_BACK = 62 * 86_400_000_000  # for the last session of a workspace
 
 
@@ -60,6 +62,8 @@ def session_sums(
         numbers = [] if paths is None else _last_session(database, paths)
     if not numbers:
         return None
+    if has_totals(database):  # of days of any zone
+        return database.execute(_OF_SESSION, (numbers[0],)).fetchall()
     is_of_it = Filter(_SESSION, f"{_SESSION.column} = {numbers[0]}")
     return _run(database, zone, Span(), is_of_it, ())
 
