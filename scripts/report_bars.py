@@ -94,6 +94,8 @@ CASES = (
     Case("status", "status", exits=(0, 1)),
     Case("history", code=HISTORY),
     Case("grown", "report", before=GROWN),
+    Case("statusline", "statusline"),
+    Case("grown statusline", "statusline", before=GROWN),
 )
 _SINGLE = ("week", "month", "workspace", "model", "trigger", "surface", "user", "failed")
 _DETAILED = ("session", "message", "day model", "workspace model", "tag")
@@ -136,6 +138,9 @@ BARS = (
     Bar("status", 8),
     Bar("status", 1.3, SMALL),
     Bar("history", 1.1, SMALL),
+    Bar("statusline", 2.0, peak=16),
+    Bar("statusline", 1.1, SMALL),
+    Bar("grown statusline", 4.5),
 )
 MOST_LEDGERS, MORE_LEDGERS = 1.2, 60
 MOST_DISK = 0.30  # of the plain text
