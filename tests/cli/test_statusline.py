@@ -77,14 +77,28 @@ def content(path):
         return file.read()
 
 
+def plan_that_began_today(machine, credits_):
+    tokentrack(machine, "plan", "set", "own", "--price", "20", "--overage", "0.04",
+               "--credits", credits_, "--billing-day", str(time.gmtime().tm_mday))  # fmt: skip
+
+
 def test_the_line_has_the_numbers_of_the_overview(busy):
+    plan_that_began_today(busy, "20")
     found = overview(busy)
     used, left = Decimal(found["plan"]["used"]), found["plan"]["days_left"]
     today = rounded(found["today"]["credits"])
-    percent = f"{used / 20:.0f}"
+    percent = f"{used * 5:.0f}"
     assert line(busy) == (
-        f"Kiro {today} cr today · {used:,.0f}/2,000 ({percent} %) · {left} days left · 1 failed\n"
+        f"Kiro {today} cr today · {used:,.0f}/20 ({percent} %) · {left} days left · 1 failed\n"
     )
+    assert 0 < left < 27
+
+
+def test_days_are_left_out_where_the_plan_lasts_until_it_renews(busy):
+    plan_that_began_today(busy, "2000")
+    assert "enough at this pace" in tokentrack(busy)
+    assert line(busy) == "Kiro 1.2 cr today · 1/2,000 (0 %) · 1 failed\n"
+    assert int(line(busy, "--format", "{days.left}")) > 31
 
 
 def test_every_field_is_the_overviews(busy):
@@ -223,6 +237,20 @@ def test_a_ledger_that_is_not_registered_makes_the_numbers_partial(busy):
     assert line(busy, "--format", "{today.credits}", cwd=other) == "~1.2\n"
     tokentrack(busy, cwd=other)
     assert line(busy, "--format", "{today.credits}", cwd=other) == "2.2\n"
+
+
+def test_a_ledger_that_is_gone_is_behind_until_the_index_knows_it(busy):
+    tokentrack(busy, cwd=busy.home)
+    gone = busy.root.with_name("gone")
+    busy.root.rename(gone)
+    fields = ("--format", "{today.turns}")
+    assert line(busy, *fields, cwd=gone.parent) == "~1\n"
+    tokentrack(busy, cwd=gone.parent)
+    assert line(busy, *fields, cwd=gone.parent) == "0\n"
+    gone.rename(busy.root)
+    assert line(busy, *fields, cwd=gone.parent) in {"1\n", "~0\n"}
+    tokentrack(busy)
+    assert line(busy, *fields) == "1\n"
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "no database", "other version"])

@@ -58,16 +58,18 @@ class CurrentUse:
         month: those of the billing month; without a plan, of the calendar's.
         allowance: the plan's credits, None without a plan.
         days_left: for how many days these last; None without a plan or a pace.
+        days_to_go: how many days are left until the plan renews, without today.
         session: a session's turns; None without a session.
     """
 
-    __slots__ = ("allowance", "days_left", "month", "session", "today")
+    __slots__ = ("allowance", "days_left", "days_to_go", "month", "session", "today")
 
     def __init__(self, today: Use, month: Use, allowance: Allowance | None) -> None:
         self.today = today
         self.month = month
         self.allowance = allowance
         self.days_left: int | None = None
+        self.days_to_go = 0
         self.session: Use | None = None
 
     @property
@@ -91,11 +93,12 @@ def current_use(
         now: the time in microseconds since the epoch.
     """
     day = zone.local_day(now)
-    first, _ = billing_month(day, 1 if allowance is None else allowance.billing_day)
+    first, end = billing_month(day, 1 if allowance is None else allowance.billing_day)
     by_day = _by_day(database, zone, user, first if allowance is None else first_asked(first, day))
     today = Use([sums for at, found in by_day.items() if at >= day for sums in found])
     month = Use([sums for at, found in by_day.items() if first <= at <= day for sums in found])
     use = CurrentUse(today, month, allowance)
+    use.days_to_go = end - day - 1
     if use.left is not None:
         credits_ = {at: Use(found).credits for at, found in by_day.items()}
         known = {at: amount for at, amount in credits_.items() if amount is not None}

@@ -125,7 +125,7 @@ def usual_line(use: CurrentUse, *, is_behind: bool) -> str:
             for units in (use.month.credits or 0, use.allowance.units)
         )
         parts.append(f"{used}/{whole} ({percent} %)")
-    if use.days_left is not None:
+    if use.days_left is not None and use.days_left < use.days_to_go:
         parts.append(f"{use.days_left:,} day{'' if use.days_left == 1 else 's'} left")
     if use.today.failed:
         parts.append(f"{use.today.failed:,} failed")

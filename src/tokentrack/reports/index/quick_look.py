@@ -125,7 +125,11 @@ def _bytes_to_read(database: sqlite.Connection, ledgers: Sequence[LedgerPaths]) 
     for paths in ledgers:
         path = os.fsencode(paths.path)
         try:
-            with paths.open_folder(create=False) as folder:
+            opened = paths.open_folder(create=False)
+        except OSError:
+            continue  # a ledger that is gone: what the index has of it stays in `known`
+        try:
+            with opened as folder:
                 for is_usage, name, look in looks_in(folder, paths):
                     file = (path, int(is_usage), os.fsencode(name))
                     if file in known and known[file][0][:4] == look:
@@ -133,7 +137,7 @@ def _bytes_to_read(database: sqlite.Connection, ledgers: Sequence[LedgerPaths]) 
                     else:
                         changed.append((file, look, content_of_packed(folder, name, look)))
         except OSError:
-            return _UNCLEAR  # such as a ledger that is gone
+            return _UNCLEAR
     if not changed and not known:
         return 0 if is_to_trust else None
     return sum([_bytes_of(*found, known) for found in changed]) + _UNCLEAR * len(known)
