@@ -17,6 +17,7 @@ from tokentrack.errors import TokenTrackError, ValidationError
 from tokentrack.models.rules import rule_issues
 from tokentrack.models.transaction import TokenTransaction
 from tokentrack.recorder.calls import CallContext, finish_call, finish_transaction, finish_unchanged
+from tokentrack.recorder.interrupts import interrupts_deferred
 from tokentrack.recorder.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class GuardedRecorder:
         """Record an execution that ended now; return whether it is safe."""
         surroundings = CallContext(self._config, self._environ, self._check_metadata_error)
         try:
-            done = finish_call(prompt_text, tokens_used, elapsed_time, context, surroundings)
+            with interrupts_deferred():
+                done = finish_call(prompt_text, tokens_used, elapsed_time, context, surroundings)
         except ValidationError as error:
             self._handler.handle_validation_error(error.issues, tells_no_text=True)
             return False
@@ -133,7 +135,10 @@ class GuardedRecorder:
             return 0
         config = self._config
         seconds = config.file_lock_timeout_seconds
-        with write_slot(self._path, config.max_concurrent_writes, seconds) as left:
+        with (
+            write_slot(self._path, config.max_concurrent_writes, seconds) as left,
+            interrupts_deferred(),
+        ):
             written = self._write_with_retries(finished, left, repeated=repeated)
         if written:
             self._on_written()

@@ -369,9 +369,14 @@ class Directory:
 
     def close(self) -> None:
         """Close the folder; a second call does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        # Forgotten first: after an interrupt in between, another file may have the number.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        """Close the folder also where an interrupt came before the `with` statement."""
+        self.close()
 
     def is_file(self, name: str) -> bool:
         """Tell whether an entry is a regular file: not a folder, a link or a FIFO."""

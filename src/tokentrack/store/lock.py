@@ -76,9 +76,22 @@ def _try_until(descriptor: int, deadline: float) -> bool:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(_POLL_SECONDS)
+            _wait()
         else:
             return True
+
+
+# Whether the main thread only waits: a Ctrl-C may interrupt it then; see `recorder.interrupts`.
+is_waiting = False
+
+
+def _wait() -> None:
+    global is_waiting  # noqa: PLW0603  (a handler of signals reads it)
+    is_waiting = True
+    try:
+        time.sleep(_POLL_SECONDS)
+    finally:
+        is_waiting = False
 
 
 def _is_current(directory: Directory, name: str, descriptor: int) -> bool:
