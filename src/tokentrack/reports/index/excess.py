@@ -10,7 +10,7 @@ from __future__ import annotations
 from tokentrack.reports.allowance import billing_month
 from tokentrack.reports.credit_texts import units_of
 from tokentrack.reports.index.cells import key_of_text, limbs_of
-from tokentrack.reports.zones import piecewise
+from tokentrack.reports.zones import DAY, piecewise
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -146,8 +146,11 @@ class Excess:
             return
         mine = f"not {self.is_of_others}" if self._others else "true"
         days = ", ".join(map(str, left))
+        # A day more at each end, since clocks can go back over midnight.
+        first, end = self._zone.start_of(min(left)) - DAY, self._zone.start_of(max(left) + 1) + DAY
         rows = self._database.execute(
-            f"select {local.day}, at, id, a, b, c from turn where {near} and at is not null "
+            f"select {local.day}, at, id, a, b, c from turn where at >= {first} "
+            f"and at < {end} and {near} "
             f"and a is not null and ifnull({mine}, true) and {local.day} in ({days}) "
             "order by 1, at, id"
         )
