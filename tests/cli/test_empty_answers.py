@@ -48,6 +48,23 @@ def test_a_value_like_no_other_leads_to_the_report_of_all(used):
     assert "`tokentrack report workspace --since all` shows which there are." in found
 
 
+def test_a_tag_is_not_similar_to_a_part_of_another_one(machine):
+    add_turn(machine.folder, "a", now_us(), "1", tags="origin=user")
+    found = said(machine, "report", "--tag", "customer")
+    assert "did you mean" not in found
+    assert "`tokentrack report tag --since all` shows which there are." in found
+
+
+def test_the_dash_of_tables_is_an_unknown_value(machine):
+    add_turn(machine.folder, "a", now_us(), "1", model="")
+    add_turn(machine.folder, "b", now_us(), "2")
+    for given, expected in (("–", "1"), ("!–", "2")):
+        text = tokentrack(machine, "report", "model", "--format", "csv", "--model", given)
+        same = tokentrack(machine, "report", "model", "--format", "csv", "--model", given[:-1])
+        assert text == same
+        assert f",1,{expected}," in text
+
+
 def test_a_known_value_without_turns_in_the_time_leads_to_all_time(used):
     found = said(used, "report", "--workspace", "old", "--since", "7d")
     assert "No turn passes these filters since " in found

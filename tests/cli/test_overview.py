@@ -5,7 +5,7 @@ import io
 import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -117,6 +117,19 @@ def test_no_line_is_wider_than_the_terminal(busy, columns, words):
     assert len(plain.splitlines()) == len(text.splitlines())
     for needed in ("credits", "By workspace", "By model", "Failed turns"):
         assert needed in text
+
+
+def test_a_change_is_that_of_the_days_that_its_line_names(machine):
+    for number in range(60):
+        add_turn(machine.folder, f"e-{number}", time.time_ns() // 1000 - number * DAY, "1")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)  # so the billing month is nearly over
+    machine.environment["TZ"] = "UTC"
+    tokentrack(machine, "plan", "set", "pro", "--billing-day", str(tomorrow.day))
+    narrow = overview(machine, columns=40)
+    assert re.search(r"^  Last 24 days  \S{24}$", narrow, re.MULTILINE)
+    assert re.search(r"^  Billing month [+-]\d+ % vs ", narrow, re.MULTILINE)
+    wide = overview(machine, columns=100)
+    assert re.search(r"^  Daily         \S+   [+-]\d+ % vs ", wide, re.MULTILINE)
 
 
 def test_the_rest_of_a_list_is_one_line(busy):

@@ -84,7 +84,11 @@ def test_a_damaged_configuration_is_not_overwritten(machine):
     configuration(machine).write_text("{broken")
     text = tokentrack(machine, "plan", "set", "pro", code=1)
     assert "nothing was changed" in text
-    assert "is not JSON" in text
+    assert f"{configuration(machine)} is not JSON: correct the file or remove it" in text
+    shown = tokentrack(machine, "plan", "show", code=1, env={"COLUMNS": "400"})
+    assert shown == (
+        f"Error: {configuration(machine)} is not JSON: correct the file or remove it\n"
+    )
     assert configuration(machine).read_text() == "{broken"
 
 
@@ -184,6 +188,11 @@ def test_without_a_plan_no_dollar_is_shown(priced):
     assert document(priced)["total"]["cost"] is None
     text = tokentrack(priced, "report", "--show", "cost", code=1)
     assert "cost needs a plan: `tokentrack plan set` sets it" in text
+    text = tokentrack(priced, "report", "--prices-as-of", "2026-01-01", code=1)
+    assert "cost needs a plan: `tokentrack plan set` sets it" in text
+    text = tokentrack(priced, "report", "--cost", "list")
+    assert "No cost is shown: `tokentrack plan set pro` sets a plan." in text
+    assert "No cost" not in tokentrack(priced, "report")
 
 
 def test_a_damaged_plan_costs_no_answer(priced):

@@ -52,6 +52,13 @@ def test_commands_of_other_programs_are_reports(machine, word, dimension):
     (["report", "--since", "lately"], "since must be a date"),
     (["turns", "--sort", "-rates"], "can't sort by 'rates': did you mean 'rate'?"),
     (["turns", "--sort", "price"], "use one of when, credits"),
+    (["history"], "'history' is not a command: run `tokentrack turns`."),
+    (["top"], "run `tokentrack turns --sort credits`."),
+    (["report", "--since", "0d"], "since must be a date"),
+    (["report", "--since", "2026-13"], "since must be a date"),
+    (["report", "--since", "last-month", "--until", "last-month", "--vs", "last-month"],
+     "'last-month' is the time that is asked about: compare it with an earlier one"),
+    (["plan", "set", "por"], "did you mean 'pro'? For another one, give --price"),
     (["wekly"], "Did you mean 'weekly'?"),
     (["reprot"], "Did you mean 'report'?"),
 ])  # fmt: skip
@@ -71,3 +78,29 @@ def test_a_heading_names_the_ledger_and_unknown_values_as_tables_show_them(machi
     words = ("report", "--here", "--model", "", "--user", "!", "--hook", "!x")
     said = tokentrack(machine, *words, env={"COLUMNS": "200"})
     assert " · this workspace · model – · hook !x · user !– · " in said.splitlines()[0]
+
+
+def test_a_month_is_its_first_day_as_a_beginning_and_its_last_as_an_end(machine):
+    words = ("report", "--json", "--tz", "UTC")
+    months, days = (
+        json.loads(tokentrack(machine, *words, "--since", since, "--until", until))["query"]
+        for since, until in (("2026-02", "2026-03"), ("2026-02-01", "2026-03-31"))
+    )
+    assert (months["since"], months["until"]) == (days["since"], days["until"])
+    assert months["since"].startswith("2026-02-01T00:00:00")
+
+
+def test_a_column_that_is_named_twice_is_shown_once(machine):
+    machine.send("Stop")
+    text = tokentrack(machine, "report", "--show", "turns,failed,turns")
+    assert text == tokentrack(machine, "report", "--show", "turns,failed")
+    assert text.count("turns") == 1
+
+
+@pytest.mark.parametrize(("sort", "order"), [
+    ("when", "newest"), ("-when", "oldest"), ("credits", "most credits"),
+    ("-credits", "fewest credits"), ("time", "longest"), ("-rate", "slowest"),
+])  # fmt: skip
+def test_the_heading_says_which_turns_come_first(machine, sort, order):
+    machine.send("Stop")
+    assert f"Turns, {order} first ·" in tokentrack(machine, "turns", "--sort", sort)

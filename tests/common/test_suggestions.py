@@ -5,6 +5,7 @@ from tokentrack.common.suggestions import meant, nearest
 
 def test_the_most_similar_word_is_found_in_any_case():
     assert nearest("Modle", ["model", "message", "machine"]) == "model"
+    assert nearest("por", ["pro", "pro+", "power"]) == "pro"
     assert nearest("zzz", ["model"]) is None
     assert nearest("m" * 100_000, ["model"]) is None
 

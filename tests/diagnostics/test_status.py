@@ -13,6 +13,7 @@ from support.doctor import BIN
 from support.kiro_homes import KiroHome
 from support.kiro_homes.ide import IdeStorage
 from support.kiro_homes.v1 import V1Session
+from support.priced_turns import add_turn
 from tokentrack.common.timestamps import format_us, parse
 from tokentrack.kiro.account import KEY
 
@@ -217,3 +218,14 @@ def test_the_last_problem_can_be_dismissed_and_a_newer_one_is_shown(machine):
     tokentrack(machine, "status", "--dismiss")
     tokentrack(machine, "status", "--dismiss")  # nothing is left to dismiss
     assert newer not in status(machine)
+
+
+def test_today_are_the_users_own_turns_as_in_the_overview(machine):
+    machine.environment |= {"USER": "ann", "LOGNAME": "ann"}
+    for identity, user in (("a", "ann"), ("b", "bob"), ("c", "")):
+        add_turn(machine.folder, identity, time.time_ns() // 1000, "2", user=user)
+    found = json.loads(tokentrack(machine, "status", "--json", code=None))
+    assert (found["ledger"]["turns"], found["credits"]["total"]) == (3, "6")
+    assert (found["today"]["turns"], found["today"]["credits"]) == (2, "4")
+    overview = json.loads(tokentrack(machine, "--here", "--json"))
+    assert overview["today"]["credits"] == found["today"]["credits"]

@@ -80,6 +80,20 @@ class LazyGroup(Group):
             args = ["report", _DIMENSIONS[args[0]], *args[1:]]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; for a word that people try, say which command it is."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from tokentrack.cli.report import SPELLINGS
+
+            if args[0] not in SPELLINGS:
+                raise
+            message = f"{args[0]!r} is not a command: run `tokentrack {SPELLINGS[args[0]]}`."
+            raise click.UsageError(message, ctx) from error
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; say where options belong that come before its name."""
         try:

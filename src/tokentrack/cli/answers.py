@@ -13,6 +13,7 @@ from tokentrack.cli.options import Target, say, target_of
 from tokentrack.cli.progress_line import progress_line
 from tokentrack.common.formatting import counted
 from tokentrack.errors import ValidationError
+from tokentrack.reports.credit_texts import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,6 +36,8 @@ def rates_for(options: dict[str, Any]) -> Rates | None:
 
     try:
         if stored_plan(os.environ) is None:
+            if options["cost"] == "list":
+                say("No cost is shown: `tokentrack plan set pro` sets a plan.", err=True)
             return None
         from tokentrack.reports.pricing.plan import Rates, plan_in_force
 
@@ -45,10 +48,13 @@ def rates_for(options: dict[str, Any]) -> Rates | None:
     return None if plan is None else Rates(plan, options["cost"] == "list", own_name())
 
 
-def own_name() -> str:
+def own_name(target: Target | None = None) -> str:
     """Return the name that the user's own rows have.
 
     Where the configuration leaves the name out of new rows, earlier rows still have it.
+
+    Args:
+        target: whose configuration counts; None for that of the current folder.
     """
     from tokentrack.common.user_name import user_name
 
@@ -57,12 +63,12 @@ def own_name() -> str:
         from tokentrack.recorder.hook_run import tags_of_environment
 
         tags = tags_of_environment(os.environ)
-    return user_name(target_of(None).config.user or None, tags)
+    return user_name((target or target_of(None)).config.user or None, tags)
 
 
-def own_names() -> list[str]:
-    """Return the names of the user's own rows, "" for those without a name."""
-    return list(dict.fromkeys([own_name(), ""]))
+def own_names(target: Target | None = None) -> list[str]:
+    """Return the names of the user's own rows, "" for those without a name; see `own_name`."""
+    return list(dict.fromkeys([own_name(target), ""]))
 
 
 def ask(options: dict[str, Any], by: Sequence[str], **question: Any) -> Answer:
@@ -97,7 +103,7 @@ def ask_all(
 
 def filters_of(options: dict[str, Any]) -> dict[str, Any]:
     """Return the filters as fields of `reports.answer.Query`; `filter_options` added them."""
-    where = {name: options[name] for name in FILTERS if options[name]}
+    where = {name: tuple(map(_value_of, options[name])) for name in FILTERS if options[name]}
     if options["failed"] is not None:
         where["failed"] = ("true" if options["failed"] else "false",)
     edges = {"since": options["since"] or "this-month", "until": options["until"]}
@@ -106,6 +112,11 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
 
         edges = billing_edges(edges, options["tz"])
     return {"where": where, **edges, "tz": options["tz"]}
+
+
+def _value_of(given: str) -> str:
+    # Tables show an unknown value as a dash, so that is what people type.
+    return given.removesuffix(UNKNOWN) if given in {UNKNOWN, f"!{UNKNOWN}"} else given
 
 
 def scope_of(options: dict[str, Any]) -> Scope:

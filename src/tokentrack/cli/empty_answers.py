@@ -85,7 +85,7 @@ def _wrong_filter(options: dict[str, Any]) -> _Wrong | None:
         missing = [value for value in wanted if value not in known]
         if len(missing) < len(wanted):
             continue
-        close = _nearest(missing[0], known)
+        close = nearest(missing[0], known) if name == "tag" else _nearest(missing[0], known)
         if close is None:
             return _Wrong(name, missing[0])
         corrected = {**where, name: (close,)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokentrack.cli.options import Group, json_option, say
+from tokentrack.common.suggestions import nearest
 from tokentrack.errors import TokenTrackError, ValidationError
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ def set_plan(name: str, **given: Any) -> None:
         if given[field] is not None:
             fields[field] = given[field]
         elif known is None:
+            close = nearest(name, KNOWN_PLANS)
+            hint = f"did you mean {close!r}? For another one, " if close else ""
             raise click.UsageError(
-                f"The plan {name!r} is not known: give --price, --credits and --overage."
+                f"The plan {name!r} is not known: {hint}give --price, --credits and --overage."
             )
     if given["credits"] is not None or known is None:
         fields["credits_source"] = SET
@@ -120,15 +123,11 @@ def remove() -> None:
 
 def _change(plan: Plan | None) -> bool:
     from tokentrack.reports.pricing.plan import save_plan
-    from tokentrack.reports.pricing.plan_file import plan_path
 
     try:
         return save_plan(plan, os.environ)
     except ValidationError as error:
-        fix = "correct the file or remove it"
-        raise TokenTrackError(
-            f"nothing was changed: {plan_path(os.environ)}: {error.issues[0]}; {fix}"
-        ) from error
+        raise TokenTrackError(f"nothing was changed: {error.issues[0]}") from error
 
 
 def _show(plan: Plan) -> None:

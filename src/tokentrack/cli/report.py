@@ -86,8 +86,6 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     if form_of(options) == "json" and not options["show"]:
         needed = [] if rates is None else ["cost"]  # the keys that every report has
     if options["prices_as_of"]:
-        if rates is None:
-            raise click.UsageError("--prices-as-of needs a plan: `tokentrack plan set` sets it.")
         titles = tuple(dict.fromkeys([*titles, "cost", *REPRICED]))
         needed += ["cost", *REPRICED]
     sort = _sort(options["sort"], by, is_compared=bool(options["vs"]))
@@ -170,7 +168,7 @@ def _titles(shown: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
     for title in titles or [shown]:
         if title not in _TITLES:
             raise ValidationError([f"unknown column {title[:60]!r}{meant(title, _TITLES)}"])
-    return titles
+    return tuple(dict.fromkeys(titles))
 
 
 def _sort(given: str, by: Sequence[str], *, is_compared: bool) -> str:

@@ -10,7 +10,7 @@ import click
 
 import tokentrack
 from tokentrack.cli.answer_options import reconcile_option
-from tokentrack.cli.answers import add_new_numbers, scope_at
+from tokentrack.cli.answers import add_new_numbers, own_names, scope_at
 from tokentrack.cli.options import (
     json_option,
     root_of,
@@ -58,7 +58,7 @@ def command(*, dismiss: bool, no_reconcile: bool, as_json: bool, workspace: str 
         work_off(target)
         add_new_numbers(scope)
     scope = scope._replace(progress=progress_line(scope.ledgers))
-    setup = Setup(root, os.environ, scope, drains=False)
+    setup = Setup(root, os.environ, scope, own=own_names(target), drains=False)
     facts = collect_status(setup)
     if as_json:
         head = {

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from tokentrack.reports.answer import Answer
 
 _SHOWN = 20
+_ORDERS = {
+    "when": ("newest", "oldest"), "credits": ("most credits", "fewest credits"),
+    "time": ("longest", "shortest"), "tokens": ("most tokens", "fewest tokens"),
+    "rate": ("fastest", "slowest"),
+}  # fmt: skip
 _MARKDOWN = ("id", "when", "workspace", "model", "credits", "seconds", "tokens", "prompt")
 
 
@@ -71,7 +76,9 @@ def command(**options: Any) -> None:
 
 
 def _heading(answer: Answer, options: dict[str, Any]) -> list[str]:
-    parts = heading_of(f"Turns by {options['sort']}", answer, options)
+    name = options["sort"].removeprefix("-")
+    order = _ORDERS[name][options["sort"] != name]
+    parts = heading_of(f"Turns, {order} first", answer, options)
     if options["grep"] is not None:
         parts.append("matching " + ("a text" if options["redact"] else escape(options["grep"])))
     return parts

@@ -10,11 +10,16 @@ _LONGEST = 100  # a comparison takes the product of two lengths
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most similar to a word, ignoring case; None if none is."""
+    """Return the known word that is most similar to a word, ignoring case; None if none is.
+
+    One with the same letters in another order is the most similar.
+    """
     from difflib import get_close_matches
 
     by_lower = {candidate.lower(): candidate for candidate in known}
-    matches = get_close_matches(word[:_LONGEST].lower(), by_lower, n=1)
+    lower = word[:_LONGEST].lower()
+    swapped = [candidate for candidate in by_lower if sorted(candidate) == sorted(lower)]
+    matches = get_close_matches(lower, swapped or by_lower, n=1) or swapped
     return by_lower[matches[0]] if matches else None
 
 

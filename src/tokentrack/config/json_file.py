@@ -56,8 +56,8 @@ def parse_json_object(data: bytes, name: str) -> dict[str, Any]:
     """
     try:
         value = fastjson.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValidationError([f"{name} is not JSON ({type(error).__name__})"]) from None
+    except (ValueError, RecursionError):
+        raise ValidationError([f"{name} is not JSON"]) from None
     if not isinstance(value, dict):
         raise ValidationError([f"{name} must hold a JSON object"])
     return value

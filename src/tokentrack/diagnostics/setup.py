@@ -14,7 +14,7 @@ from tokentrack.reports.ledger_totals import LedgerTotals, ledger_totals, unknow
 from tokentrack.reports.scope import own_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tokentrack.diagnostics.fixes import FixPlanner
     from tokentrack.diagnostics.last_fired import Moments
@@ -34,6 +34,7 @@ class Setup:
         config_problems: what is wrong with its sources, a sentence each.
         paths: the ledger's paths.
         scope: the ledger and its index.
+        own: the users whose turns of today count, "" for turns without one; none for all.
         drains: whether the events that wait for the ledger are recorded first.
         obstacle: what keeps events from being recorded, "" if nothing is known that does.
     """
@@ -44,6 +45,7 @@ class Setup:
         environ: Mapping[str, str],
         scope: Scope | None = None,
         *,
+        own: Sequence[str] = (),
         drains: bool = True,
     ) -> None:
         """Load the configuration, and record the events that wait for the ledger if asked to."""
@@ -55,6 +57,7 @@ class Setup:
         self.config, self.config_problems = load_config(self.root, self.kiro_home, environ)
         self.paths = ledger_paths(self.root, self.config, environ)
         self.scope = scope or own_scope(self.paths, environ)
+        self.own = own
         self.drains = drains
         self.obstacle = self._drained() if drains else obstacle_of(self.paths)
 
@@ -89,7 +92,7 @@ class Setup:
     def ledger(self) -> LedgerTotals:
         """The ledger's totals and damage."""
         try:
-            return ledger_totals(self.scope)
+            return ledger_totals(self.scope, own=self.own)
         except FileSystemError as error:
             return unknown_totals(str(error))
 

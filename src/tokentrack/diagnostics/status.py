@@ -22,7 +22,7 @@ def collect_status(setup: Setup) -> dict[str, Any]:
     """Return the state of a workspace's recording as JSON values.
 
     `problems` is empty when all is well; `notes` has what may surprise. Unknown numbers are None.
-    `ledger` and `credits` have what is in the ledger, `today` what is in it of the local day;
+    `ledger` and `credits` have what is in the ledger, `today` the users' own of the local day;
     `account` is the account's own view, if the IDE keeps one.
     """
     totals = setup.ledger

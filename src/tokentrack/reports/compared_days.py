@@ -71,7 +71,8 @@ def days_to_compare(
         now: the time, in microseconds since the epoch.
 
     Raises:
-        ValidationError: one of them is not such a time, or the asked time has no beginning.
+        ValidationError: one of them is not such a time, the asked time has no beginning, or both
+            are the same days.
     """
     span, today = find_span(since, until, zone, now), zone.local_day(now)
     first = span.first_day if span.since is None else zone.local_day(span.since)
@@ -82,7 +83,12 @@ def days_to_compare(
     if last is None or last > today:
         last = max(first, today)
         before = Days(before.first, min(before.last, before.first + last - first))
-    return Days(first, last), before
+    days = Days(first, last)
+    if before == days:
+        raise ValidationError([
+            f"{period[:60]!r} is the time that is asked about: compare it with an earlier one"
+        ])  # fmt: skip
+    return days, before
 
 
 def _earlier(period: str, first: int, zone: Zone, now: int) -> Days:

@@ -8,10 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.common.oserrors import sentence_of
-from tokentrack.reports import calendar
+from tokentrack.reports import calendar, dimensions
 from tokentrack.reports.aggregates import NUMBERS, PROVENANCE, Sum
 from tokentrack.reports.answer import metrics_of
-from tokentrack.reports.groups import Numbers
+from tokentrack.reports.conditions import filter_of
+from tokentrack.reports.groups import Numbers, Words
 from tokentrack.reports.index.day_totals import has_totals, near
 from tokentrack.reports.question import ask_index
 from tokentrack.reports.sources import ledger_number
@@ -21,10 +22,11 @@ from tokentrack.reports.statements import Statements
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.scope import Scope
+    from tokentrack.reports.sources import Filter
     from tokentrack.store.paths import LedgerPaths
 
 _TIMED = Sum("timed", "count(micros)", "sum(timed)", "sum(timed)")
@@ -40,7 +42,7 @@ class LedgerTotals(NamedTuple):
     Attributes:
         total: `turns`, `credits` (decimal text), `credits_unknown`, `tokens`, `seconds`, `failed`
             and `credits_failed`, as in an answer.
-        today: the same of the local day.
+        today: the same of the local day, and of the users that were named.
         known: how many turns have credits.
         timed: how many turns have a time.
         basis: how many turns have `reported`, `estimated` and `unknown` tokens.
@@ -67,11 +69,12 @@ class LedgerTotals(NamedTuple):
     source: str
 
 
-def ledger_totals(scope: Scope, *, now: int | None = None) -> LedgerTotals:
+def ledger_totals(scope: Scope, *, own: Sequence[str] = (), now: int | None = None) -> LedgerTotals:
     """Return the totals of the one ledger of a scope.
 
     Args:
         scope: the ledger, as `only`, and its index.
+        own: the users whose turns `today` has, "" for turns without one; none for those of all.
         now: the time to which `today` refers, in microseconds since the epoch.
 
     Raises:
@@ -84,11 +87,11 @@ def ledger_totals(scope: Scope, *, now: int | None = None) -> LedgerTotals:
 
     def answer(opened: OpenIndex) -> LedgerTotals:
         try:
-            return _totals(opened, only, now, is_wide=False)
+            return _totals(opened, only, own, now, is_wide=False)
         except sqlite3.OperationalError as error:
             if "overflow" not in str(error):
                 raise
-        return _totals(opened, only, now, is_wide=True)
+        return _totals(opened, only, own, now, is_wide=True)
 
     return ask_index(scope.index_path, [*scope.ledgers, only], scope.progress, answer)
 
@@ -100,16 +103,19 @@ def unknown_totals(problem: str) -> LedgerTotals:
     return LedgerTotals(unknown, unknown, 0, 0, basis, 0, None, None, [], 0, problem, "scan")
 
 
-def _totals(opened: OpenIndex, only: LedgerPaths, now: int, *, is_wide: bool) -> LedgerTotals:
+def _totals(
+    opened: OpenIndex, only: LedgerPaths, own: Sequence[str], now: int, *, is_wide: bool
+) -> LedgerTotals:
     database, zone = opened.database, Zone()
     ledger = ledger_number(database, only)
 
-    def numbers_of(span: Span) -> Numbers:
-        ask = Statements(database, zone, span, [], ledger, is_wide=is_wide)
+    def numbers_of(span: Span, filters: Sequence[Filter] = ()) -> Numbers:
+        ask = Statements(database, zone, span, list(filters), ledger, is_wide=is_wide)
         rows = ask.run((), (*NUMBERS, *_MORE), is_split=True)
         return Numbers(rows, [found.name for found in _MORE])
 
-    total, today = numbers_of(Span()), numbers_of(find_span("today", None, zone, now))
+    mine = [filter_of(Words(database), dimensions.find("user"), own)] if own else []
+    total, today = numbers_of(Span()), numbers_of(find_span("today", None, zone, now), mine)
     timed, reported, estimated = [total.more[found.name] or 0 for found in _MORE]
     of_ledger = (os.fsencode(only.path),)
     rows, *_ = database.execute(

@@ -29,7 +29,8 @@ def find_span(since: When, until: When, zone: Zone, now: int | None = None) -> S
 
     Words are `all`, `today`, `yesterday`, `this-week`, `last-week`, `this-month`, `last-month`,
     `this-year`, and `7d`, `24h` or `2w` before now; days count today, so that `7d` are seven
-    local days. Dates and words as an end are whole: the end of `last-month` is its last day.
+    local days. Dates, months such as `2026-11`, and words are whole as an end: the end of
+    `last-month` is its last day.
 
     Raises:
         ValidationError: one of them is not such a word, date or time, or the end is not after
@@ -60,7 +61,10 @@ def _edge(
     today = zone.local_day(now)
     days = _period(value, today) or _days_ago(value, today)
     try:
-        if days is None and len(value) == len("2026-01-31"):
+        if days is None and len(value) == len("2026-01"):
+            day = date.fromisoformat(f"{value}-01").toordinal()
+            days = day, calendar.first_day_of(calendar.month_of(day) + 1) - 1
+        elif days is None and len(value) == len("2026-01-31"):
             day = date.fromisoformat(value).toordinal()
             days = day, day
         return (days, None) if days else (None, _time(value, zone, now))
@@ -96,7 +100,7 @@ def _days_ago(word: str, today: int) -> tuple[int, int] | None:
     if days is None or not word[:-1].isdecimal() or len(word) > 6:
         return None
     day = today + 1 - int(word[:-1]) * days
-    return day, day
+    return (day, day) if day <= today else None  # `0d` would be tomorrow
 
 
 def _time(text: str, zone: Zone, now: int) -> int:

@@ -6,13 +6,13 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.config.json_file import PLAN, read_json_object
+from tokentrack.config.json_file import PLAN
 from tokentrack.errors import ValidationError
 from tokentrack.reports import allowance
 from tokentrack.reports.account_credits import account_plan
 from tokentrack.reports.allowance import SET
 from tokentrack.reports.pricing.currency import Currency, currency_of
-from tokentrack.reports.pricing.plan_file import plan_path, stored_plan
+from tokentrack.reports.pricing.plan_file import plan_path, stored_configuration, stored_plan
 from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def save_plan(plan: Plan | None, environ: Mapping[str, str]) -> bool:
     """
     path = plan_path(environ)
     try:
-        found = read_json_object(path)
+        found = stored_configuration(environ)
     except FileNotFoundError:
         found = {}
     had_plan = PLAN in found

@@ -112,9 +112,12 @@ def _numbers(found: Overview, screen: Screen) -> list[str]:
             if len(INDENT) + LABEL + len(note) > screen.width:
                 note = "no turn since midnight"
             lines.append(_Line("Today", note=note))
-    label = "Billing month" if found.is_billing else "This month" if found.is_usual else "Period"
-    lines.append(_Line(label, _cells(found.period.total, found.period.currency)))
+    lines.append(_Line(_period(found), _cells(found.period.total, found.period.currency)))
     return _aligned(lines, screen)
+
+
+def _period(found: Overview) -> str:
+    return "Billing month" if found.is_billing else "This month" if found.is_usual else "Period"
 
 
 def _cells(total: Mapping[str, Any], currency: str) -> list[str]:
@@ -155,6 +158,8 @@ def _daily(found: Overview, screen: Screen) -> list[str]:
     if not change:
         return [text]
     change = screen.plain(change)
+    if len(days) > room:  # the change is not that of the days that are drawn
+        return [text, shorten(f"{INDENT}{pad(_period(found), LABEL)}{change}", screen.width)]
     if width_of(text) + 3 + width_of(change) <= screen.width:
         return [f"{text}   {change}"]
     return [text, shorten(" " * (len(INDENT) + LABEL) + change, screen.width)]
