@@ -233,6 +233,8 @@ def add_up(turns: list[Turn], costs: dict[int, Decimal | None] | None) -> dict[s
         "failed": len(failed),
         "cost": _cost(turns, costs),
         "credits_failed": _sum([turn.credits for turn in failed]),
+        "tokens_estimated": _sum([t.tokens for t in turns if t.basis == "estimated"]),
+        "tokens_unknown": _sum([t.tokens for t in turns if t.basis == "unknown"]),
     }
 
 

@@ -140,7 +140,7 @@ def check(
 
 NUMBERS = (
     "turns", "credits", "credits_unknown", "tokens", "seconds", "failed", "credits_failed",
-    "tokens_per_second",
+    "tokens_per_second", "tokens_estimated", "tokens_unknown",
 )  # fmt: skip
 
 
@@ -152,11 +152,12 @@ def numbers_of(row: dict) -> tuple:
     amount, micros, tokens = row["credits"], row["micros"], row["tokens"]
     if not row["turns"]:
         amount, micros, tokens = 0, 0, 0
+        row = row | {"tokens_estimated": 0, "tokens_unknown": 0}
     failed = row["credits_failed"] if row["failed"] else 0
     seconds = None if micros is None else micros / 10**6
     return (
         row["turns"], plain(amount), row["credits_unknown"], tokens, seconds, row["failed"],
-        plain(failed), row["rate"],
+        plain(failed), row["rate"], row["tokens_estimated"], row["tokens_unknown"],
         plain(row["cost"]),
     )  # fmt: skip
 

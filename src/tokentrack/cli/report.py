@@ -74,7 +74,7 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     workspace, session, trigger, hook, pattern, model, surface, tag, tag:KEY, user, machine,
     failed, message.  [default: day]
     """
-    from tokentrack.reports.answer import REPRICED, USUAL_METRICS
+    from tokentrack.reports.answer import REPRICED, TOKEN_BASES, USUAL_METRICS
     from tokentrack.reports.render.measures import MEASURES, USUAL
     from tokentrack.reports.render.report import report_lines
 
@@ -85,6 +85,8 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
     needed = [metric for title in titles for metric in MEASURES[title].metrics]
     if form_of(options) == "json" and not options["show"]:
         needed = [] if rates is None else ["cost"]  # the keys that every report has
+    if form_of(options) == "table" and not {"tokens", "rate"}.isdisjoint(titles):
+        needed += TOKEN_BASES  # by which their numbers are marked
     if options["prices_as_of"]:
         titles = tuple(dict.fromkeys([*titles, "cost", *REPRICED]))
         needed += ["cost", *REPRICED]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tokentrack.reports.index.tables import BASIS_MASK, TIMED_MICROS, TIMED_TOKENS
+from tokentrack.reports.index.tables import (
+    BASIS_MASK,
+    ESTIMATED_TOKENS,
+    TIMED_MICROS,
+    TIMED_TOKENS,
+    UNKNOWN_TOKENS,
+)
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -27,6 +33,11 @@ class Sum:
 
 def _plain(name: str, of_turns: str) -> Sum:
     return Sum(name, of_turns, f"sum({name})", f"sum({name})")
+
+
+def _of_each(name: str, of_kinds: str) -> Sum:
+    # Totals by kind are summed as turns are.
+    return Sum(name, of_kinds, of_kinds, f"sum({name})")
 
 
 def _of_basis(name: str, basis: int) -> Sum:
@@ -62,6 +73,8 @@ MORE = {
         *[Sum(name, f"sum({name})", "") for name in ("input", "output", "cached")],
         _plain("timed_tokens", f"sum({TIMED_TOKENS})"),
         _plain("timed_micros", f"sum({TIMED_MICROS})"),
+        _of_each("estimated_tokens", f"sum({ESTIMATED_TOKENS})"),
+        _of_each("unknown_tokens", f"sum({UNKNOWN_TOKENS})"),
     )
 }
 PROVENANCE = (

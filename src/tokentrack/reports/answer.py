@@ -74,6 +74,8 @@ _METRICS: dict[str, tuple[Callable[[Numbers], Any], Callable[[Any], Any]]] = {
     "input_tokens": (_more("input"), _same),
     "output_tokens": (_more("output"), _same),
     "cached_tokens": (_more("cached"), _same),
+    "tokens_estimated": (_more("estimated_tokens"), _same),
+    "tokens_unknown": (_more("unknown_tokens"), _same),
 }
 # The further sums that a metric needs.
 _NEEDS = {
@@ -84,9 +86,13 @@ _NEEDS = {
     "input_tokens": ("input",),
     "output_tokens": ("output",),
     "cached_tokens": ("cached",),
+    "tokens_estimated": ("estimated_tokens",),
+    "tokens_unknown": ("unknown_tokens",),
 }
 METRICS = tuple(_METRICS)
 USUAL_METRICS = METRICS[:7]
+# The part of the tokens that is estimated, and the part of which that is not known.
+TOKEN_BASES = METRICS[-2:]
 COST = "cost"
 # What requests would cost at the prices of another day.
 REPRICED = ("repriced", "difference")

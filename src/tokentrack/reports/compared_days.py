@@ -18,6 +18,11 @@ BEFORE, CHANGE = "before", "change"
 _RANGE = ".."
 
 
+def before_of(metric: str) -> str:
+    """Return the key for what another metric was, which says how `before` is to be read."""
+    return f"{BEFORE}_{metric}"
+
+
 class Days(NamedTuple):
     """Local days from the first to the last, which belongs to them."""
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import calendar
-from tokentrack.reports.compared_days import BEFORE, CHANGE, Comparison
+from tokentrack.reports.answer import TOKEN_BASES
+from tokentrack.reports.compared_days import BEFORE, CHANGE, Comparison, before_of
 from tokentrack.reports.exact import difference, plain_text
 
 if TYPE_CHECKING:
@@ -47,22 +48,24 @@ def compare(
     rows = []
     for row in answer.rows:
         was = then.pop(tuple(row[name] for name in by), None)
-        rows.append(_with_change(row, metric, _NOTHING.get(metric) if was is None else was[metric]))
+        rows.append(_with_change(row, metric, _NOTHING if was is None else was))
     for key, was in then.items():
         labels = dict(zip(by, key, strict=True))
         nothing = {name: _NOTHING.get(name) for name in metrics if name not in labels}
-        rows.append(_with_change(nothing | labels, metric, was[metric]))
+        rows.append(_with_change(nothing | labels, metric, was))
     _sort(rows, by, sort, metric)
     answer.more_rows = max(0, len(rows) - limit) if limit else 0
     answer.rows = rows[:limit] if limit else rows
-    answer.total = _with_change(answer.total, metric, earlier.total[metric])
+    answer.total = _with_change(answer.total, metric, earlier.total)
     answer.comparison = Comparison(
         metric, days, before, earlier.since, earlier.until, earlier.total["turns"]
     )
 
 
-def _with_change(row: dict[str, Any], metric: str, was: Any) -> dict[str, Any]:
-    return row | {BEFORE: was, CHANGE: _difference(row[metric], was)}
+def _with_change(row: dict[str, Any], metric: str, then: dict[str, Any]) -> dict[str, Any]:
+    was = then.get(metric)
+    bases = {before_of(name): then.get(name) for name in TOKEN_BASES if name in row}
+    return row | {BEFORE: was, CHANGE: _difference(row[metric], was)} | bases
 
 
 def _difference(value: Any, was: Any) -> Any:

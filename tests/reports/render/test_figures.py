@@ -6,6 +6,7 @@ import pytest
 
 from tokentrack.reports.render.bars import bar, gauge, sparkline
 from tokentrack.reports.render.figures import (
+    basis_mark,
     count_text,
     share_text,
     time_text,
@@ -24,9 +25,10 @@ def test_times(seconds, text):
 
 
 def test_an_estimate_is_marked_and_unknown_is_a_dash():
-    assert tokens_text(46200, is_estimated=True) == "46.2K e"
-    assert tokens_text(46200, is_estimated=False) == "46.2K"
-    assert tokens_text(None, is_estimated=True) == count_text(None) == share_text(1, 0) == "–"
+    assert tokens_text(46200, "e") == "46.2K e"
+    assert tokens_text(46200, "") == "46.2K"
+    assert basis_mark(is_estimated=True, is_unknown=True) == "e?"
+    assert tokens_text(None, "e") == count_text(None) == share_text(1, 0) == "–"
     assert share_text(54, 1000) == "5.4 %"
 
 

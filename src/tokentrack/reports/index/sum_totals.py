@@ -28,6 +28,7 @@ from tokentrack.reports.index.summed import (
     NAMES,
     OF_KINDS,
     REQUESTS,
+    TOKENS_OF_BASES,
     of_basis,
     sums_of,
     turns_with,
@@ -283,7 +284,8 @@ class Totals:
     def _sum_days(self, condition: str) -> None:
         self._database.execute(
             f"insert into date_total (day, failed, {NAMES}, {', '.join(KINDS)}) "
-            f"select day, kind & {FAILED}, {ADDED}, {of_basis(1)}, {of_basis(2)}, {REQUESTS} "
+            f"select day, kind & {FAILED}, {ADDED}, {of_basis(1)}, {of_basis(2)}, {REQUESTS}, "
+            f"{TOKENS_OF_BASES} "
             f"from day_total where {condition} group by 1, 2"
         )
 

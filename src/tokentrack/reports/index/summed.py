@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tokentrack.reports.index.tables import BASIS_MASK, TIMED_MICROS, TIMED_TOKENS, TRACKED
+from tokentrack.reports.index.tables import (
+    BASIS_MASK,
+    ESTIMATED_TOKENS,
+    TIMED_MICROS,
+    TIMED_TOKENS,
+    TRACKED,
+    UNKNOWN_TOKENS,
+)
 
 TYPE_CHECKING = False  # `typing` costs `statusline` 7 ms
 if TYPE_CHECKING:
@@ -25,7 +32,8 @@ _SUMMED = (
 _OVER = ("over_a", "over_b", "over_c")
 NAMES = ", ".join([*[name for name, _ in _SUMMED], *_OVER])
 ADDED = ", ".join([f"sum({name})" for name in (*[name for name, _ in _SUMMED], *_OVER)])
-KINDS = ("reported", "estimated", "tracked")
+KINDS = ("reported", "estimated", "tracked", "estimated_tokens", "unknown_tokens")
+TOKENS_OF_BASES = f"sum({ESTIMATED_TOKENS}), sum({UNKNOWN_TOKENS})"
 # What the sums need of a turn.
 _COLUMNS = (
     "ledger, ifnull(kind, 0) as kind, ifnull(usage_kind, 0) as usage_kind, tokens, micros, "
@@ -39,6 +47,7 @@ REQUESTS = f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0
 OF_KINDS = ", ".join([
     *[f"sum(usage_kind & {BASIS_MASK} = {basis})" for basis in (1, 2)],
     f"sum(kind = 0 and usage_kind & {TRACKED} <> 0)",
+    TOKENS_OF_BASES,
 ])  # fmt: skip
 
 

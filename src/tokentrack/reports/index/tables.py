@@ -10,7 +10,7 @@ Credits are three integers: units of 10^-7, 10^-18 and 10^-27.
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 # "ttrk": so that another program's database is not taken for ours.
 APPLICATION = 0x7474726B
 PLACE_BITS = 40
@@ -18,12 +18,18 @@ PLACE_BITS = 40
 FAILED, IMPORTED = 1, 2
 # Bits of the number of a usage kind; the lowest two are the basis of the tokens.
 BASIS_MASK, TRACKED = 3, 4
+UNKNOWN_BASIS, ESTIMATED_BASIS = 0, 2
 # A request that a program tracked, which no row of a ledger names.
 IS_REQUEST = f"kind is null and usage_kind & {TRACKED}"
 
 # Of the turns whose tokens and time are both known, by which rates are worked out.
 TIMED_TOKENS = "case when micros > 0 then tokens end"
 TIMED_MICROS = "case when tokens is not null then micros end"
+# Of the turns, or of totals by kind, whose tokens are estimated, or of which that is not known.
+ESTIMATED_TOKENS, UNKNOWN_TOKENS = (
+    f"case when ifnull(usage_kind, 0) & {BASIS_MASK} = {basis} then tokens end"
+    for basis in (ESTIMATED_BASIS, UNKNOWN_BASIS)
+)
 
 _TURN = """
     at integer, ledger integer, kind integer, usage_kind integer, tokens integer,
@@ -38,7 +44,10 @@ _SUMS = """
     copies integer, superseded integer, over_a integer, over_b integer, over_c integer
 """
 # What the kinds of turns tell about those that are summed over them.
-_KINDS = "reported integer, estimated integer, tracked integer"
+_KINDS = """
+    reported integer, estimated integer, tracked integer, estimated_tokens integer,
+    unknown_tokens integer
+"""
 SCHEMA = (
     "create table meta (key text primary key, value) without rowid",
     """create table segment (

@@ -13,18 +13,23 @@ def count_text(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
-def tokens_text(number: int | None, *, is_estimated: bool) -> str:
-    """Return a count of tokens as `46.2K`, followed by `e` if any of it is estimated."""
+def basis_mark(*, is_estimated: bool, is_unknown: bool) -> str:
+    """Return what follows tokens: `e` if any are estimated, `?` if that is not known of any."""
+    return "e" * is_estimated + "?" * is_unknown
+
+
+def tokens_text(number: int | None, mark: str) -> str:
+    """Return a count of tokens as `46.2K`, followed by its mark."""
     if number is None:
         return UNKNOWN
-    return f"{format_tokens(number)} e" if is_estimated and number else format_tokens(number)
+    return f"{format_tokens(number)} {mark}" if mark and number else format_tokens(number)
 
 
-def rate_text(value: float | None, *, is_estimated: bool) -> str:
-    """Return tokens per second as `12.5/s`, followed by `e` if any of them are estimated."""
+def rate_text(value: float | None, mark: str) -> str:
+    """Return tokens per second as `12.5/s`, followed by their mark."""
     if value is None:
         return UNKNOWN
-    return f"{value:,.1f}/s e" if is_estimated and value else f"{value:,.1f}/s"
+    return f"{value:,.1f}/s {mark}" if mark and value else f"{value:,.1f}/s"
 
 
 def time_text(seconds: float | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokentrack.reports.answer import REPRICED
-from tokentrack.reports.compared_days import BEFORE, CHANGE
+from tokentrack.reports.answer import REPRICED, TOKEN_BASES
+from tokentrack.reports.compared_days import BEFORE, CHANGE, before_of
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
+    basis_mark,
     cost_text,
     count_text,
     rate_text,
@@ -30,40 +31,46 @@ class Measure(NamedTuple):
     title: str
     metrics: tuple[str, ...]
     drop: int
-    text: Callable[[Mapping[str, Any], bool], str]
+    text: Callable[[Mapping[str, Any]], str]
 
 
-def _failed(row: Mapping[str, Any], _: bool) -> str:
+def _failed(row: Mapping[str, Any]) -> str:
     failed = row["failed"]
     if isinstance(failed, bool):  # a row by `failed`: all of its turns or none
         failed *= row["turns"]
     return share_text(failed, row["turns"])
 
 
-def _rate(row: Mapping[str, Any], estimated: bool) -> str:
-    return rate_text(row["tokens_per_second"], is_estimated=estimated)
+def _mark(row: Mapping[str, Any]) -> str:
+    estimated, unknown = (row.get(name) for name in TOKEN_BASES)
+    return basis_mark(is_estimated=bool(estimated), is_unknown=bool(unknown))
 
 
-def _credits_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, _: credits_text(row[metric], _PLACES.get(metric, 1))
+def _tokens(row: Mapping[str, Any]) -> str:
+    return tokens_text(row["tokens"], _mark(row))
 
 
-def _cost_of(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, _: cost_text(row[metric], row.get(CURRENCY, USD))
+def _rate(row: Mapping[str, Any]) -> str:
+    return rate_text(row["tokens_per_second"], _mark(row))
+
+
+def _credits_of(metric: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: credits_text(row[metric], _PLACES.get(metric, 1))
+
+
+def _cost_of(metric: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: cost_text(row[metric], row.get(CURRENCY, USD))
 
 
 # In the order in which they are shown. The highest number is dropped first.
 MEASURES = {
     measure.title: measure
     for measure in (
-        Measure("turns", ("turns",), 0, lambda row, _: count_text(row["turns"])),
+        Measure("turns", ("turns",), 0, lambda row: count_text(row["turns"])),
         Measure("credits", ("credits",), 0, _credits_of("credits")),
         Measure("cost", ("cost",), 1, _cost_of("cost")),
-        Measure(
-            "tokens", ("tokens",), 2,
-            lambda row, estimated: tokens_text(row["tokens"], is_estimated=estimated),
-        ),
-        Measure("time", ("seconds",), 3, lambda row, _: time_text(row["seconds"])),
+        Measure("tokens", ("tokens",), 2, _tokens),
+        Measure("time", ("seconds",), 3, lambda row: time_text(row["seconds"])),
         Measure("failed", ("failed", "turns"), 1, _failed),
         Measure("wasted", ("credits_failed",), 4, _credits_of("credits_failed")),
         Measure("rate", ("tokens_per_second",), 4, _rate),
@@ -97,27 +104,32 @@ def measure_of(metric: str) -> Measure:
     known = [*MEASURES.values(), *OTHER_PRICES.values()]
     found = next((m for m in known if m.metrics[0] == metric), None)
     name = metric.replace("_", " ")
-    return found or Measure(name, (metric,), 0, lambda row, _: count_text(row[metric]))
+    return found or Measure(name, (metric,), 0, lambda row: count_text(row[metric]))
 
 
-def _before(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    return lambda row, estimated: _text(metric, row, row[BEFORE], estimated)
+def _before(metric: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: _text(metric, {**row, **_bases_before(row)}, row[BEFORE])
 
 
-def _change(metric: str) -> Callable[[Mapping[str, Any], bool], str]:
-    def text(row: Mapping[str, Any], estimated: bool) -> str:
+def _bases_before(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row.get(before_of(name)) for name in TOKEN_BASES}
+
+
+def _change(metric: str) -> Callable[[Mapping[str, Any]], str]:
+    def text(row: Mapping[str, Any]) -> str:
         value = row[CHANGE]
         if value is None:
             return UNKNOWN
         amount = value.removeprefix("-") if isinstance(value, str) else abs(value)
         sign = "" if not float(value) else "-" if float(value) < 0 else "+"
-        return sign + _text(metric, row, amount, estimated)
+        both = {name: row.get(name) or was for name, was in _bases_before(row).items()}
+        return sign + _text(metric, {**row, **both}, amount)
 
     return text
 
 
-def _text(metric: str, row: Mapping[str, Any], value: Any, estimated: bool) -> str:
+def _text(metric: str, row: Mapping[str, Any], value: Any) -> str:
     # The share of failed turns has no difference; their number has one.
     if metric == "failed":
         return count_text(value)
-    return measure_of(metric).text({**row, metric: value}, estimated)
+    return measure_of(metric).text({**row, metric: value})

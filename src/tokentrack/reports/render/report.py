@@ -53,12 +53,12 @@ def report_lines(
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more row')}: -n 0 shows all")
     lines.append("")
-    lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
-    return lines
+    is_marked = bool(answer.total.get("tokens_unknown"))
+    footer = provenance_lines(answer, screen, is_basis_unknown=is_marked)
+    return lines + [screen.paint(line, "dim") for line in footer]
 
 
 def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[str]:
-    estimated = answer.provenance["tokens"]["estimated"] > 0
     names = answer.query.by
     if answer.comparison is not None:
         measures = compared(measures, answer.comparison.metric)
@@ -70,7 +70,7 @@ def _table(answer: Answer, screen: Screen, measures: Sequence[Measure]) -> list[
 
     def numbers(row: Mapping[str, Any]) -> list[str]:
         shown = {**row, CURRENCY: answer.currency}
-        return [screen.plain(m.text(shown, estimated)) for m in measures]
+        return [screen.plain(m.text(shown)) for m in measures]
 
     rows, colours = [], []
     for row, share in zip(answer.rows, _shares(answer), strict=True):
@@ -111,8 +111,16 @@ def gap_lines(answer: Answer, screen: Screen) -> list[str]:
     return ["", *[screen.paint(line, "dim") for line in provenance_lines(answer, screen)]]
 
 
-def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
-    """Return where the numbers come from, in as few lines as the width allows."""
+def provenance_lines(
+    answer: Answer, screen: Screen, *, is_basis_unknown: bool = False
+) -> list[str]:
+    """Return where the numbers come from, in as few lines as the width allows.
+
+    Args:
+        answer: the answer.
+        screen: how wide it is, and what it can show.
+        is_basis_unknown: whether tokens are shown of which it is unknown if they are estimated.
+    """
     found = answer.provenance
     reported, unknown = found["credits"]["reported"], found["credits"]["unknown"]
     parts = [
@@ -120,6 +128,7 @@ def provenance_lines(answer: Answer, screen: Screen) -> list[str]:
         f"credits reported by Kiro for {share_text(reported, reported + unknown)}",
         f"{unknown:,} still unknown",
         _tokens_part(found["tokens"]),
+        "?: tokens of unknown origin" if is_basis_unknown else "",
         _skipped_part(len(found["skipped"])),
     ]
     if found["unpriced_turns"]:

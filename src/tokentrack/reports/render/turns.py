@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.common.formatting import counted
 from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us, parse
-from tokentrack.models.usage_record import ESTIMATED
+from tokentrack.models.usage_record import ESTIMATED, REPORTED
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
-from tokentrack.reports.render.figures import rate_text, time_text, tokens_text
+from tokentrack.reports.render.figures import basis_mark, rate_text, time_text, tokens_text
 from tokentrack.reports.render.report import filled, gap_lines, provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table
 from tokentrack.reports.turn_rows import short_ids
@@ -59,8 +59,9 @@ def turn_lines(
     if answer.more_rows:
         lines.append(f"{counted(answer.more_rows, 'more turn')}: -n 0 shows all")
     lines.append("")
-    lines += [screen.paint(line, "dim") for line in provenance_lines(answer, screen)]
-    return lines
+    is_marked = any(map(_is_basis_unknown, answer.rows))
+    footer = provenance_lines(answer, screen, is_basis_unknown=is_marked)
+    return lines + [screen.paint(line, "dim") for line in footer]
 
 
 def _columns(sort: str) -> list[Column]:
@@ -92,6 +93,9 @@ def table_of(
 
 def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
     prompt = _one_line(row["prompt"])
+    mark = basis_mark(
+        is_estimated=row["token_basis"] == ESTIMATED, is_unknown=_is_basis_unknown(row)
+    )
     return [
         escape(identity),
         local_time(row["when"], zone),
@@ -99,10 +103,14 @@ def _cells(row: Mapping[str, Any], identity: str, zone: Zone) -> list[str]:
         _one_line(row["model"]),
         credits_text(row["credits"], _PLACES),
         time_text(row["seconds"]),
-        tokens_text(row["tokens"], is_estimated=row["token_basis"] == ESTIMATED),
-        rate_text(row["tokens_per_second"], is_estimated=row["token_basis"] == ESTIMATED),
+        tokens_text(row["tokens"], mark),
+        rate_text(row["tokens_per_second"], mark),
         f"failed: {prompt}" if row["failed"] else prompt,
     ]
+
+
+def _is_basis_unknown(row: Mapping[str, Any]) -> bool:
+    return bool(row["tokens"]) and row["token_basis"] not in {REPORTED, ESTIMATED}
 
 
 def _one_line(text: str | None) -> str:
