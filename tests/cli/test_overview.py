@@ -14,6 +14,7 @@ from support.imported import credits_of, tokentrack
 from support.kiro_homes import build
 from support.priced_turns import DAY, add_turn, add_two_months
 from tokentrack.reports.render.screen import width_of
+from tokentrack.usage import UsageTracker
 
 UTC_ZONE = ("--tz", "UTC")
 
@@ -269,3 +270,25 @@ def test_asking_changes_no_file_of_the_workspace(busy):
     overview(busy)
     overview(busy, "--no-index")
     assert {p: p.stat().st_mtime_ns for p in busy.root.rglob("*")} == before
+
+
+def test_with_tracked_requests_alone_nothing_is_said_of_credits(machine):
+    tokentrack(machine, "plan", "set", "pro")
+    words = (*UTC_ZONE, "--user", "!other")  # the test's user is not the machine's
+    with UsageTracker(machine.home / ".kiro" / "token_usage.csv") as tracker:
+        tracker.track_request("research", "claude-sonnet-4.5", 2000, 1000)
+    text = overview(machine, *words)
+    assert "– credits" not in text
+    assert "reported by Kiro" not in text
+    assert re.search(r"Today +\$0\.02 +1 turn", text)
+    found = document(machine, *words)
+    # 2000 at $3 and 1000 at $15 a million
+    cost = {"amount": "0.021", "currency": "USD", "basis": "token-prices"}
+    assert found["total"]["cost"] == found["today"]["cost"] == cost
+    assert [row["cost"] for row in found["models"]] == [cost]
+    add_turn(machine.folder, "e-1", time.time_ns() // 1000, "1.5")
+    mixed = document(machine, *words)["models"]
+    assert {row["model"]: row["cost"]["basis"] for row in mixed} == {
+        "claude-sonnet-4.5": "token-prices", "auto": "plan",
+    }  # fmt: skip
+    assert "1.5 credits" in overview(machine, *words)

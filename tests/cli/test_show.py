@@ -12,9 +12,11 @@ from support.report_changes import ChangingWorld
 from support.report_world import LEDGER, USAGE
 from tokentrack.errors import TokenTrackError
 from tokentrack.reports.one_turn import show_turn
-from tokentrack.reports.render.screen import width_of
+from tokentrack.reports.render.one_turn import one_turn_lines
+from tokentrack.reports.render.screen import Screen, width_of
 from tokentrack.reports.turn_list import list_turns
 from tokentrack.reports.turn_rows import short_ids
+from tokentrack.reports.zones import Zone
 from tokentrack.usage import UsageTracker
 
 
@@ -135,6 +137,13 @@ def test_superseded_rows_are_named_and_fill_in_what_later_ones_do_not_know(world
     assert [(row["kind"], row["line"], row["counts"]) for row in found.rows] == [
         ("ledger", 2, True), ("ledger", 2, False), ("usage", 2, False), ("usage", 3, True),
     ]  # fmt: skip
+    lines = list(one_turn_lines(found, Screen(400), Zone("UTC")))
+    ends = [line.rpartition(" · ")[2] for line in lines if " row  " in line]
+    assert [ends[0], ends[1], ends[3]] == ["counts", "superseded", "counts"]
+    # The other fields are random.
+    assert ends[2].startswith("superseded but for ")
+    assert "credits" in ends[2]
+    assert "model" not in ends[2]
 
 
 @pytest.mark.parametrize("seed", [21, 22])
@@ -174,3 +183,11 @@ def test_a_tracked_request_has_the_time_at_which_it_was_recorded(machine):
     assert (when["source"], when["file"], when["line"]) == ("tracked-request", str(ledger), 2)
     text = show(machine, request.request_id, "--tz=UTC")
     assert f"when             {when['value'][:10]} " in text
+
+
+def test_json_is_a_format_and_csv_is_none(machine):
+    with UsageTracker(machine.home / ".kiro" / "token_usage.csv") as tracker:
+        request = tracker.track_request("research", "claude-sonnet-4.5", 2000, 1000)
+    text = show(machine, request.request_id, "--format", "json")
+    assert json.loads(text)["id"] == request.request_id
+    assert "use one of table, json" in show(machine, request.request_id, "--format", "csv", code=2)

@@ -68,7 +68,8 @@ class Words(click.Choice[str]):
             click.BadParameter: it is not one of them.
         """
         if value not in self.choices:
-            self.fail(f"unknown word {value!r}{meant(str(value), self.choices)}", param, ctx)
+            hint = meant(str(value), self.choices) or f": use one of {', '.join(self.choices)}"
+            self.fail(f"unknown word {value!r}{hint}", param, ctx)
         return str(value)
 
 

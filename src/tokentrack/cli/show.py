@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tokentrack.cli.answer_options import file_option, reconcile_option, redact_option
-from tokentrack.cli.answers import print_line, rates_for, scope_of, screen_for
+from tokentrack.cli.answers import form_of, print_line, rates_for, scope_of, screen_for
 from tokentrack.cli.options import Words, json_option
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.errors import TokenTrackError
@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 @click.option("--no-index", is_flag=True,
               help="Read the ledgers directly instead of the index.")  # fmt: skip
 @reconcile_option
+@click.option("--format", "form", type=Words(["table", "json"]), default="table",
+              show_default=True, help="How to print the turn.")  # fmt: skip
 @json_option
 @redact_option
 @click.option("--color", type=Words(["auto", "always", "never"]), default="auto",
@@ -55,7 +57,7 @@ def command(identity: str, **options: Any) -> None:
     if scope.pseudonyms is not None:
         found = scope.pseudonyms.one_turn(found)
         identity = found.turn["id"]
-    if options["as_json"]:
+    if form_of(options) == "json":
         document = {
             "schema_version": SCHEMA_VERSION,
             "command": "show",

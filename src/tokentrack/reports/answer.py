@@ -94,6 +94,8 @@ USUAL_METRICS = METRICS[:7]
 # The part of the tokens that is estimated, and the part of which that is not known.
 TOKEN_BASES = METRICS[-2:]
 COST = "cost"
+# The basis of the cost of tracked requests.
+BY_TOKENS = "token-prices"
 # What requests would cost at the prices of another day.
 REPRICED = ("repriced", "difference")
 COSTS = (COST, *REPRICED)

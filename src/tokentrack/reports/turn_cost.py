@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import MORE, NUMBERS, OVER_NAMES
-from tokentrack.reports.answer import COST, Query, metrics_of
+from tokentrack.reports.answer import BY_TOKENS, COST, Query, metrics_of
 from tokentrack.reports.costs import excess_of, limit_of
 from tokentrack.reports.group_costs import GroupCosts
 from tokentrack.reports.groups import Numbers, Words
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.zones import Zone
 
-_BY_TOKENS = "token-prices"
 _TURN = dimensions.find("message")  # a condition on the turn itself, which no total has
 
 
@@ -51,7 +50,7 @@ def cost_of_turn(
     GroupCosts(words, Query(metrics=(COST,), rates=rates), rates).add_to({(): numbers}, (), ask)
     basis, source = rates.basis, " · ".join(rates.texts)
     if numbers.requests:
-        basis, source = _BY_TOKENS, prices_in_force(os.environ).explain(model or "")
+        basis, source = BY_TOKENS, prices_in_force(os.environ).explain(model or "")
     return {
         "value": metrics_of([COST], numbers)[COST],
         "currency": rates.plan.currency.code,

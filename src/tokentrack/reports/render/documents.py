@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.models.columns import join_list
-from tokentrack.reports.answer import COST, COSTS
+from tokentrack.reports.answer import BY_TOKENS, COST, COSTS
 from tokentrack.reports.breakdown import BREAKDOWN
 from tokentrack.reports.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
@@ -83,16 +83,20 @@ def _repriced(answer: Answer) -> dict[str, Any]:
 
 
 def priced(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    """Return a row with its costs as objects: amount, currency, basis; null without a plan."""
+    """Return a row with its costs as objects: amount, currency, basis; null without a plan.
+
+    The basis is that of its credits; where it has none, the cost is that of tracked requests.
+    """
     rates, found = answer.query.rates, answer.comparison
     row = {**row, COST: row.get(COST)}
     if BREAKDOWN in row:
         row |= {BREAKDOWN: [priced(part, answer) for part in row[BREAKDOWN]]}
     if rates is None:
         return row
+    basis = BY_TOKENS if row["credits"] is None else rates.basis
     names = [*COSTS, *([BEFORE, CHANGE] if found and found.metric in COSTS else [])]
     return row | {
-        name: {"amount": row[name], "currency": answer.currency, "basis": rates.basis}
+        name: {"amount": row[name], "currency": answer.currency, "basis": basis}
         for name in names
         if row.get(name) is not None
     }

@@ -47,8 +47,22 @@ def one_turn_lines(found: OneTurn, screen: Screen, zone: Zone) -> Iterator[str]:
             yield from _paragraph(name.replace("_", " "), parts, screen)
     for row in found.rows:
         parts = [f"{escape(row['file'])}, line {row['line']:,}"]
-        parts.append("counts" if row["counts"] else "superseded")
+        parts.append(_part_of(row, found.fields))
         yield from _paragraph(f"{row['kind']} row", parts, screen)
+
+
+def _part_of(row: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]]) -> str:
+    # An earlier usage row still gives what later ones do not know.
+    if row["counts"]:
+        return "counts"
+    given = [
+        name.replace("_", " ")
+        for name in _SHOWN
+        if name in fields
+        and fields[name]["value"] not in (None, "", [])
+        and (fields[name]["file"], fields[name]["line"]) == (row["file"], row["line"])
+    ]
+    return f"superseded but for {', '.join(given)}" if given else "superseded"
 
 
 def _value(name: str, value: Any, zone: Zone) -> str:

@@ -103,16 +103,18 @@ def empty_lines(
 
 def _numbers(found: Overview, screen: Screen) -> list[str]:
     lines = []
+    has_credits = any(map(_has_credits, [found.period, *([found.today] if found.today else [])]))
     if found.today is not None:
         total = found.today.total
         if total["turns"]:
-            lines.append(_Line("Today", _cells(total, found.today.currency)))
+            lines.append(_Line("Today", _cells(total, found.today.currency, has_credits)))
         else:
             note = f"no turn since midnight ({found.today.tz})"
             if len(INDENT) + LABEL + len(note) > screen.width:
                 note = "no turn since midnight"
             lines.append(_Line("Today", note=note))
-    lines.append(_Line(_period(found), _cells(found.period.total, found.period.currency)))
+    period = found.period
+    lines.append(_Line(_period(found), _cells(period.total, period.currency, has_credits)))
     return _aligned(lines, screen)
 
 
@@ -120,10 +122,16 @@ def _period(found: Overview) -> str:
     return "Billing month" if found.is_billing else "This month" if found.is_usual else "Period"
 
 
-def _cells(total: Mapping[str, Any], currency: str) -> list[str]:
+def _has_credits(answer: Answer) -> bool:
+    # Tracked requests have none.
+    return any(answer.provenance["credits"].values())
+
+
+def _cells(total: Mapping[str, Any], currency: str, has_credits: bool) -> list[str]:
     cost = [cost_text(total["cost"], currency)] if "cost" in total else []
+    credits_ = [f"{credits_text(total['credits'])} credits"] if has_credits else []
     return [
-        f"{credits_text(total['credits'])} credits",
+        *credits_,
         *cost,
         counted(total["turns"], "turn"),
         time_text(total["seconds"]),

@@ -123,10 +123,13 @@ def provenance_lines(
     """
     found = answer.provenance
     reported, unknown = found["credits"]["reported"], found["credits"]["unknown"]
+    credits_ = []
+    if reported + unknown:  # tracked requests have no credits
+        share = share_text(reported, reported + unknown)
+        credits_ = [f"credits reported by Kiro for {share}", f"{unknown:,} still unknown"]
     parts = [
         counted(answer.total["turns"], "turn"),
-        f"credits reported by Kiro for {share_text(reported, reported + unknown)}",
-        f"{unknown:,} still unknown",
+        *credits_,
         _tokens_part(found["tokens"]),
         "?: tokens of unknown origin" if is_basis_unknown else "",
         _skipped_part(len(found["skipped"])),
