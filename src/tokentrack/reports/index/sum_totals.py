@@ -27,9 +27,7 @@ from tokentrack.reports.index.summed import (
     KINDS,
     NAMES,
     OF_KINDS,
-    REQUESTS,
-    TOKENS_OF_BASES,
-    of_basis,
+    OF_TOTALS,
     sums_of,
     turns_with,
 )
@@ -284,8 +282,7 @@ class Totals:
     def _sum_days(self, condition: str) -> None:
         self._database.execute(
             f"insert into date_total (day, failed, {NAMES}, {', '.join(KINDS)}) "
-            f"select day, kind & {FAILED}, {ADDED}, {of_basis(1)}, {of_basis(2)}, {REQUESTS}, "
-            f"{TOKENS_OF_BASES} "
+            f"select day, kind & {FAILED}, {ADDED}, {OF_TOTALS} "
             f"from day_total where {condition} group by 1, 2"
         )
 

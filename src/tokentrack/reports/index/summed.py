@@ -33,7 +33,7 @@ _OVER = ("over_a", "over_b", "over_c")
 NAMES = ", ".join([*[name for name, _ in _SUMMED], *_OVER])
 ADDED = ", ".join([f"sum({name})" for name in (*[name for name, _ in _SUMMED], *_OVER)])
 KINDS = ("reported", "estimated", "tracked", "estimated_tokens", "unknown_tokens")
-TOKENS_OF_BASES = f"sum({ESTIMATED_TOKENS}), sum({UNKNOWN_TOKENS})"
+_TOKENS_OF_BASES = f"sum({ESTIMATED_TOKENS}), sum({UNKNOWN_TOKENS})"
 # What the sums need of a turn.
 _COLUMNS = (
     "ledger, ifnull(kind, 0) as kind, ifnull(usage_kind, 0) as usage_kind, tokens, micros, "
@@ -43,11 +43,19 @@ COLUMNS_OF_TURN = (
     "id, at, ledger, kind, usage_kind, tokens, micros, a, b, c, copies, superseded, session, "
     "usage_session, message"
 )
-REQUESTS = f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0 end)"
+# These, over turns and over totals by kind.
 OF_KINDS = ", ".join([
     *[f"sum(usage_kind & {BASIS_MASK} = {basis})" for basis in (1, 2)],
     f"sum(kind = 0 and usage_kind & {TRACKED} <> 0)",
-    TOKENS_OF_BASES,
+    _TOKENS_OF_BASES,
+])  # fmt: skip
+OF_TOTALS = ", ".join([
+    *[
+        f"sum(case when usage_kind & {BASIS_MASK} = {basis} then turns else 0 end)"
+        for basis in (1, 2)
+    ],
+    f"sum(case when usage_kind & {TRACKED} and kind = 0 then turns else 0 end)",
+    _TOKENS_OF_BASES,
 ])  # fmt: skip
 
 
@@ -63,8 +71,3 @@ def sums_of(excess: Excess | None) -> str:
     """Return the sums over `turns_with`, in the order of `NAMES`."""
     over = ["null"] * len(_OVER) if excess is None else excess.sums()
     return ", ".join([*[value for _, value in _SUMMED], *over])
-
-
-def of_basis(basis: int) -> str:
-    """Return how many turns of totals have a basis of their tokens."""
-    return f"sum(case when usage_kind & {BASIS_MASK} = {basis} then turns else 0 end)"
