@@ -126,22 +126,29 @@ class TokenTracker:
         """Return the ledger's records in the order of the file, the last `limit` of them.
 
         With a limit the files are read from their ends, so that the last records cost the same
-        whatever the ledger's size.
+        whatever the ledger's size, unless a filter is about turns.
 
         Args:
-            filters: which records. `start_date` and `end_date` (ISO 8601 text, date or datetime,
-                both inclusive, local time where there is no zone), `workspace_folder` or
-                `workspace`, `hook_trigger_type`, `hook_name`, `session_id`, `min_tokens`,
-                `max_tokens`, `error_occurred`, `file_pattern` (a pattern, or a glob of files).
+            filters: which records. Some look at the record alone: `start_date` and `end_date` (ISO
+                8601 text, date or datetime, both inclusive, local time where there is no zone),
+                `workspace_folder` or `workspace`, `hook_trigger_type`, `hook_name`, `session_id`,
+                `min_tokens`, `max_tokens`, `error_occurred`, `file_pattern` (a pattern, or a glob
+                of files). Others choose the records of the turns that `tokentrack turns` lists:
+                `since` and `until` (also words such as `7d`, `yesterday` or `last-month`), `tz`,
+                `failed` (a bool), and, as a text or a list of texts of which `!x` excludes x,
+                `workspace`, `model`, `trigger`, `hook`, `session`, `tag`, `user`, `surface` and
+                the other filters of `tokentrack.reports.query`.
             limit: how many at most.
 
         Raises:
             FileSystemError: the ledger can't be read.
             ValidationError: a filter is unknown or has an impossible value.
         """
-        from tokentrack.reports.filters import record_filter
+        test = None
+        if filters is not None:
+            from tokentrack.reports.turn_filters import choose_records
 
-        test = record_filter(filters) if filters is not None else None
+            test = choose_records(filters, self.paths, self._environ)
         return self._writer().read_transactions(limit, test=test)
 
     def get_statistics(self) -> dict[str, Any]:
@@ -203,7 +210,7 @@ class TokenTracker:
             output_path: the file; a missing folder is created.
             format: `csv`, `json` (a list), `jsonl` (one object per line), `excel` (needs the extra
                 `excel`) or `parquet` (needs the extra `duckdb`).
-            filters: as for `get_transaction_history`.
+            filters: as for `get_transaction_history`; each row of a turn that passes is written.
 
         Raises:
             FileSystemError: the ledger can't be read.
@@ -214,7 +221,7 @@ class TokenTracker:
 
         records = self._writer().iter_transactions()
         try:
-            export_ledger(self.paths, records, output_path, format, filters)
+            export_ledger(self.paths, records, output_path, format, filters, self._environ)
         except FileSystemError:
             raise  # of the ledger, not of the export
         except OSError as error:

@@ -189,7 +189,7 @@ def test_a_disk_that_refuses_leaves_the_old_file_and_is_counted(space, tmp_path,
     [
         ("out", "xml", None, "csv, json, jsonl, excel, parquet"),
         ("out", None, None, "unknown format"),
-        ("out", "csv", {"colour": 1}, "the filters are start_date"),
+        ("out", "csv", {"colour": 1}, "unknown filter 'colour': use one of start_date"),
         ("", "csv", None, "output_path"),
         (5, "csv", None, "output_path"),
     ],

@@ -42,10 +42,11 @@ class Turn(NamedTuple):
 
 
 class Executions(NamedTuple):
-    """The turns of a world, and how many usage rows have none."""
+    """The turns of a world, how many usage rows have none, and the turn of each row by its id."""
 
     turns: list[Turn]
     orphans: int
+    by_id: dict[str, Turn]
 
 
 def executions(world: World) -> Executions:
@@ -62,7 +63,7 @@ def executions(world: World) -> Executions:
         rows_of[root(("id", row.record.agent_execution_id))].append(row)
     for row in usage:
         usage_of[root(("id", row.cells["agent_execution_id"]))].append(row)
-    turns, orphans = [], 0
+    turns, orphans, by_id = [], 0, {}
     for key in {*rows_of, *usage_of}:
         turn = _turn(
             sorted(rows_of[key], key=lambda r: r.order),
@@ -73,7 +74,8 @@ def executions(world: World) -> Executions:
             orphans += len(usage_of[key])
         else:
             turns.append(turn)
-    return Executions(turns, orphans)
+            by_id |= dict.fromkeys([r.record.agent_execution_id for r in rows_of[key]], turn)
+    return Executions(turns, orphans, by_id)
 
 
 def _groups(world, usage):

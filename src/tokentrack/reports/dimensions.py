@@ -69,6 +69,7 @@ _TIME_NAMES: dict[str, Callable[[int], Any]] = {
     "month": lambda day: calendar.month_name(calendar.month_of(day)),
     "weekday": calendar.weekday_of,
 }
+FILTER_NAMES = tuple([name for name in NAMES if name not in _TIME_NAMES])
 
 
 def find(name: str) -> Dimension:
@@ -90,9 +91,8 @@ def find_filter(name: str) -> Dimension:
     Raises:
         ValidationError: there is no such filter.
     """
-    names = [known for known in NAMES if known not in _TIME_NAMES]
     if name in _TIME_NAMES or (name not in _DIMENSIONS and not name.startswith(TAG_KEY)):
-        raise ValidationError([f"unknown filter {name[:60]!r}{meant(name, names)}"])
+        raise ValidationError([f"unknown filter {name[:60]!r}{meant(name, FILTER_NAMES)}"])
     return find(name)
 
 

@@ -1,4 +1,4 @@
-"""Filters that choose records of a ledger."""
+"""Filters that look at a single record of a ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common import timestamps
+from tokentrack.common.suggestions import meant
 from tokentrack.errors import ValidationError
+from tokentrack.reports.dimensions import FILTER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +29,7 @@ KNOWN_FILTERS = (
     "start_date", "end_date", *_COLUMN_OF, "min_tokens", "max_tokens", "error_occurred",
     "file_pattern",
 )  # fmt: skip
+SPAN_FILTERS = ("since", "until", "tz")
 
 
 def record_filter(filters: Mapping[str, Any] | None) -> RecordTest:
@@ -41,7 +44,7 @@ def record_filter(filters: Mapping[str, Any] | None) -> RecordTest:
     """
     tests: list[RecordTest] = []
     issues: list[str] = []
-    for name, value in _items(filters):
+    for name, value in filter_items(filters):
         try:
             if value is not None:
                 tests.append(_test(name, value))
@@ -52,7 +55,12 @@ def record_filter(filters: Mapping[str, Any] | None) -> RecordTest:
     return lambda transaction: all(test(transaction) for test in tests)
 
 
-def _items(filters: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+def filter_items(filters: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Return the names and values of filters.
+
+    Raises:
+        ValidationError: they are not a mapping.
+    """
     if filters is None:
         return []
     if not hasattr(filters, "items"):
@@ -66,7 +74,8 @@ def _test(name: str, value: Any) -> RecordTest:
         return lambda t: bool(getattr(t, column) == text)
     if name in _TESTS:
         return _TESTS[name](value)
-    raise ValidationError([f"unknown filter {name!r}: the filters are {', '.join(KNOWN_FILTERS)}"])
+    known = dict.fromkeys([*KNOWN_FILTERS, *SPAN_FILTERS, *FILTER_NAMES])
+    raise ValidationError([f"unknown filter {str(name)[:60]!r}{meant(str(name), known)}"])
 
 
 def _since(value: Any) -> RecordTest:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from tokentrack.errors import FileSystemError
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK
-from tokentrack.reports.question import ask_index
-from tokentrack.reports.scope import own_scope
-from tokentrack.reports.sources import ledger_number
+from tokentrack.reports.own_ledger import ask_own_ledger
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from tokentrack.reports.index.database import OpenIndex
     from tokentrack.store.paths import LedgerPaths
 
 _NAMES = (UNKNOWN, REPORTED, ESTIMATED)
@@ -57,18 +52,4 @@ def token_bases(paths: LedgerPaths, environ: Mapping[str, str]) -> TokenBases:
     Raises:
         FileSystemError: the usage ledger can't be read.
     """
-    scope = own_scope(paths, environ)
-
-    def answer(opened: OpenIndex) -> TokenBases:
-        database = opened.database
-        ledger = ledger_number(database, paths)
-        query = (
-            "select problem from segment where usage = 1 and problem <> '' and name = ? "
-            "and path = (select path from ledger where n = ?)"
-        )
-        found = database.execute(query, (os.fsencode(paths.usage), ledger)).fetchone()
-        if found is not None:
-            raise FileSystemError(f"the usage ledger {paths.usage} can't be read: {found[0]}")
-        return TokenBases(database, ledger)
-
-    return ask_index(scope.index_path, scope.ledgers, None, answer)
+    return ask_own_ledger(paths, environ, TokenBases)

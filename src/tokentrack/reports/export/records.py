@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.errors import ValidationError
 from tokentrack.reports.export.bases import token_bases
 from tokentrack.reports.export.safe_cells import BASIS
-from tokentrack.reports.filters import record_filter
+from tokentrack.reports.turn_filters import choose_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +34,7 @@ def export_ledger(
     path: str | os.PathLike[str],
     file_format: str,
     filters: Mapping[str, Any] | None,
+    environ: Mapping[str, str],
 ) -> None:
     """Write those records of a ledger that pass the filters, whole or not at all, with mode 0600.
 
@@ -42,7 +43,8 @@ def export_ledger(
         records: all its records; they are read one at a time.
         path: the file; its folder is created where it is missing.
         file_format: one of `FORMATS`.
-        filters: as for `record_filter`.
+        filters: as for `choose_records`.
+        environ: the environment, which says where the index is.
 
     Raises:
         FileSystemError: the ledger can't be read.
@@ -53,8 +55,8 @@ def export_ledger(
     """
     write = importlib.import_module(_writer_of(file_format)).write
     _check_target(path, paths)
-    test = record_filter(filters)
-    bases = token_bases(paths, os.environ)
+    test = choose_records(filters, paths, environ)
+    bases = token_bases(paths, environ)
     rows = ({**record.get_summary(), BASIS: bases.of(record.agent_execution_id)}
             for record in records if test(record))  # fmt: skip
     write(rows, path, file_format)
