@@ -254,7 +254,8 @@ def test_the_command_shows_them_with_the_basis(machine):
                  "1 USD = EUR 0.9", "1 turn without a price"):  # fmt: skip
         assert part in shown
     document = json.loads(tokentrack(machine, *words, "--json"))
-    assert document["total"]["cost"] == {"amount": "2.7", "currency": "EUR", "basis": "plan"}
+    cost = {"amount": "2.7", "currency": "EUR", "basis": "token-prices"}
+    assert document["total"]["cost"] == cost
     assert document["total"]["difference"]["amount"] == "0"
     assert document["query"]["prices_as_of"] == "2026-01-01"
     assert document["provenance"]["unpriced_turns"] == 1

@@ -107,7 +107,9 @@ def _turn(rows, usage, resets) -> Turn | None:
     if not rows and not is_request:
         return None
     record = rows[0].record if rows else None
-    amount = rounded(merged["credits"], 27) if merged.get("credits") else None
+    amount = None  # as all credits of requests
+    if merged.get("credits") and not is_request:
+        amount = rounded(merged["credits"], 27)
     at = record.timestamp_us if record else usage[-1].at
     values = {
         "workspace": record.workspace_folder if record else "",

@@ -109,6 +109,16 @@ class ChangingWorld(ReportWorld):
         ledger = self._ledger()
         self.write(ledger, USAGE, self.request(f"r-{self.random.randint(1, 30)}", self._time()))
 
+    def retrack(self) -> None:
+        # A row of another source, or of a ledger, for a tracked request.
+        ledger, identity = self._ledger(), f"r-{self.random.randint(1, 30)}"
+        if self.random.random() < 0.3:
+            self.write(ledger, LEDGER, self.row(identity, self._time()))
+        for _ in range(self.random.randint(1, 2)):
+            self.write(ledger, USAGE, self.usage(identity, self._time()))
+        if self.random.random() < 0.3:
+            self.write(self._ledger(), USAGE, self.request(identity, self._time()))
+
     def reset(self) -> None:
         row = self.usage(self._new_id(), self._time(), source="session-reset", session_id="s-1")
         self.write(self._ledger(), USAGE, row)
@@ -324,8 +334,9 @@ class ChangingWorld(ReportWorld):
 
 STEPS = {
     "append": 8, "append_many": 4, "supersede": 6, "unknown_after_known": 3, "duplicate": 3,
-    "tie": 2, "older": 2, "copy_into_another": 2, "link": 2, "track": 2, "reset": 1, "torn": 2,
-    "mend_torn": 2, "damaged": 2, "multi_line": 2, "carriage_returns": 1, "byte_order_mark": 1,
+    "tie": 2, "older": 2, "copy_into_another": 2, "link": 2, "track": 2, "retrack": 2,
+    "reset": 1, "torn": 2, "mend_torn": 2, "damaged": 2, "multi_line": 2,
+    "carriage_returns": 1, "byte_order_mark": 1,
     "edit_in_place": 2, "delete_row": 1, "replace_file": 1, "remove_file": 1, "rotate": 3,
     "compress": 2, "damage_archive": 1, "prune": 1, "repair": 1, "restore": 1, "vanish": 1,
     "really_rotate": 1, "really_prune": 1, "really_repair": 1, "really_restore": 2,

@@ -83,7 +83,8 @@ def fold_usage(database: sqlite3.Connection, target: str, key: str, source: str)
 def settle(database: sqlite3.Connection, target: str, condition: str = "true") -> None:
     """Work out what depends on both kinds of rows.
 
-    Tracked requests are turns of the time when they were recorded. The tokens of a turn are those
+    Tracked requests are turns of the time when they were recorded, without credits, whatever a
+    row of another source says. The tokens of a turn are those
     of its usage rows, else those of its ledger row, where 0 is known only if a usage row says what
     the number is.
 
@@ -102,6 +103,12 @@ def settle(database: sqlite3.Connection, target: str, condition: str = "true") -
         "where (kind is null or input is not null or output is not null "
         f"or (tokens is null and {is_known})) and {condition}"
     )
+    query = f"select 1 from usage_kind where n & {TRACKED} limit 1"
+    if database.execute(query).fetchone() is not None:
+        database.execute(
+            f"update {target} set a = null, b = null, c = null "
+            f"where kind is null and usage_kind & {TRACKED} and a is not null and {condition}"
+        )
 
 
 def _key_of(target: str) -> str:
@@ -127,6 +134,13 @@ _BEFORE = {
         where n.ledger < m.ledger
         union all select 1 from new_usage n join new_usage m using (id, at)
         where n.ledger < m.ledger""",
+    # What other rows say of its credits was left out.
+    "a tracked request has a row of another kind": " union all ".join([
+        f"""select 1 from (select id, ledger from new_row union all
+        select id, ledger from new_usage where not kind & {TRACKED}) n
+        join {target} t on t.id = n.id where t.kind is null and t.usage_kind & {TRACKED}"""
+        for target in ("turn", "part")
+    ]),
     "an execution has several ids":
         """select 1 from alias join (select id from new_row union select id from new_usage)
         using (id)""",
