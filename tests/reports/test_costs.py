@@ -19,11 +19,15 @@ from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
 from tokentrack.reports import query
 from tokentrack.reports.index.cells import key_of_text
+from tokentrack.reports.pricing import Price, PriceTable
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.reports.pricing.plan import Plan, Rates, plan_of
 from tokentrack.store.paths import LedgerPaths
 
 DAY = 86_400_000_000
+FREE = PriceTable(
+    {"claude-sonnet-4.5": Price(Decimal(0), Decimal(0), Decimal(0), "test", "2025-01-01")}
+)
 START = timestamps.parse("2026-01-20T00:00:00Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 10**30
@@ -177,6 +181,7 @@ def test_a_filter_a_span_or_one_ledger_does_not_change_what_a_turn_costs(tmp_pat
 @pytest.mark.parametrize("seed", range(3))
 def test_odd_ledgers_cost_what_the_oracle_says(tmp_path, seed):
     # Duplicates, copies, superseded and rounded credits; one user, so that ties do not matter.
+    # Requests cost nothing.
     world = ChangingWorld(tmp_path, seed)
     for _ in range(60):
         world.step()
@@ -187,7 +192,7 @@ def test_odd_ledgers_cost_what_the_oracle_says(tmp_path, seed):
         found, "ann",
     )  # fmt: skip
     answer = query(("month",), ledgers=world.paths, metrics=("cost",), tz="UTC",
-                   rates=Rates(found, user="ann"))  # fmt: skip
+                   rates=Rates(found, user="ann"), prices=FREE)  # fmt: skip
     assert answer.total["cost"] == text_of(costs)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from support import oracle, oracle_files
 from support.plan_oracle import PRICES
+from tokentrack.reports.answer import TOKEN_BASES
 from tokentrack.reports.pricing import Price, PriceTable
 from tokentrack.reports.pricing.plan import Plan, Rates
 from tokentrack.reports.question import query
@@ -105,7 +106,7 @@ def check(
             times[name] = oracle.EPOCH + oracle.timedelta(microseconds=at)
             span[name] = ("at", at)
     answer = query(
-        asked["by"], metrics=[*NUMBERS, *(["cost"] if rates else [])], rates=rates,
+        asked["by"], metrics=[*NUMBERS, *TOKEN_BASES, *(["cost"] if rates else [])], rates=rates,
         prices=TABLE, ledgers=ledgers, where=asked["where"], tz=zone, only=only,
         index=str(index) if index else None, **times,
     )  # fmt: skip
@@ -121,17 +122,17 @@ def check(
         key = tuple(row[name] for name in asked["by"])
         if "failed" in asked["by"]:
             row["failed"] *= row["turns"]  # whether all of them did, or none
-        got[key] = numbers(row)
+        got[key] = all_numbers(row)
     assert len(got) == len(answer.rows), "a group is there twice"
-    want = {key: numbers_of(row) for key, row in expected.items()}
+    want = {key: all_numbers_of(row) for key, row in expected.items()}
     assert got == want, (
         asked,
         {k: (got.get(k), want.get(k)) for k in {*got, *want} if got.get(k) != want.get(k)},
     )
-    assert numbers(answer.total) == numbers_of(total), (
+    assert all_numbers(answer.total) == all_numbers_of(total), (
         asked,
-        numbers(answer.total),
-        numbers_of(total),
+        all_numbers(answer.total),
+        all_numbers_of(total),
     )
     _check_provenance(answer, reference, total)
     left_out = [turn.is_before_reset for turn in total["chosen"] if "session" in asked["by"]]
@@ -140,7 +141,7 @@ def check(
 
 NUMBERS = (
     "turns", "credits", "credits_unknown", "tokens", "seconds", "failed", "credits_failed",
-    "tokens_per_second", "tokens_estimated", "tokens_unknown",
+    "tokens_per_second",
 )  # fmt: skip
 
 
@@ -152,14 +153,23 @@ def numbers_of(row: dict) -> tuple:
     amount, micros, tokens = row["credits"], row["micros"], row["tokens"]
     if not row["turns"]:
         amount, micros, tokens = 0, 0, 0
-        row = row | {"tokens_estimated": 0, "tokens_unknown": 0}
     failed = row["credits_failed"] if row["failed"] else 0
     seconds = None if micros is None else micros / 10**6
     return (
         row["turns"], plain(amount), row["credits_unknown"], tokens, seconds, row["failed"],
-        plain(failed), row["rate"], row["tokens_estimated"], row["tokens_unknown"],
+        plain(failed), row["rate"],
         plain(row["cost"]),
     )  # fmt: skip
+
+
+def all_numbers(row: dict) -> tuple:
+    """Return also the tokens by what they are, which no document has."""
+    return (*numbers(row), *[row[name] for name in TOKEN_BASES])
+
+
+def all_numbers_of(row: dict) -> tuple:
+    bases = [row[name] if row["turns"] else 0 for name in TOKEN_BASES]
+    return (*numbers_of(row), *bases)
 
 
 def plain(number) -> str | None:
