@@ -22,10 +22,11 @@ def test_the_account_says_what_is_used_of_what(tmp_path):
 def test_one_row_of_the_state_is_asked_for_by_its_key(tmp_path):
     path = IdeStorage(KiroHome(tmp_path)).account(1, 2, key="another.extension")
     assert read_account(str(path), ReadPass()) is None
-    plan = sqlite3.connect(path).execute(
-        "EXPLAIN QUERY PLAN SELECT value FROM ItemTable WHERE key = ?", (KEY,)
-    )
-    assert "SEARCH" in plan.fetchone()[3]  # by the index: the secrets' rows are not read
+    with closing(sqlite3.connect(path)) as connection:
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT value FROM ItemTable WHERE key = ?", (KEY,)
+        ).fetchone()
+    assert "SEARCH" in plan[3]  # by the index: the secrets' rows are not read
 
 
 @pytest.mark.parametrize(
