@@ -14,7 +14,7 @@ from support.ledgers import Workspace, posix_only, transaction
 from tokentrack import CSVWriter, TokenTracker, TrackerConfig
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.recorder.tokens import estimate_tokens
-from tokentrack.reports.filters import KNOWN_FILTERS, record_filter
+from tokentrack.reports.ledger.filters import KNOWN_FILTERS, record_filter
 
 DAY = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def test_a_day_is_the_whole_local_day_even_where_the_clock_changes(zone):
     # 29 March 2026 has 23 hours in Berlin. A process of its own, for the time zone.
     code = """
 from datetime import date, datetime, timedelta
-from tokentrack.reports.filters import record_filter
+from tokentrack.reports.ledger.filters import record_filter
 from tokentrack import TokenTransaction
 def at(moment):
     return TokenTransaction.create_new("p", 1, 0.5, "w", "t", timestamp=moment)

@@ -11,7 +11,7 @@ from tokentrack.error_handler import handler_of
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.recorder.guarded import GuardedRecorder
-from tokentrack.reports.ledger_rows import last_transactions, ledger_rows
+from tokentrack.reports.ledger.ledger_rows import last_transactions, ledger_rows
 from tokentrack.store.archives import open_ledger_file
 from tokentrack.store.reader import has_header
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tokentrack.error_handler import ErrorHandler
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.reports.filters import RecordTest
+    from tokentrack.reports.ledger.filters import RecordTest
     from tokentrack.store.paths import LedgerPaths
 
 

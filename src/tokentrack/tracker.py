@@ -146,7 +146,7 @@ class TokenTracker:
         """
         test = None
         if filters is not None:
-            from tokentrack.reports.turn_filters import choose_records
+            from tokentrack.reports.ledger.turn_filters import choose_records
 
             test = choose_records(filters, self.paths, self._environ)
         return self._writer().read_transactions(limit, test=test)
@@ -170,7 +170,7 @@ class TokenTracker:
         Raises:
             FileSystemError: the ledger's files kept changing while they were read.
         """
-        from tokentrack.reports.statistics import ledger_statistics
+        from tokentrack.reports.ledger.statistics import ledger_statistics
 
         return {
             **ledger_statistics(self.paths, self._environ),

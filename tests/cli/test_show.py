@@ -11,11 +11,11 @@ from support.kiro_homes import build
 from support.report_changes import ChangingWorld
 from support.report_world import LEDGER, USAGE
 from tokentrack.errors import TokenTrackError
-from tokentrack.reports.one_turn import show_turn
 from tokentrack.reports.render.one_turn import one_turn_lines
 from tokentrack.reports.render.screen import Screen, width_of
-from tokentrack.reports.turn_list import list_turns
-from tokentrack.reports.turn_rows import short_ids
+from tokentrack.reports.turns.one_turn import show_turn
+from tokentrack.reports.turns.turn_list import list_turns
+from tokentrack.reports.turns.turn_rows import short_ids
 from tokentrack.reports.zones import Zone
 from tokentrack.usage import UsageTracker
 

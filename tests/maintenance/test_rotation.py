@@ -14,8 +14,8 @@ from tokentrack.common.timestamps import now_us
 from tokentrack.errors import FileSystemError
 from tokentrack.maintenance import rotation
 from tokentrack.maintenance.schedule import run_due
-from tokentrack.reports.ledger_rows import ledger_rows
-from tokentrack.reports.ledger_totals import ledger_totals
+from tokentrack.reports.ledger.ledger_rows import ledger_rows
+from tokentrack.reports.ledger.ledger_totals import ledger_totals
 from tokentrack.reports.scope import own_scope
 from tokentrack.store.archives import open_ledger_file, open_ledger_files
 

@@ -10,7 +10,7 @@ import pytest
 
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.reports.pricing import MODEL_PRICING, PriceTable, canonical_model, prices_in_force
-from tokentrack.reports.token_usage import TokenUsage
+from tokentrack.reports.requests.token_usage import TokenUsage
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def ask_overview(options: dict[str, Any]) -> Overview:
 
 
 def _most_expensive(options: dict[str, Any], today: dict[str, Any]) -> list[dict[str, Any]]:
-    from tokentrack.reports.turn_list import list_turns
+    from tokentrack.reports.turns.turn_list import list_turns
 
     if form_of(options) not in {"table", "json"}:
         return []

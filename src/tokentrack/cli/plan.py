@@ -47,8 +47,8 @@ def set_plan(name: str, **given: Any) -> None:
 
     The prices and credits of pro, pro+ and power are known. For another NAME, give all three.
     """
-    from tokentrack.reports.account_credits import account_plan
     from tokentrack.reports.allowance import SET
+    from tokentrack.reports.pricing.account_credits import account_plan
     from tokentrack.reports.pricing.plan import (
         DEFAULT,
         KNOWN_PLANS,

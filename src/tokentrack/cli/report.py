@@ -114,8 +114,8 @@ def command(dimensions: tuple[str, ...], **options: Any) -> None:
 def _compared(options: dict[str, Any], question: dict[str, Any], titles: Sequence[str]) -> Answer:
     from tokentrack.common.timestamps import now_us
     from tokentrack.reports.answer import METRICS
-    from tokentrack.reports.compared_days import BEFORE, CHANGE, days_to_compare
-    from tokentrack.reports.comparison import compare
+    from tokentrack.reports.comparison.compared_days import BEFORE, CHANGE, days_to_compare
+    from tokentrack.reports.comparison.comparison import compare
     from tokentrack.reports.render.measures import MEASURES
     from tokentrack.reports.zones import Zone
 
@@ -142,7 +142,7 @@ def _compared(options: dict[str, Any], question: dict[str, Any], titles: Sequenc
 
 def _broken_down(options: dict[str, Any], question: dict[str, Any]) -> tuple[Answer, Answer]:
     from tokentrack.reports.answer import METRICS
-    from tokentrack.reports.breakdown import PART, break_down
+    from tokentrack.reports.comparison.breakdown import PART, break_down
     from tokentrack.reports.question import MOST_DIMENSIONS
 
     by = question["by"]
@@ -175,7 +175,7 @@ def _titles(shown: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
 
 def _sort(given: str, by: Sequence[str], *, is_compared: bool) -> str:
     from tokentrack.reports.answer import METRICS
-    from tokentrack.reports.compared_days import BEFORE, CHANGE
+    from tokentrack.reports.comparison.compared_days import BEFORE, CHANGE
 
     sign = "-" if given.startswith("-") else ""
     name = given.removeprefix("-")

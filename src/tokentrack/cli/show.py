@@ -39,8 +39,8 @@ def command(identity: str, **options: Any) -> None:
 
     Exit code 1 if no turn, or more than one, has such an id.
     """
-    from tokentrack.reports.one_turn import show_turn
     from tokentrack.reports.render.one_turn import one_turn_lines
+    from tokentrack.reports.turns.one_turn import show_turn
     from tokentrack.reports.zones import Zone
 
     zone = Zone(options["tz"])

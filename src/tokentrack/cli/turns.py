@@ -48,7 +48,7 @@ def command(**options: Any) -> None:
     Run `tokentrack show ID` to see everything about one of them.
     """
     from tokentrack.reports.render.turns import turn_lines
-    from tokentrack.reports.turn_list import list_turns
+    from tokentrack.reports.turns.turn_list import list_turns
 
     if options["follow"]:
         from tokentrack.cli.turns_follow import follow

@@ -78,7 +78,7 @@ def _print_json(options: dict[str, Any]) -> None:
 def _print_csv(options: dict[str, Any]) -> None:
     from tokentrack.reports.answer import Answer, Query
     from tokentrack.reports.render.documents import csv_lines
-    from tokentrack.reports.turn_rows import FIELDS
+    from tokentrack.reports.turns.turn_rows import FIELDS
 
     nothing = Answer(Query(), None, None, "", {})
     for line in csv_lines(nothing, FIELDS, (row for rows in _batches(options) for row in rows)):
@@ -87,9 +87,9 @@ def _print_csv(options: dict[str, Any]) -> None:
 
 def _batches(options: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     # First the last turns, then the new ones as they come; the oldest first.
-    from tokentrack.reports.changes import Changes
-    from tokentrack.reports.new_turns import NewTurns
-    from tokentrack.reports.turn_list import list_turns
+    from tokentrack.reports.ledger.changes import Changes
+    from tokentrack.reports.turns.new_turns import NewTurns
+    from tokentrack.reports.turns.turn_list import list_turns
 
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     where, tz, grep = filters_of(options)["where"], options["tz"], options["grep"]

@@ -31,7 +31,7 @@ def print_turns(options: dict[str, Any], **asked: Any) -> None:
         options: those of `turns`.
         asked: `sort`, `limit` and `grep` of the question.
     """
-    from tokentrack.reports.turn_list import list_turns
+    from tokentrack.reports.turns.turn_list import list_turns
 
     scope = scope_of(options)
 
@@ -61,7 +61,7 @@ def _lines(
     asked: dict[str, Any],
 ) -> Iterable[str]:
     from tokentrack.reports.render.documents import csv_lines, json_document, json_lines
-    from tokentrack.reports.turn_rows import FIELDS
+    from tokentrack.reports.turns.turn_rows import FIELDS
 
     answer = scope.noted(answer)
     if scope.pseudonyms is not None:

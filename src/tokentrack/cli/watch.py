@@ -86,7 +86,7 @@ class _Watch:
             self._workspaces = [name for name in names if name]
 
     def run(self, keys: Any, screen: FullScreen) -> None:
-        from tokentrack.reports.changes import Changes
+        from tokentrack.reports.ledger.changes import Changes
 
         self._options["is_live"] = True
         changes, day, size = Changes(current_ledgers(self._options)), "", os.terminal_size((0, 0))

@@ -19,7 +19,7 @@ from tokentrack.store.paths import KIRO_FOLDER, LEDGER_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokentrack.reports.ledger_list import KnownLedger
+    from tokentrack.reports.ledger.ledger_list import KnownLedger
     from tokentrack.reports.render.screen import Screen
     from tokentrack.store.paths import LedgerPaths
 
@@ -46,7 +46,7 @@ def command(*, forget: str | None, **options: Any) -> None:
     A ledger is known once `tokentrack init` or `tokentrack import` was run for it, or a turn was
     recorded in it. Reports cover all known ledgers.
     """
-    from tokentrack.reports.ledger_list import list_ledgers
+    from tokentrack.reports.ledger.ledger_list import list_ledgers
     from tokentrack.reports.pseudonyms import without_path
 
     if forget is not None:

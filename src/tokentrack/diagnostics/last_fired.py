@@ -12,7 +12,7 @@ from tokentrack.errors import FileSystemError
 from tokentrack.models.columns import COMPLETED, STARTED
 from tokentrack.recorder.events import COMPLETION, START, Event
 from tokentrack.recorder.execution_state import running_events
-from tokentrack.reports.last_turns import last_turns
+from tokentrack.reports.turns.last_turns import last_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

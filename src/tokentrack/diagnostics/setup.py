@@ -10,7 +10,7 @@ from tokentrack.config.sources import ignored_values, ledger_paths, load_config,
 from tokentrack.diagnostics.waiting import Waiting, count_waiting, obstacle_of
 from tokentrack.errors import FileSystemError
 from tokentrack.hookfiles.installed import InstalledHook, installed_hooks
-from tokentrack.reports.ledger_totals import LedgerTotals, ledger_totals, unknown_totals
+from tokentrack.reports.ledger.ledger_totals import LedgerTotals, ledger_totals, unknown_totals
 from tokentrack.reports.scope import own_scope
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from tokentrack.common.timestamps import format_us
 from tokentrack.diagnostics.checks import NOTES, findings_for_status
 from tokentrack.importing.summary import history_hint
 from tokentrack.maintenance.real_numbers import count_pending
-from tokentrack.reports.account_credits import account_credits
-from tokentrack.reports.statistics import size_of
+from tokentrack.reports.ledger.statistics import size_of
+from tokentrack.reports.pricing.account_credits import account_credits
 
 if TYPE_CHECKING:
     from tokentrack.diagnostics.setup import Setup
-    from tokentrack.reports.ledger_totals import LedgerTotals
+    from tokentrack.reports.ledger.ledger_totals import LedgerTotals
     from tokentrack.store.paths import LedgerPaths
 
 

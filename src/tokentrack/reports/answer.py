@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
     from fractions import Fraction
 
-    from tokentrack.reports.compared_days import Comparison
+    from tokentrack.reports.comparison.compared_days import Comparison
     from tokentrack.reports.groups import Numbers
     from tokentrack.reports.pricing.plan import Rates
     from tokentrack.reports.pricing.price_table import PriceTable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tokentrack.reports.answer import Answer
-    from tokentrack.reports.one_turn import OneTurn
+    from tokentrack.reports.turns.one_turn import OneTurn
 
 KEY_NAME = "pseudonyms.key"
 _KEY_BYTES = 32

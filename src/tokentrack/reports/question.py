@@ -97,7 +97,7 @@ def query(  # noqa: PLR0913  (each is a part of the question)
         FileSystemError: the ledgers can't be read.
     """
     if rates is None and not {*metrics, sort.removeprefix("-")}.isdisjoint(COSTS):
-        from tokentrack.reports.group_costs import rates_in_force
+        from tokentrack.reports.pricing.group_costs import rates_in_force
 
         rates = rates_in_force(os.environ)
     asked = Query(
@@ -214,14 +214,14 @@ class _Question:
         if asked.prices_as_of is None and not wanted.isdisjoint(REPRICED):
             raise ValidationError([f"{REPRICED[0]} needs prices_as_of, the date of the prices"])
         if asked.prices_as_of is not None:
-            from tokentrack.reports.group_costs import time_of_prices
+            from tokentrack.reports.pricing.group_costs import time_of_prices
 
             time_of_prices(asked.prices_as_of)
         self._system = system
         self._zone = system if asked.tz is None else Zone(asked.tz)
         self.limit: Limit | None = None
         if self._has_cost:
-            from tokentrack.reports.costs import limit_of
+            from tokentrack.reports.pricing.costs import limit_of
 
             self.limit = limit_of(asked.rates)
         self._span = find_span(asked.since, asked.until, self._zone, now)
@@ -265,7 +265,7 @@ class _Question:
         sums = (*NUMBERS, *[MORE[name] for name in more])
         costs = None
         if self._has_cost and self._asked.rates is not None:
-            from tokentrack.reports.group_costs import GroupCosts
+            from tokentrack.reports.pricing.group_costs import GroupCosts
 
             costs = GroupCosts(words, self._asked, self._asked.rates)
         counted = ask
@@ -295,6 +295,6 @@ class _Question:
     def _excess(self, database: sqlite3.Connection, *, is_wide: bool) -> Excess | None:
         if self.limit is None:
             return None
-        from tokentrack.reports.costs import excess_of
+        from tokentrack.reports.pricing.costs import excess_of
 
         return excess_of(database, self.limit, self._system, is_wide=is_wide)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokentrack.common.formatting import format_cost, format_tokens
-    from tokentrack.reports.budgets import Budget, BudgetAlert, BudgetStatus
     from tokentrack.reports.pricing import MODEL_PRICING, PriceTable
-    from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
-    from tokentrack.reports.tracked_requests import PeriodUsage
+    from tokentrack.reports.requests.budgets import Budget, BudgetAlert, BudgetStatus
+    from tokentrack.reports.requests.token_usage import SessionTokenUsage, TokenUsage, UsageTotal
+    from tokentrack.reports.requests.tracked_requests import PeriodUsage
     from tokentrack.usage.display import format_usage_compact, format_usage_detailed
     from tokentrack.usage.usage_tracker import TrackedRequest, UsageTracker
     from tokentrack.usage.usage_tracker import UsageTracker as TokenTracker
@@ -36,15 +36,15 @@ __all__ = [
 # The public names and their modules; each module is loaded when one of its names is first used.
 _MODULES = {
     "MODEL_PRICING": "reports.pricing",
-    "Budget": "reports.budgets",
-    "BudgetAlert": "reports.budgets",
-    "BudgetStatus": "reports.budgets",
-    "PeriodUsage": "reports.tracked_requests",
+    "Budget": "reports.requests.budgets",
+    "BudgetAlert": "reports.requests.budgets",
+    "BudgetStatus": "reports.requests.budgets",
+    "PeriodUsage": "reports.requests.tracked_requests",
     "PriceTable": "reports.pricing",
-    "SessionTokenUsage": "reports.token_usage",
-    "TokenUsage": "reports.token_usage",
+    "SessionTokenUsage": "reports.requests.token_usage",
+    "TokenUsage": "reports.requests.token_usage",
     "TrackedRequest": "usage.usage_tracker",
-    "UsageTotal": "reports.token_usage",
+    "UsageTotal": "reports.requests.token_usage",
     "UsageTracker": "usage.usage_tracker",
     "format_cost": "common.formatting",
     "format_tokens": "common.formatting",

@@ -8,7 +8,7 @@ from tokentrack.common.formatting import format_cost, format_tokens
 
 if TYPE_CHECKING:
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.token_usage import TokenUsage
+    from tokentrack.reports.requests.token_usage import TokenUsage
 
 
 def format_usage_compact(

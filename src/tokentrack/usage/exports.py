@@ -14,7 +14,7 @@ from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError, TokenTrackError
 from tokentrack.reports.export.extras import load_extra
 from tokentrack.reports.export.safe_cells import encodable, safe_cell
-from tokentrack.reports.request_costs import cost_of
+from tokentrack.reports.pricing.request_costs import cost_of
 from tokentrack.store.directory import Directory
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.token_usage import SessionTokenUsage, UsageRequest
+    from tokentrack.reports.requests.token_usage import SessionTokenUsage, UsageRequest
 
     Cell = str | int | float | None
     Row = Sequence[Cell]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.errors import ValidationError
 from tokentrack.models.columns import MAX_TOKENS
-from tokentrack.reports.token_usage import TokenUsage, UsageRequest
+from tokentrack.reports.requests.token_usage import TokenUsage, UsageRequest
 from tokentrack.store.paths import digest
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from tokentrack.errors import TokenTrackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokentrack.reports.budgets import BudgetAlert
-    from tokentrack.reports.token_usage import UsageRequest
+    from tokentrack.reports.requests.budgets import BudgetAlert
+    from tokentrack.reports.requests.token_usage import UsageRequest
     from tokentrack.usage.writer import UsageWriter
 
     Deliver = Callable[[list[BudgetAlert]], None]

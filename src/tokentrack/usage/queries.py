@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tokentrack.reports.budgets import BudgetMeter, BudgetStatus
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.token_usage import (
+    from tokentrack.reports.requests.budgets import BudgetMeter, BudgetStatus
+    from tokentrack.reports.requests.token_usage import (
         SessionTokenUsage,
         TokenUsage,
         UsageRequest,
         UsageTotal,
     )
-    from tokentrack.reports.tracked_requests import PeriodUsage, TrackedRequests
+    from tokentrack.reports.requests.tracked_requests import PeriodUsage, TrackedRequests
     from tokentrack.usage.outbox import Outbox
     from tokentrack.usage.usage_index import UsageIndex
 

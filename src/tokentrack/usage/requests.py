@@ -18,7 +18,7 @@ from tokentrack.models.usage_record import (
     USAGE_COLUMNS,
     usage_row,
 )
-from tokentrack.reports.token_usage import UsageRequest
+from tokentrack.reports.requests.token_usage import UsageRequest
 from tokentrack.store import codec
 
 SURFACE = "api"

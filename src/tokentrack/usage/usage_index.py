@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 # At once: where one thread imports a module while another forks, the child could wait for ever.
 from tokentrack.errors import FileSystemError
 from tokentrack.reports.index.held import HeldIndex
-from tokentrack.reports.row_reader import ChangedError
-from tokentrack.reports.tracked_requests import TrackedRequests
+from tokentrack.reports.requests.tracked_requests import TrackedRequests
+from tokentrack.reports.turns.row_reader import ChangedError
 from tokentrack.reports.zones import Zone
 from tokentrack.usage.requests import encode_entry
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from tokentrack.reports.groups import Key
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.request_costs import RequestSum
-    from tokentrack.reports.token_usage import UsageRequest
+    from tokentrack.reports.pricing.request_costs import RequestSum
+    from tokentrack.reports.requests.token_usage import UsageRequest
     from tokentrack.store.paths import LedgerPaths
 
     _Answer = TypeVar("_Answer")

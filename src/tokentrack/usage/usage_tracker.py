@@ -16,9 +16,9 @@ from tokentrack.config.sources import load_config
 from tokentrack.errors import FileSystemError, ValidationError
 from tokentrack.models.columns import MAX_TOKENS, as_number
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.reports.budgets import BudgetMeter
 from tokentrack.reports.pricing import prices_in_force
-from tokentrack.reports.token_usage import (
+from tokentrack.reports.requests.budgets import BudgetMeter
+from tokentrack.reports.requests.token_usage import (
     SessionTokenUsage,
     TokenUsage,
     UsageRequest,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
-    from tokentrack.reports.budgets import Budget, BudgetAlert
     from tokentrack.reports.pricing import PriceTable
-    from tokentrack.reports.tracked_requests import TrackedRequests
+    from tokentrack.reports.requests.budgets import Budget, BudgetAlert
+    from tokentrack.reports.requests.tracked_requests import TrackedRequests
 
 _MAX_NAME = 1000
 _LISTED_PROBLEMS = 100

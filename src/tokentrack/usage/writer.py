@@ -11,7 +11,7 @@ from tokentrack.common import timestamps
 from tokentrack.errors import FileSystemError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
-from tokentrack.reports.budgets import new_alerts
+from tokentrack.reports.requests.budgets import new_alerts
 from tokentrack.store.append import ForeignFileError
 from tokentrack.store.ledger import lock_ledger
 from tokentrack.usage.requests import SessionReset, encode_entry
@@ -19,8 +19,8 @@ from tokentrack.usage.requests import SessionReset, encode_entry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokentrack.reports.budgets import BudgetAlert, BudgetMeter
-    from tokentrack.reports.token_usage import UsageRequest
+    from tokentrack.reports.requests.budgets import BudgetAlert, BudgetMeter
+    from tokentrack.reports.requests.token_usage import UsageRequest
     from tokentrack.store.ledger import LockedLedger
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.usage.requests import UsageEntry

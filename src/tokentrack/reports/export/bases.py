@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK
-from tokentrack.reports.own_ledger import ask_own_ledger
+from tokentrack.reports.ledger.own_ledger import ask_own_ledger
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.errors import ValidationError
 from tokentrack.reports.export.bases import token_bases
 from tokentrack.reports.export.safe_cells import BASIS
-from tokentrack.reports.turn_filters import choose_records
+from tokentrack.reports.ledger.turn_filters import choose_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokentrack.config.json_file import PLAN
 from tokentrack.errors import ValidationError
 from tokentrack.reports import allowance
-from tokentrack.reports.account_credits import account_plan
 from tokentrack.reports.allowance import SET
+from tokentrack.reports.pricing.account_credits import account_plan
 from tokentrack.reports.pricing.currency import Currency, currency_of
 from tokentrack.reports.pricing.plan_file import plan_path, stored_configuration, stored_plan
 from tokentrack.store.directory import Directory
@@ -18,7 +18,7 @@ from tokentrack.store.directory import Directory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokentrack.reports.account_credits import AccountPlan
+    from tokentrack.reports.pricing.account_credits import AccountPlan
 
 _UNITS = 10**27  # as credits are counted
 _MOST_PLACES = 12

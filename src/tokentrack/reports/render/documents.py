@@ -10,8 +10,8 @@ from tokentrack.common.terminal import escape
 from tokentrack.common.timestamps import format_us, now_us
 from tokentrack.models.columns import join_list
 from tokentrack.reports.answer import BY_TOKENS, COST, COSTS
-from tokentrack.reports.breakdown import BREAKDOWN
-from tokentrack.reports.compared_days import BEFORE, CHANGE
+from tokentrack.reports.comparison.breakdown import BREAKDOWN
+from tokentrack.reports.comparison.compared_days import BEFORE, CHANGE
 from tokentrack.reports.export.safe_cells import safe_cell
 
 if TYPE_CHECKING:

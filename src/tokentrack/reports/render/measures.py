@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokentrack.reports.answer import REPRICED, TOKEN_BASES
-from tokentrack.reports.compared_days import BEFORE, CHANGE, before_of
+from tokentrack.reports.comparison.compared_days import BEFORE, CHANGE, before_of
 from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import (
     basis_mark,

@@ -12,8 +12,8 @@ from tokentrack.reports.render.screen import width_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tokentrack.reports.one_turn import OneTurn
     from tokentrack.reports.render.screen import Screen
+    from tokentrack.reports.turns.one_turn import OneTurn
     from tokentrack.reports.zones import Zone
 
 _UNKNOWN = "–"

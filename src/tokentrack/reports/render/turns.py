@@ -12,7 +12,7 @@ from tokentrack.reports.credit_texts import UNKNOWN, credits_text
 from tokentrack.reports.render.figures import basis_mark, rate_text, time_text, tokens_text
 from tokentrack.reports.render.report import filled, gap_lines, provenance_lines, wrapped
 from tokentrack.reports.render.table import Column, table
-from tokentrack.reports.turn_rows import short_ids
+from tokentrack.reports.turns.turn_rows import short_ids
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:

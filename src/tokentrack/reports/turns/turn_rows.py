@@ -11,15 +11,15 @@ from tokentrack.models.usage_record import ESTIMATED, REPORTED, UNKNOWN, USAGE_C
 from tokentrack.reports.credit_texts import decimal_text, units_of
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.tables import BASIS_MASK, FAILED
-from tokentrack.reports.row_reader import PROMPT, ChangedError
 from tokentrack.reports.sources import JOINS, Source
+from tokentrack.reports.turns.row_reader import PROMPT, ChangedError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
     from tokentrack.reports.groups import Words
-    from tokentrack.reports.row_reader import RowReader
+    from tokentrack.reports.turns.row_reader import RowReader
 
 _ID = COLUMNS.index("agent_execution_id")
 _USAGE_ID = USAGE_COLUMNS.index("agent_execution_id")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tokentrack.common.timestamps import format_us
-from tokentrack.reports.ledger_totals import ledger_totals
+from tokentrack.reports.ledger.ledger_totals import ledger_totals
 from tokentrack.reports.scope import own_scope
 from tokentrack.store import spool
 

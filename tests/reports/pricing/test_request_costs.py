@@ -20,11 +20,11 @@ from tokentrack.common.timestamps import format_us, parse
 from tokentrack.errors import ValidationError
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports import query
-from tokentrack.reports.one_turn import show_turn
 from tokentrack.reports.pricing import PriceTable
 from tokentrack.reports.pricing.currency import Currency
 from tokentrack.reports.pricing.money import money_text
 from tokentrack.reports.pricing.plan import Plan, Rates
+from tokentrack.reports.turns.one_turn import show_turn
 from tokentrack.store import codec
 from tokentrack.store.paths import LedgerPaths
 

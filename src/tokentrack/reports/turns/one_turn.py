@@ -14,10 +14,10 @@ from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.names import IMPORT_HOOK
 from tokentrack.reports.index.tables import PLACE_BITS
 from tokentrack.reports.question import ask_index
-from tokentrack.reports.row_reader import ChangedError, RowReader, start
 from tokentrack.reports.sources import Source
-from tokentrack.reports.turn_rows import rows_of, select
-from tokentrack.reports.turn_search import ID, USAGE_ID, chunks, find_turn, stored
+from tokentrack.reports.turns.row_reader import ChangedError, RowReader, start
+from tokentrack.reports.turns.turn_rows import rows_of, select
+from tokentrack.reports.turns.turn_search import ID, USAGE_ID, chunks, find_turn, stored
 from tokentrack.reports.zones import Zone
 from tokentrack.store.reader import PhysicalLines, records_in
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.pricing.plan import Rates
-    from tokentrack.reports.row_reader import RowFile
+    from tokentrack.reports.turns.row_reader import RowFile
     from tokentrack.store.paths import LedgerPaths
 
 _ATTEMPTS = 3
@@ -105,7 +105,7 @@ def show_turn(
         number = find_turn(opened.database, reader, wanted)
         found = _one_turn(opened, reader, number)
         if rates is not None:
-            from tokentrack.reports.turn_cost import cost_of_turn
+            from tokentrack.reports.pricing.turn_cost import cost_of_turn
 
             model = found.turn["model"]
             fact = cost_of_turn(opened.database, number, model, rates, Zone())
@@ -114,7 +114,7 @@ def show_turn(
 
     limit = None
     if rates is not None:
-        from tokentrack.reports.costs import limit_of
+        from tokentrack.reports.pricing.costs import limit_of
 
         limit = limit_of(rates)
     for _ in range(_ATTEMPTS):

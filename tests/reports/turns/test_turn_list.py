@@ -12,9 +12,9 @@ from support.report_changes import ChangingWorld
 from support.report_check import Reference, plain
 from tokentrack.common import timestamps
 from tokentrack.errors import ValidationError
-from tokentrack.reports.grep import Grep
-from tokentrack.reports.turn_list import list_turns
-from tokentrack.reports.turn_rows import SORTS, short_ids
+from tokentrack.reports.turns.grep import Grep
+from tokentrack.reports.turns.turn_list import list_turns
+from tokentrack.reports.turns.turn_rows import SORTS, short_ids
 
 NAMES = ("workspace", "session", "trigger", "hook", "surface", "model", "user", "machine")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tokentrack.common.user_name import user_name
 from tokentrack.config.sources import load_config
 from tokentrack.errors import ValidationError
-from tokentrack.reports.costs import Pricing
+from tokentrack.reports.pricing.costs import Pricing
 from tokentrack.reports.pricing.plan import Rates, plan_in_force
 from tokentrack.workspace import kiro_home
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tokentrack.reports.answer import Query
     from tokentrack.reports.dimensions import Dimension
     from tokentrack.reports.groups import Key, Numbers, Words
-    from tokentrack.reports.request_costs import RequestCosts
+    from tokentrack.reports.pricing.request_costs import RequestCosts
     from tokentrack.reports.statements import Statements
 
 
@@ -72,7 +72,7 @@ class GroupCosts:
     def _of_requests(self) -> RequestCosts:
         if self._requests is None:
             from tokentrack.reports.pricing.price_table import prices_in_force
-            from tokentrack.reports.request_costs import RequestCosts
+            from tokentrack.reports.pricing.request_costs import RequestCosts
 
             prices = self._question.prices or prices_in_force()
             other_time = time_of_prices(self._question.prices_as_of)

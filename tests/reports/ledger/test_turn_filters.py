@@ -15,10 +15,10 @@ from support.report_changes import ChangingWorld
 from support.report_check import FILTERS, Reference
 from tokentrack.common.timestamps import from_datetime, to_datetime
 from tokentrack.errors import FileSystemError, ValidationError
-from tokentrack.reports.ledger_rows import ledger_rows
+from tokentrack.reports.ledger.ledger_rows import ledger_rows
+from tokentrack.reports.ledger.turn_filters import choose_records
 from tokentrack.reports.scope import own_scope
-from tokentrack.reports.turn_filters import choose_records
-from tokentrack.reports.turn_list import list_turns
+from tokentrack.reports.turns.turn_list import list_turns
 from tokentrack.store.registry import register
 
 NOON = from_datetime(datetime(2026, 3, 29, 12, tzinfo=UTC))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, tzinfo
 
-    from tokentrack.reports.tracked_requests import TrackedRequests
+    from tokentrack.reports.requests.tracked_requests import TrackedRequests
     from tokentrack.store.directory import Directory
 
 BUDGET_PERIODS = (DAY, WEEK, MONTH, TOTAL)

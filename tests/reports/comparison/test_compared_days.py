@@ -5,7 +5,7 @@ import pytest
 from tokentrack.common.timestamps import parse
 from tokentrack.errors import ValidationError
 from tokentrack.reports import calendar
-from tokentrack.reports.compared_days import days_to_compare
+from tokentrack.reports.comparison.compared_days import days_to_compare
 from tokentrack.reports.zones import Zone
 
 NOW = parse("2026-11-18T12:00:00Z")  # a Wednesday

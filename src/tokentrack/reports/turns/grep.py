@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tokentrack.errors import ValidationError
 from tokentrack.reports.dimensions import TURN, Dimension
-from tokentrack.reports.row_reader import PROMPT
 from tokentrack.reports.sources import Filter
+from tokentrack.reports.turns.row_reader import PROMPT
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from tokentrack.reports.row_reader import RowReader
+    from tokentrack.reports.turns.row_reader import RowReader
 
 # Every match has the text between these, in this order. Other special characters could make a
 # text optional.

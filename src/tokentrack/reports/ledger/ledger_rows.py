@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from tokentrack.reports.filters import RecordTest
+    from tokentrack.reports.ledger.filters import RecordTest
     from tokentrack.store.paths import LedgerPaths
     from tokentrack.store.reader import Record
 

@@ -11,8 +11,8 @@ from tokentrack.reports.aggregates import TURNS, Sum
 from tokentrack.reports.conditions import is_one_of
 from tokentrack.reports.dimensions import TURN, Dimension
 from tokentrack.reports.groups import relabel
+from tokentrack.reports.requests.token_usage import TokenUsage, UsageTotal
 from tokentrack.reports.sources import Filter
-from tokentrack.reports.token_usage import TokenUsage, UsageTotal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from tokentrack.errors import TokenTrackError, ValidationError
 from tokentrack.models.columns import COLUMNS
 from tokentrack.models.usage_record import USAGE_COLUMNS
 from tokentrack.reports.index.cells import key_of_text
-from tokentrack.reports.row_reader import blocks
-from tokentrack.reports.turn_rows import code_of
+from tokentrack.reports.turns.row_reader import blocks
+from tokentrack.reports.turns.turn_rows import code_of
 from tokentrack.store import codec
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from tokentrack.reports.row_reader import RowReader
+    from tokentrack.reports.turns.row_reader import RowReader
 
 ID, USAGE_ID = COLUMNS.index("agent_execution_id"), USAGE_COLUMNS.index("agent_execution_id")
 _PREFIX = "exec_"  # lists leave it out

@@ -16,12 +16,17 @@ from tokentrack.reports.groups import Words
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.index.day_totals import time_bounds
 from tokentrack.reports.periods import HOUR, HOUR_LENGTH, days_of, hour_start
-from tokentrack.reports.request_costs import RequestSum, request_sums
-from tokentrack.reports.row_reader import ChangedError, RowReader
+from tokentrack.reports.pricing.request_costs import RequestSum, request_sums
+from tokentrack.reports.requests.token_usage import (
+    SessionTokenUsage,
+    TokenUsage,
+    UsageRequest,
+    UsageTotal,
+)
 from tokentrack.reports.sources import JOINS, Filter
 from tokentrack.reports.span import Span
 from tokentrack.reports.statements import Statements
-from tokentrack.reports.token_usage import SessionTokenUsage, TokenUsage, UsageRequest, UsageTotal
+from tokentrack.reports.turns.row_reader import ChangedError, RowReader
 from tokentrack.reports.zones import LocalTime, Zone
 
 if TYPE_CHECKING:

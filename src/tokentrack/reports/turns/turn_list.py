@@ -15,22 +15,22 @@ from tokentrack.reports.conditions import filter_of
 from tokentrack.reports.groups import Numbers, Words
 from tokentrack.reports.provenance import provenance_of
 from tokentrack.reports.question import ask_index
-from tokentrack.reports.row_reader import ChangedError, RowReader
 from tokentrack.reports.sources import ledger_number
 from tokentrack.reports.spans import bounds_of, find_span
 from tokentrack.reports.statements import Statements
-from tokentrack.reports.turn_rows import SORTS, places_of, rows_of, select
+from tokentrack.reports.turns.row_reader import ChangedError, RowReader
+from tokentrack.reports.turns.turn_rows import SORTS, places_of, rows_of, select
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from tokentrack.reports.grep import Grep
     from tokentrack.reports.index.database import OpenIndex
     from tokentrack.reports.index.refresh import Progress
     from tokentrack.reports.spans import When
-    from tokentrack.reports.turn_rows import Row
+    from tokentrack.reports.turns.grep import Grep
+    from tokentrack.reports.turns.turn_rows import Row
     from tokentrack.store.paths import LedgerPaths
 
     Take = Callable[[Answer, Iterator[dict[str, Any]]], None]
@@ -104,7 +104,7 @@ class _Question:
         self._only = only
         self._grep: Grep | None = None
         if grep is not None:
-            from tokentrack.reports.grep import Grep
+            from tokentrack.reports.turns.grep import Grep
 
             self._grep = Grep(grep)
         if asked.sort.removeprefix("-") not in SORTS:

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.errors import ValidationError
 from tokentrack.reports import dimensions
 from tokentrack.reports.conditions import filter_of
-from tokentrack.reports.filters import KNOWN_FILTERS, SPAN_FILTERS, filter_items, record_filter
 from tokentrack.reports.groups import Words
 from tokentrack.reports.index.cells import key_of_text
-from tokentrack.reports.own_ledger import ask_own_ledger
+from tokentrack.reports.ledger.filters import (
+    KNOWN_FILTERS,
+    SPAN_FILTERS,
+    filter_items,
+    record_filter,
+)
+from tokentrack.reports.ledger.own_ledger import ask_own_ledger
 from tokentrack.reports.spans import find_span
 from tokentrack.reports.statements import Statements
-from tokentrack.reports.turn_rows import ids_of
+from tokentrack.reports.turns.turn_rows import ids_of
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokentrack.models.transaction import TokenTransaction
-    from tokentrack.reports.filters import RecordTest
+    from tokentrack.reports.ledger.filters import RecordTest
     from tokentrack.store.paths import LedgerPaths
 
 _WORKSPACE = "workspace"  # the one name that filters of records and of turns share

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import calendar
 from tokentrack.reports.answer import TOKEN_BASES
-from tokentrack.reports.compared_days import BEFORE, CHANGE, Comparison, before_of
+from tokentrack.reports.comparison.compared_days import BEFORE, CHANGE, Comparison, before_of
 from tokentrack.reports.exact import difference, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokentrack.reports.answer import Answer
-    from tokentrack.reports.compared_days import Days
+    from tokentrack.reports.comparison.compared_days import Days
 
 _PLACES = 6  # of seconds and of tokens per second
 # What a row without turns has; other metrics are unknown there.

@@ -11,7 +11,7 @@ import pytest
 from support.ledgers import HEADER, Workspace, line_of, transaction
 from tokentrack import TokenTracker
 from tokentrack.models.usage_record import USAGE_COLUMNS, usage_row
-from tokentrack.reports.ledger_totals import ledger_totals
+from tokentrack.reports.ledger.ledger_totals import ledger_totals
 from tokentrack.reports.scope import own_scope
 from tokentrack.store import codec
 from tokentrack.store.paths import index_path

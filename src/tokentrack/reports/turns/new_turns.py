@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from tokentrack.reports import dimensions
 from tokentrack.reports.conditions import filter_of
-from tokentrack.reports.grep import Grep
 from tokentrack.reports.groups import Words
 from tokentrack.reports.index.cells import key_of_text
 from tokentrack.reports.question import ask_index
-from tokentrack.reports.row_reader import ChangedError, RowReader
 from tokentrack.reports.sources import Source, ledger_number
 from tokentrack.reports.spans import find_span
 from tokentrack.reports.statements import Statements
-from tokentrack.reports.turn_rows import ids_of, rows_of, select
+from tokentrack.reports.turns.grep import Grep
+from tokentrack.reports.turns.row_reader import ChangedError, RowReader
+from tokentrack.reports.turns.turn_rows import ids_of, rows_of, select
 from tokentrack.reports.zones import Zone
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tokentrack.reports import dimensions
 from tokentrack.reports.aggregates import MORE, NUMBERS, OVER_NAMES
 from tokentrack.reports.answer import BY_TOKENS, COST, Query, metrics_of
-from tokentrack.reports.costs import excess_of, limit_of
-from tokentrack.reports.group_costs import GroupCosts
 from tokentrack.reports.groups import Numbers, Words
+from tokentrack.reports.pricing.costs import excess_of, limit_of
+from tokentrack.reports.pricing.group_costs import GroupCosts
 from tokentrack.reports.pricing.price_table import prices_in_force
 from tokentrack.reports.sources import Filter
 from tokentrack.reports.span import Span

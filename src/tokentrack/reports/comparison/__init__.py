@@ -1,0 +1,1 @@
+"""A report next to another time, or broken down."""

@@ -1,0 +1,1 @@
+"""One ledger for itself: its rows, totals and statistics; and the list of known ledgers."""

@@ -1,0 +1,1 @@
+"""What tracked requests used: sessions, periods, budgets."""

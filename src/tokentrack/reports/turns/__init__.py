@@ -1,0 +1,1 @@
+"""Single turns: lists, search, one turn with its rows, and reading rows back."""
