@@ -142,7 +142,7 @@ FIELDS = {
     ),
     "trusted_folders": Field(
         "names", [],
-        "Patterns of workspaces whose .kiro folder may belong to another user, such as /work/* or "
+        "Patterns of workspaces whose .kiro folder may belong to another user, such as /srv/* or "
         "*. Not for a workspace's file.",
     ),
 }  # fmt: skip
