@@ -71,7 +71,6 @@ def test_more_rows_of_requests_are_followed(world):
     assert totals(world) == (3, "2", 0)
 
 
-@pytest.mark.xfail(strict=True, reason="a ledger row that names a source's turn links to its id")
 def test_two_ledger_rows_without_a_usage_row_are_two_turns(world):
     (one, _) = world.ledgers
     for name in ("t-1", "kiro-cli-session:t-1"):

@@ -107,7 +107,7 @@ def test_both_kinds_of_filters_must_be_passed(space, tmp_path):
     assert exported(space, tmp_path, {"model": None, "hook_name": "mine"}) == ["d"]
 
 
-@pytest.mark.parametrize("seed", [21, 23])
+@pytest.mark.parametrize("seed", [21, 22, 23])
 def test_after_any_change_the_records_are_those_of_the_oracles_turns(tmp_path, seed):
     # Of ledgers that share executions, and of executions with several ids.
     world, random = ChangingWorld(tmp_path, seed, ledgers=2), Random(seed)

@@ -38,6 +38,14 @@ _NAMED_TURN = """
 select l.hash, l.source, l.id from link l cross join turn t on t.id = l.hash
 where t.kind is not null and (l.id <> l.hash or l.other is not null)
 """
+_NAMED = """
+create temp table named_turn (hash integer, source integer, primary key (hash, source))
+without rowid
+"""
+_WITH_USAGE = """
+select distinct n.link, n.source from new_usage n cross join named_turn m
+where m.hash = n.link and m.source = n.source
+"""
 _IS_SHARED = """
 id in (select id from turn where ledger = 0 union
        select id from alias where root in (select id from turn where ledger = 0))
@@ -50,8 +58,10 @@ _SHARED = (
     """insert into in_ledger select ledger, id, id from (
         select ledger, id from shared_row union select ledger, id from shared_usage)""",
 )
-_LINKED_IN_LEDGERS = f"""
-select ledger, link, source, id from ({_LINKED})
+_LINKED_IN_LEDGERS = """
+select ledger, link, source, id, is_usage from (
+    select ledger, link, source, id, 1 is_usage from new_usage where link >= 0
+    union all select ledger, link, source, id, 0 from new_node)
 where id in (select id from alias) and (ledger, id) in (select ledger, id from in_ledger)
 """
 _ROWS_IN_LEDGERS = "select distinct ledger, id from shared_row where id in (select id from alias)"
@@ -90,19 +100,33 @@ def link_ids(database: sqlite3.Connection) -> None:
     Each of their ids gets an entry in `alias`, and their ledger rows are merged again.
     """
     database.execute(_LINKS)
-    pairs = [*_same_turn(database), *database.execute(_NAMED_TURN)]
+    named = _named_turns(database)
+    pairs = [*_same_turn(database), *named]
     if not pairs:
         return
     groups = _Groups()
     for link, source, identity in pairs:
         # A turn of Kiro is a member too, which has no id of its own.
         groups.join((0, identity), (1, link, source))
-    for link, source, _ in database.execute(_NAMED_TURN):
+    for link, source, _ in named:
         groups.join((0, link), (1, link, source))
     aliases = [(m[1], groups.root(m)[1]) for m in groups.members() if m[0] == 0]
     database.executemany("insert into alias values (?, ?)", aliases)
     database.execute("delete from turn where id in (select id from alias)")
     fold_rows(database, "turn", "m.root", "new_row n join alias m on m.id = n.id")
+
+
+def _named_turns(database: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    # Only a usage row says that a ledger row with the id of a source's turn is that turn.
+    named = database.execute(_NAMED_TURN).fetchall()
+    if not named:
+        return []
+    database.execute(_NAMED)
+    turns = {(link, source) for link, source, _ in named}
+    database.executemany("insert into named_turn values (?, ?)", turns)
+    told = set(database.execute(_WITH_USAGE))
+    database.execute("drop table temp.named_turn")
+    return [found for found in named if found[:2] in told]
 
 
 def _same_turn(database: sqlite3.Connection) -> Iterable[tuple[int, int, int]]:
@@ -161,9 +185,9 @@ def fold_new_parts(database: sqlite3.Connection) -> None:
 def _link_in_ledgers(database: sqlite3.Connection) -> None:
     rows = set(database.execute(_ROWS_IN_LEDGERS))
     groups = _Groups()
-    for ledger, link, source, identity in database.execute(_LINKED_IN_LEDGERS):
+    for ledger, link, source, identity, is_usage in database.execute(_LINKED_IN_LEDGERS):
         groups.join((ledger, 0, identity), (ledger, 1, link, source))
-        if (ledger, link) in rows:
+        if is_usage and (ledger, link) in rows:
             groups.join((ledger, 0, link), (ledger, 1, link, source))
     roots = [(groups.root(m)[2], m[0], m[2]) for m in groups.members() if m[1] == 0]
     database.executemany("update in_ledger set root = ? where ledger = ? and id = ?", roots)
