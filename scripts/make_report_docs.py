@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tests"))
 
-from support.kiro_homes.demo import write_demo  # noqa: E402
+from support.kiro_homes.demo import write_demo  # noqa: E402  (it is found by the line above)
 
 PAGES = (ROOT / "docs" / "reports.md", ROOT / "README.md")
 NOW = datetime(2026, 11, 27, 18, tzinfo=UTC)

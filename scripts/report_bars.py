@@ -54,7 +54,8 @@ class Case(NamedTuple):
         name: what it is called.
         words: the arguments of `tokentrack`; `ID` and `PREFIX` stand for those of a turn.
         code: instead of these, a program for the interpreter, whose argument is the home.
-        before: `GROWN`, 100 new turns in one ledger; `NEW`, there is no index; or nothing.
+        before: what is done first: `GROWN` adds 100 turns to one ledger, `NEW` removes the
+            index, an empty text does nothing.
         is_slow: whether it reads everything.
         exits: its possible exit codes.
         other: it needs this package, and runs with the interpreter that has it.

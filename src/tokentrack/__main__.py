@@ -58,7 +58,7 @@ def _ignore_signals() -> None:
     # A Ctrl-C in the terminal reaches the hook too, and an event must not be lost for it. The hook
     # ends soon in any case. `import signal` would cost a third of the hook's time.
     try:
-        import _signal  # type: ignore[import-not-found]
+        import _signal  # type: ignore[import-not-found]  # typeshed does not have it
 
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(_signal, name):

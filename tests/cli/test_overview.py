@@ -12,27 +12,12 @@ import pytest
 
 from support.imported import credits_of, tokentrack
 from support.kiro_homes import build
-from support.priced_turns import DAY, add_turn, add_two_months
+from support.overviews import document, overview
+from support.priced_turns import DAY, add_turn
 from tokentrack.reports.render.screen import width_of
 from tokentrack.usage import UsageTracker
 
 UTC_ZONE = ("--tz", "UTC")
-
-
-@pytest.fixture
-def busy(machine):
-    """Return a machine with turns today and on many days of two months."""
-    add_two_months(machine.folder)
-    return machine
-
-
-def overview(machine, *words, columns=None, code=0):
-    env = {"COLUMNS": str(columns)} if columns else {}
-    return tokentrack(machine, *words, code=code, env=env)
-
-
-def document(machine, *words):
-    return json.loads(overview(machine, "--json", *words))
 
 
 def since_the_first(rows, day):

@@ -144,7 +144,9 @@ def test_nothing_is_pruned_by_another_number_than_the_ignored_one(machine):
 
 def test_there_may_be_nothing_to_trust(machine):
     assert "nothing to trust" in tokentrack(machine, "trust")
-    assert "no workspace" in tokentrack(machine, "trust", cwd=machine.home, code=2, errors=True)
+    assert "not in a workspace" in tokentrack(
+        machine, "trust", cwd=machine.home, code=2, errors=True
+    )
     (machine.folder / NAME).mkdir()
     assert "not a regular file" in tokentrack(machine, "trust", code=1, errors=True)
 

@@ -40,7 +40,7 @@ def test_repair_keeps_the_original_and_what_it_could_not_read(space):
 
 
 def test_without_a_ledger_nothing_is_called_healthy(space):
-    assert space.run("repair") == "nothing to repair: there is no ledger yet\n"
+    assert space.run("repair") == "nothing to repair: this workspace has no ledger yet\n"
     space.fill([1])
     assert space.run("repair") == "nothing to repair: every file is healthy\n"  # the control
 

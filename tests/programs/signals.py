@@ -91,4 +91,4 @@ if __name__ == "__main__":
     folder, kind, number, *flaw = sys.argv[1:]
     with tempfile.TemporaryDirectory(dir=folder) as made:
         found = run(Path(made), kind, int(number), flawed=bool(flaw))
-    print(json.dumps(found))  # noqa: T201
+    print(json.dumps(found))  # noqa: T201  (its result)

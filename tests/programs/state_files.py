@@ -280,4 +280,4 @@ if __name__ == "__main__":
     folder, number, *flaw = sys.argv[1:]
     with tempfile.TemporaryDirectory(dir=folder) as made:
         found = run(Path(made), int(number), flawed=bool(flaw))
-    print(json.dumps(found))  # noqa: T201
+    print(json.dumps(found))  # noqa: T201  (its result)

@@ -18,7 +18,13 @@ DAY = 86_400_000_000
 FILES = (("token_transactions.csv", COLUMNS), ("token_usage.csv", USAGE_COLUMNS))
 
 
-def add_turn(folder: Path, identity: str, at: int, credits: str, **cells: str) -> None:  # noqa: A002
+def add_turn(
+    folder: Path,
+    identity: str,
+    at: int,
+    credits: str,  # noqa: A002  (the column's name)
+    **cells: str,
+) -> None:
     """Append a turn to the ledger in a `.kiro` folder.
 
     Args:
@@ -34,7 +40,7 @@ def add_turn(folder: Path, identity: str, at: int, credits: str, **cells: str) -
 def add_turns(
     folder: Path,
     turns: Iterable[tuple[str, int]],
-    credits: str,  # noqa: A002
+    credits: str,  # noqa: A002  (the column's name)
     **cells: str,
 ) -> None:
     """Append turns, given by their ids and when they ended, that are otherwise the same."""

@@ -33,6 +33,7 @@ class Terminal:
         self.text = ""
         self._seen = 0
         options |= dict.fromkeys(streams, self._its)
+        # The child makes the terminal its own before it starts; no other thread runs here.
         self.process = subprocess.Popen(
             command, start_new_session=True, preexec_fn=self._control, **options,  # noqa: PLW1509
         )  # fmt: skip

@@ -52,7 +52,7 @@ _HINTS = {ELSEWHERE: _ALL, UNPLACED: _ALL}
     multiple=True,
     help="Import only from this surface. Repeatable.",
 )
-@click.option("--user", metavar="NAME", help="Whose rows they are, where a row names no user.")
+@click.option("--user", metavar="NAME", help="Set the user of rows that have none.")
 @dry_run_option
 @json_option
 @workspace_option

@@ -47,7 +47,8 @@ def command(*, dry_run: bool, workspace: str | None) -> None:
     files = verify(paths, config)
     damaged = [file for file in files if file.found.findings]
     if not damaged:
-        say(f"nothing to repair: {'every file is healthy' if files else 'there is no ledger yet'}")
+        reason = "every file is healthy" if files else "this workspace has no ledger yet"
+        say(f"nothing to repair: {reason}")
         return
     foreign = [os.path.join(paths.folder, file.name) for file in damaged if file.found.is_foreign]
     if dry_run:

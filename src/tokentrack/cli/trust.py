@@ -29,7 +29,9 @@ def command(folder: str | None, *, remove: bool) -> None:
 
     root = root_of(folder)
     if not root:
-        raise click.UsageError("There is no workspace here. Name its folder: tokentrack trust DIR.")
+        raise click.UsageError(
+            "This folder is not in a workspace: run `tokentrack trust DIR` with one that is."
+        )
     found = [path for path in workspace_files(root) if os.path.lexists(path)]
     for path in workspace_files(root) if remove else found:
         name = os.path.relpath(path, root)

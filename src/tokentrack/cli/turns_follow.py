@@ -91,6 +91,7 @@ def _batches(options: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     from tokentrack.reports.turns.new_turns import NewTurns
     from tokentrack.reports.turns.turn_list import list_turns
 
+    # Typeshed has `TextIO`, but standard output is a `TextIOWrapper`.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     where, tz, grep = filters_of(options)["where"], options["tz"], options["grep"]
     new = NewTurns(options["since"] or _LATE, where=where, tz=tz, grep=grep)

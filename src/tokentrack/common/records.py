@@ -17,6 +17,7 @@ else:
             fields = members.pop("__annotations__", {})
             defaults = [members.pop(field) for field in fields if field in members]
             module = members["__module__"]
+            # `typing.NamedTuple`, which ruff asks for, is what this replaces.
             made = namedtuple(name, fields, defaults=defaults, module=module)  # noqa: PYI024
             made.__annotations__ = fields
             for key, value in members.items():

@@ -33,8 +33,8 @@ PASSWORD = (
     r"|(?<![\"'])(?:[^\s;&\"'`]|&(?!(?:amp;)?[A-Za-z][\w.-]{0,63}=))++)"
 )
 # The names of passwords, and what is between such a name and its value in JSON, YAML and code.
-PASSWORD_MARKS = "password=|passwd=|passphrase=|secret="  # noqa: S105
-PASSWORD_NAME = r"(?:password|passwd|passphrase|(?<![a-z0-9])pwd|client[_-]?secret)"  # noqa: S105
+PASSWORD_MARKS = "password=|passwd=|passphrase=|secret="  # noqa: S105  (no password)
+PASSWORD_NAME = r"(?:password|passwd|passphrase|(?<![a-z0-9])pwd|client[_-]?secret)"  # noqa: S105  (no password)
 CLOSE = r"[\"'\\*`]{0,4}"
 TO_VALUE = rf"{CLOSE}[ \t]{{0,3}}(?::|=>?|:=)[ \t*]{{0,4}}"
 DOTTED = r"(?![A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63}){1,9}(?:[\s,;)\]}]|\Z))"

@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
 
 def parts(environ: Mapping[str, str]) -> list[Part]:
-    """Return what a purge would remove; nothing where there is no state folder."""
+    """Return the parts that a purge would remove: an empty list without a state folder."""
     try:
         with Directory.open(state_folder(environ)) as state:
             found = [_part(state, name) for name in state.names()]

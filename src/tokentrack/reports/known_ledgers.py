@@ -23,8 +23,9 @@ def known_ledgers(
 ) -> tuple[list[LedgerPaths], str | None]:
     """Return the registered ledgers, the current one and the user's, and the path of their index.
 
-    Those that are not registered yet are, if they exist. There is no index of an unregistered
-    ledger, which would come and go with the current folder, and none where there is no ledger.
+    Existing ledgers that are missing from the registry are added to it. The index path is None if
+    a ledger can't be added, since it would come and go with the current folder, or if no ledger
+    exists.
 
     Args:
         current: the ledger around the current folder.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,15 +31,6 @@ START = timestamps.parse("2026-01-20T00:00:00Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 10**30
 AMOUNTS = ["", "1.5", "0", "0.015805053067993367", "2.123456789012345678901234567", "4"]
-
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def plan(credits_="10", price="5", overage="0.04", day=1):

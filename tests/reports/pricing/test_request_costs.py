@@ -6,7 +6,6 @@ import json
 import random
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,15 +34,6 @@ CHANGE = "2026-06-10"
 SONNET, BEFORE, AFTER = (3, 15, "0.3"), (1, 4, "0.1"), (2, 5, "0.25")
 MODELS = ("claude-sonnet-4.5", "ours", "mystery", "auto")
 PLAN = Plan("Test", Decimal(5), Decimal(10), Decimal("0.04"))
-
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def price_file(path):

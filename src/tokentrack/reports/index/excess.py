@@ -70,7 +70,7 @@ class Crossing:
             getattr(self, name) == getattr(other, name) for name in self.__slots__
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # mutable: not for sets
 
 
 class Excess:
