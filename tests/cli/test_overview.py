@@ -195,6 +195,13 @@ def test_nothing_recorded_says_how_to_begin(machine):
     assert not (machine.folder / "token_transactions.csv").exists()
 
 
+def test_with_hooks_the_next_step_is_a_turn(machine):
+    tokentrack(machine, "init")
+    text = overview(machine)
+    assert "Run a turn in Kiro." in text
+    assert "`tokentrack init`" not in text
+
+
 @pytest.mark.parametrize("has_ledger", [False, True])
 def test_history_on_the_disk_is_offered(machine, has_ledger):
     build(machine.home, 7)

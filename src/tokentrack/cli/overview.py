@@ -118,7 +118,9 @@ def lines_of(found: Overview, screen: Screen, options: dict[str, Any]) -> list[s
 
 def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
     from tokentrack.common.formatting import counted
+    from tokentrack.hookfiles.installed import installed_hooks
     from tokentrack.importing.summary import history_hint, history_size
+    from tokentrack.workspace import kiro_home
 
     if filters_of(options)["where"]:
         yield empty_text(found.period, options)
@@ -148,7 +150,7 @@ def _next_steps(found: Overview, options: dict[str, Any]) -> Iterator[str]:
             "`tokentrack import` brings in the turns of this workspace, `tokentrack import --all` "
             "those of all workspaces."
         )
-    if has_ledger:
+    if has_ledger or installed_hooks(paths.base, kiro_home(os.environ)):
         yield "Run a turn in Kiro. `tokentrack doctor` tells whether the hooks work."
     else:
         yield "`tokentrack init` installs the hooks that record each turn from now on."
